@@ -1,0 +1,1 @@
+"""Throughput, latency, training and kernel benchmarks, and the figures they gave."""

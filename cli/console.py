@@ -1,0 +1,36 @@
+"""Where the command prints: results on standard output, all else on standard error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+output = Console()
+errors = Console(stderr=True)
+
+
+def percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f} %"
+
+
+def interval(bounds: list[float] | None) -> str:
+    return "" if bounds is None else f"{100 * bounds[0]:.1f} - {100 * bounds[1]:.1f} %"
+
+
+def accuracy_table(test: dict[str, Any]) -> Table:
+    """The figures of a test, overall and per class."""
+    table = Table(title=f"Accuracy on {test['images']} real images")
+    table.add_column("class")
+    table.add_column("accuracy", justify="right")
+    table.add_column("95 % interval", justify="right")
+    table.add_column("images", justify="right")
+    for row in test["per_class"]:
+        cells = (percent(row["accuracy"]), interval(row["interval"]), str(row["images"]))
+        table.add_row(row["class"], *cells)
+    table.add_section()
+    total = (percent(test["accuracy"]), interval(test["interval"]), str(test["images"]))
+    table.add_row("all (top-1)", *total, style="bold")
+    table.add_row("chance", percent(test["chance"]), "", "", style="dim")
+    return table

@@ -1,0 +1,39 @@
+"""`zeroreal doctor`: what this machine has."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from .console import output
+
+
+def doctor(
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+) -> None:
+    """Show the device, libraries and versions, and which engines can serve or why not."""
+    from ..engine import engine_statuses, environment, resolve_device, resolve_precision
+    from ..kernels import native_library_status
+
+    target = resolve_device(device)
+    facts = Table(title="Machine")
+    facts.add_column("what")
+    facts.add_column("value")
+    for name, value in environment(target).items():
+        facts.add_row(name, value)
+    facts.add_row("precision", str(resolve_precision("auto", target)).removeprefix("torch."))
+    output.print(facts)
+
+    engines = Table(title="Engines and kernels")
+    engines.add_column("name")
+    engines.add_column("state")
+    engines.add_column("why not")
+    for status in engine_statuses():
+        state = "usable" if status.usable else "not usable"
+        engines.add_row(status.name, state, "; ".join(status.not_supported_reasons))
+    for name, library in native_library_status().items():
+        state = "loaded" if library.loaded else "not loaded"
+        engines.add_row(f"native kernels, {name}", state, library.reason)
+    output.print(engines)

@@ -1,0 +1,27 @@
+"""`zeroreal evaluate`: a run's classifier on other real images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .console import accuracy_table, output
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
+    data: Annotated[
+        str,
+        typer.Option(
+            help="Real images: a folder with a sub-folder a class, a Parquet file, "
+            "or 'fashion-mnist'."
+        ),
+    ],
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+) -> None:
+    """Test a run's classifier on real images."""
+    from ..train import evaluate_run
+
+    output.print(accuracy_table(evaluate_run(run, data, device)))

@@ -1,0 +1,23 @@
+"""`zeroreal predict`: single images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .console import output, percent
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
+    images: Annotated[list[Path], typer.Argument(help="Image files.")],
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+) -> None:
+    """Name the class of each image."""
+    from ..train import predict_files
+
+    for found in predict_files(run, images, device):
+        line = f"{found.path}\t{found.class_name}\t{percent(found.probability)}"
+        output.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,154 @@
+"""`zeroreal run`: the main job."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from .console import accuracy_table, errors, output
+
+
+def run(
+    classes: Annotated[
+        str | None,
+        typer.Option(help="Class names, comma-separated, or a text file with one a line."),
+    ] = None,
+    recipe: Annotated[str | None, typer.Option(help="A shipped recipe or a YAML file.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="A diffusers folder or hub id. [default: embedded]")
+    ] = None,
+    images_per_class: Annotated[int | None, typer.Option("--images-per-class", "-n")] = None,
+    classifier: Annotated[str | None, typer.Option(help="A timm model's name.")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="Real test images: a folder with a sub-folder a class, a Parquet file, "
+            "or 'fashion-mnist'. [default: the shipped ones for the embedded classes]"
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run's new folder. [default: runs/<time>-<recipe>]")
+    ] = None,
+    seed: Annotated[int | None, typer.Option()] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
+    precision: Annotated[str | None, typer.Option(help="auto, fp32, bf16 or fp16.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="A diffusers scheduler. [default: the model's]")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
+    image_size: Annotated[
+        int | None, typer.Option(help="Side in pixels for training. [default: the model's]")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images denoised together.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes of training over the images.")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="adamw or sgd.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Continue the interrupted run in this folder.")
+    ] = None,
+) -> None:
+    """Generate images of the classes, train a classifier on them, and test it on real images.
+
+    With no option: the embedded model's ten garments, tested on real Fashion-MNIST photographs.
+    """
+    from ..train import RunInterrupted, RunSettings, TrainSettings
+    from ..train import resume as resume_run
+    from ..train import run as start_run
+
+    training = _given(epochs=epochs, optimizer=optimizer, learning_rate=learning_rate)
+    chosen = _given(
+        recipe=recipe,
+        model=model,
+        images_per_class=images_per_class,
+        classifier=classifier,
+        data=data,
+        seed=seed,
+        device=device,
+        precision=precision,
+        scheduler=scheduler,
+        steps=steps,
+        image_size=image_size,
+        batch_size=batch_size,
+    )
+    if classes is not None:
+        from ..generate import class_entries
+
+        chosen["classes"] = class_entries(classes)
+    if resume is not None and (chosen or training or out is not None):
+        raise typer.BadParameter("--resume takes its settings from the run: give it alone")
+    with _Bars() as bars:
+        try:
+            if resume is not None:
+                result = resume_run(resume, bars.show)
+            else:
+                settings = RunSettings(**chosen)
+                settings = replace(settings, train=replace(TrainSettings(), **training))
+                result = start_run(settings, out, bars.show)
+        except RunInterrupted as interruption:
+            bars.stop()
+            errors.print(f"{interruption}; continue with: zeroreal run --resume {interruption.folder}")
+            raise typer.Exit(130) from None
+    _print_result(result.folder, result.summary)
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+class _Bars:
+    """A progress bar for each stage."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description:<9}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=errors,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> _Bars:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        self._progress.stop()
+
+    def show(self, state: Any) -> None:
+        """Bring the bar of `state.stage` up to date (`train.Progress`)."""
+        if state.stage not in self._tasks:
+            self._tasks[state.stage] = self._progress.add_task(state.stage, total=1, note="")
+        self._progress.update(
+            self._tasks[state.stage], completed=state.done, total=state.total, note=state.note
+        )
+
+
+def _print_result(folder: Path, summary: dict[str, Any]) -> None:
+    if summary["test"] is not None:
+        output.print(accuracy_table(summary["test"]))
+    else:
+        output.print("No test data: give real images with --data to measure the accuracy.")
+    table = Table(title="Cost")
+    table.add_column("stage")
+    table.add_column("seconds", justify="right")
+    table.add_column("speed", justify="right")
+    speed = summary["throughput"]
+    speeds = {
+        "denoise": f"{speed['images_per_second']:.1f} images/s generated",
+        "train": f"{speed['train_images_per_second']:.0f} images/s",
+    }
+    for stage, seconds in summary["seconds"].items():
+        table.add_row(stage, f"{seconds:.1f}", speeds.get(stage, ""))
+    output.print(table)
+    output.print(f"Peak memory {summary['peak_memory_bytes'] / 1e9:.2f} GB")
+    output.print(f"Report: {folder / 'report.html'}", soft_wrap=True)

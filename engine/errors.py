@@ -1,0 +1,26 @@
+"""The one error that is the user's to mend."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+_MOST_LISTED = 30
+
+
+class InputError(ValueError):
+    """Something the user gave cannot be used.
+
+    The message is one sentence that names the value, what was expected and the remedy. The command
+    line prints it and exits with status 2; Python callers catch it as a `ValueError`.
+    """
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
+    """An `InputError` for a name that is none of `known`: suggests the nearest, lists what exists."""
+    names = sorted(known)
+    by_folded = {known_name.casefold(): known_name for known_name in names}
+    nearest = difflib.get_close_matches(name.casefold(), by_folded, 1, 0.5)
+    guess = f"did you mean {by_folded[nearest[0]]!r}? " if nearest else ""
+    listed = ", ".join(names[:_MOST_LISTED]) + (", ..." if len(names) > _MOST_LISTED else "")
+    return InputError(f"unknown {kind} {name!r}: {guess}known are {listed}")

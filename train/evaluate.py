@@ -1,0 +1,86 @@
+"""Testing a classifier: accuracy with its uncertainty, per class, and the confusion matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .augment import normalize
+
+_BATCH = 500
+_Z95 = 1.959964
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Counts of a test: `confusion[i, j]` images of class i were taken for class j, int64 `[K, K]`."""
+
+    confusion: Tensor
+
+    @property
+    def images(self) -> int:
+        return int(self.confusion.sum())
+
+    @property
+    def accuracy(self) -> float:
+        return int(self.confusion.diagonal().sum()) / self.images
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the accuracy."""
+        return wilson_interval(int(self.confusion.diagonal().sum()), self.images)
+
+    def summary(self, classes: Sequence[str]) -> dict[str, Any]:
+        """The figures as plain numbers, for JSON; chance is a guess among all classes."""
+        return {
+            "images": self.images,
+            "accuracy": self.accuracy,
+            "interval": list(self.interval),
+            "chance": 1 / len(classes),
+            "per_class": [self._class_summary(row, name) for row, name in enumerate(classes)],
+            "confusion": self.confusion.tolist(),
+        }
+
+    def _class_summary(self, row: int, name: str) -> dict[str, Any]:
+        count, correct = int(self.confusion[row].sum()), int(self.confusion[row, row])
+        return {
+            "class": name,
+            "images": count,
+            "accuracy": correct / count if count else None,
+            "interval": list(wilson_interval(correct, count)) if count else None,
+        }
+
+
+def wilson_interval(correct: int, count: int) -> tuple[float, float]:
+    """95 % interval of a proportion (Wilson, JASA 22, 1927), sound near 0 and 1 too."""
+    share, z2 = correct / count, _Z95**2
+    centre = (share + z2 / (2 * count)) / (1 + z2 / count)
+    half = _Z95 * sqrt(share * (1 - share) / count + z2 / (4 * count**2)) / (1 + z2 / count)
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+@torch.inference_mode()
+def predict(model: nn.Module, images: Tensor, device: torch.device) -> Tensor:
+    """Class probabilities of uint8 images `[N, S, S, 3]`: float32 `[N, K]` on the CPU, in eval mode."""
+    was_training = model.training
+    model.eval()
+    chunks = [
+        model(normalize(chunk.to(device))).float().softmax(1).cpu() for chunk in images.split(_BATCH)
+    ]
+    model.train(was_training)
+    return torch.cat(chunks)
+
+
+def evaluate(
+    model: nn.Module, images: Tensor, labels: Tensor, num_classes: int, device: torch.device
+) -> Evaluation:
+    """Test `model` on uint8 images `[N, S, S, 3]` with labels int64 `[N]`."""
+    predicted = predict(model, images, device).argmax(1)
+    cells = labels.cpu() * num_classes + predicted
+    confusion = torch.bincount(cells, minlength=num_classes**2).view(num_classes, num_classes)
+    return Evaluation(confusion)

@@ -1,0 +1,123 @@
+"""Decoding of image files to square RGB arrays of one size."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from ..engine.errors import InputError
+
+# Named, because Pillow would otherwise hand PostScript to Ghostscript.
+FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF")
+SUFFIXES = frozenset(
+    ".png .jpg .jpeg .jfif .webp .bmp .gif .tif .tiff .ppm .pgm .avif".split(),
+)
+
+# An image: its encoded bytes, the file that holds them, or already open.
+Encoded = bytes | Path | Image.Image
+
+_CHUNK = 256
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Images of some source, still encoded, with the class names that the source itself uses."""
+
+    names: Sequence[str]
+    labels: NDArray[Any]
+    """int64 `[N]`, indices into `names`."""
+    pictures: Iterable[tuple[Encoded, str]]
+    """N images in order, each with what to call it in an error."""
+
+
+def check_range(labels: NDArray[Any], names: Sequence[str], where: object) -> None:
+    """Raise `InputError` for the first of `labels` that is no index into `names`."""
+    wrong = np.flatnonzero((labels < 0) | (labels >= len(names)))
+    if len(wrong):
+        raise InputError(
+            f"image {wrong[0]} of {str(where)!r} has label {labels[wrong[0]]}, outside the "
+            f"{len(names)} class names of the data (0 to {len(names) - 1})"
+        )
+
+
+def read_image(path: str | Path, size: int) -> Tensor:
+    """The image in a file as uint8 `[size, size, 3]`: see `decode` for how it is fitted."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"image {str(path)!r} does not exist")
+    return torch.from_numpy(decode(path, str(path), size)[0])
+
+
+def decode(encoded: Encoded, name: str, size: int) -> tuple[NDArray[Any], bool]:
+    """RGB uint8 `[size, size, 3]`, and whether the image had another size.
+
+    The shorter side is scaled to `size` by anti-aliased bilinear interpolation and the middle kept.
+    Orientation tags are obeyed, transparency lies on white, 16-bit greys keep their range, and of
+    several frames the first counts. Raises `InputError`, with `name`, for what cannot be decoded.
+    """
+    try:
+        if not isinstance(encoded, Image.Image):
+            source = io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded
+            with Image.open(source, formats=FORMATS) as opened:
+                opened.load()
+                return _fit(_to_rgb(ImageOps.exif_transpose(opened)), size)
+        return _fit(_to_rgb(encoded), size)
+    except Exception as error:  # on damaged bytes, decoders raise almost anything
+        reason = (
+            "no known image format" if isinstance(error, Image.UnidentifiedImageError) else error
+        )
+        raise InputError(f"cannot read image {name!r} ({reason}); replace or remove it") from error
+
+
+def decode_all(
+    pictures: Iterable[tuple[Encoded, str]], count: int, size: int
+) -> tuple[Tensor, int]:
+    """`count` images as uint8 `[count, size, size, 3]`, and how many had another size.
+
+    Chunk by chunk on a few threads (Pillow decodes without the interpreter lock), so that at most a
+    chunk of images is held at full size.
+    """
+    images = np.empty((count, size, size, 3), np.uint8)
+    resized, done = 0, 0
+    rest = iter(pictures)
+    with ThreadPoolExecutor() as pool:
+        while chunk := list(islice(rest, _CHUNK)):
+            for pixels, differed in pool.map(lambda item: decode(*item, size), chunk):
+                images[done] = pixels
+                resized += differed
+                done += 1
+    return torch.from_numpy(images), resized
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        # Pillow would clip 16-bit greys to white instead of scaling them.
+        wide = np.asarray(image).astype(np.int64).clip(0, 65535)
+        image = Image.fromarray(((wide + 128) // 257).astype(np.uint8))
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _fit(image: Image.Image, size: int) -> tuple[NDArray[Any], bool]:
+    width, height = image.size
+    if (width, height) == (size, size):
+        return np.asarray(image), False
+    side = min(width, height)
+    # Whole pixels, so that an image whose shorter side already fits is cut and not blurred.
+    left, top = (width - side) // 2, (height - side) // 2
+    box = (left, top, left + side, top + side)
+    # Pillow widens the filter with the reduction: this is anti-aliased.
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box)), True

@@ -1,0 +1,292 @@
+"""The main job: class names in, a tested classifier and its report out, in one folder."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save
+
+from ..assets import FASHION_MNIST_TEST
+from ..engine import InputError, environment, peak_memory_bytes
+from ..generate import ClassName, Generator, Recipe, SamplePlan, load_recipe, parse_classes
+from .files import write_atomically
+from .pictures import confusion_picture, png_bytes, sample_grid
+from .pool import ImagePool
+from .real_data import RealImages, load_real_images
+from .report import write_report
+from .run_settings import (
+    EMBEDDED_CLASSES,
+    RunSettings,
+    new_run_folder,
+    read_config,
+    write_config,
+)
+from .saved import ClassifierCard, save_classifier
+from .trainer import EpochReport, Trainer
+
+METRICS = "metrics.json"
+_PARTIAL = "generated.safetensors"
+_GRID_COLUMNS = 10
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a stage is, for whoever shows it."""
+
+    stage: str
+    done: int
+    total: int
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished run: its folder and what `metrics.json` there holds."""
+
+    folder: Path
+    summary: dict[str, Any]
+
+
+class RunInterrupted(Exception):
+    """A run was stopped by the user; what was generated is saved in `folder`."""
+
+    def __init__(self, folder: Path, done: int, total: int) -> None:
+        super().__init__(f"interrupted with {done} of {total} images generated and saved")
+        self.folder = folder
+
+
+def run(
+    settings: RunSettings,
+    out: str | Path | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> RunResult:
+    """Generate images, train a classifier on them, test it on real ones, and report.
+
+    Everything that the user gave is checked before anything is written. `out` is the new run's
+    folder, by default `runs/<time>-<recipe>`. Raises `InputError` for what cannot be used and
+    `RunInterrupted` on Ctrl-C, with the images so far saved.
+    """
+    started = time.perf_counter()
+    job = _Job(settings, on_progress)
+    folder = new_run_folder(out, job.recipe.name)
+    write_config(folder, settings, job.recipe_content)
+    return job.finish(folder, started)
+
+
+def resume(
+    folder: str | Path, on_progress: Callable[[Progress], None] = lambda progress: None
+) -> RunResult:
+    """Continue an interrupted run from the images that it saved."""
+    started = time.perf_counter()
+    folder = Path(folder)
+    settings, recipe_content = read_config(folder)
+    if (folder / METRICS).exists():
+        raise InputError(f"the run in {str(folder)!r} is finished: start a new one")
+    job = _Job(settings, on_progress)
+    if job.recipe_content != recipe_content:
+        raise InputError(
+            f"recipe {settings.recipe!r} has changed since the run in {str(folder)!r} began: "
+            "restore it, or start a new run"
+        )
+    job.restore(folder)
+    return job.finish(folder, started)
+
+
+class _Job:
+    """A run's parts, made from its settings in the order in which mistakes are cheapest to find."""
+
+    def __init__(self, settings: RunSettings, on_progress: Callable[[Progress], None]) -> None:
+        self.settings = settings
+        self.on_progress = on_progress
+        self.classes = parse_classes(settings.classes)
+        self.names = tuple(item.name for item in self.classes)
+        self.recipe = load_recipe(settings.recipe)
+        self.plan = SamplePlan(
+            self.recipe, self.classes, settings.images_per_class, seed=settings.seed
+        )
+        loading = time.perf_counter()
+        self.generator = Generator(
+            settings.model,
+            device=settings.device,
+            precision=settings.precision,
+            scheduler=settings.scheduler,
+            steps=settings.steps,
+            image_size=settings.image_size,
+            batch_size=settings.batch_size,
+        )
+        size = self.generator.image_size
+        self.trainer = Trainer(
+            settings.classifier,
+            num_classes=len(self.classes),
+            image_size=size,
+            settings=settings.train,
+            device=settings.device,
+            seed=settings.seed,
+        )
+        self.test = self._test_images(size)
+        self.pool = ImagePool(len(self.plan), size, self.generator.device)
+        self.seconds = {"load": time.perf_counter() - loading}
+
+    @property
+    def recipe_content(self) -> dict[str, Any]:
+        return {"name": self.recipe.name, "leaves": [_leaf(leaf) for leaf in self.recipe.leaves]}
+
+    def _test_images(self, size: int) -> RealImages | None:
+        source = self.settings.data
+        if source is None:
+            if self.settings.classes != EMBEDDED_CLASSES:
+                return None
+            source = str(FASHION_MNIST_TEST)
+        return load_real_images(source, self.names, size, prompt_aliases(self.classes))
+
+    def restore(self, folder: Path) -> None:
+        path = folder / _PARTIAL
+        if path.exists():
+            saved = load_file(path)
+            self.pool.add(saved["images"], saved["labels"])
+
+    def finish(self, folder: Path, started: float) -> RunResult:
+        try:
+            self._generate()
+            history = self._train()
+        except KeyboardInterrupt:
+            saved = {"images": self.pool.images.cpu(), "labels": self.pool.labels.cpu()}
+            write_atomically(folder / _PARTIAL, save(saved))
+            self._save_grid(folder)
+            raise RunInterrupted(folder, len(self.pool), len(self.plan)) from None
+        card = ClassifierCard(
+            self.settings.classifier,
+            self.names,
+            tuple(item.prompt for item in self.classes),
+            self.pool.image_size,
+        )
+        save_classifier(folder, self.trainer.model, card)
+        test = self._evaluate()
+        self.seconds["total"] = time.perf_counter() - started
+        summary = self._summary(folder, history, test)
+        self._write(folder, summary)
+        (folder / _PARTIAL).unlink(missing_ok=True)
+        return RunResult(folder, summary)
+
+    def _generate(self) -> None:
+        total, before = len(self.plan), len(self.pool)
+        self.on_progress(Progress("generate", before, total))
+        began = time.perf_counter()
+        # Each distinct prompt is encoded once, before the first batch.
+        remaining = islice(self.plan, before, None)
+        for batch in self.generator.generate(remaining):
+            self.pool.add(batch.images, batch.labels)
+            rate = (len(self.pool) - before) / (time.perf_counter() - began)
+            self.on_progress(Progress("generate", len(self.pool), total, f"{rate:.0f} images/s"))
+        stages = self.generator.seconds
+        self.generated_now = len(self.pool) - before
+        self.seconds.update(text=stages.text, denoise=stages.denoise, decode=stages.decode)
+
+    def _train(self) -> list[EpochReport]:
+        began = time.perf_counter()
+        self.on_progress(Progress("train", 0, self.settings.train.epochs))
+
+        def report(epoch: EpochReport) -> None:
+            self.on_progress(
+                Progress("train", epoch.epoch, epoch.epochs, f"loss {epoch.loss:.3f}")
+            )
+
+        history = self.trainer.fit(self.pool, on_epoch=report)
+        self.seconds["train"] = time.perf_counter() - began
+        return history
+
+    def _evaluate(self) -> dict[str, Any] | None:
+        if self.test is None:
+            return None
+        began = time.perf_counter()
+        evaluation = self.trainer.evaluate(self.test.images, self.test.labels)
+        self.seconds["evaluate"] = time.perf_counter() - began
+        return {"source": self.test.source, **evaluation.summary(self.names)}
+
+    def _summary(
+        self, folder: Path, history: list[EpochReport], test: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        device = self.generator.device
+        generating = sum(self.seconds[stage] for stage in ("text", "denoise", "decode"))
+        examples = {leaf.prompt: None for leaf in self.recipe.leaves}
+        versions = environment(device)
+        return {
+            "name": folder.name,
+            "created": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "zeroreal": versions.get("zeroreal", "unknown"),
+            "command": shlex.join(["zeroreal", *sys.argv[1:]]),
+            "classes": list(self.names),
+            "recipe": {
+                "name": self.recipe.name,
+                "description": self.recipe.description,
+                "templates": list(examples),
+                "prompts": [spec.prompt for spec in self.plan[: _GRID_COLUMNS]],
+            },
+            "model": str(self.generator.folder),
+            "classifier": self.settings.classifier,
+            "images": len(self.pool),
+            "images_per_class": self.settings.images_per_class,
+            "image_size": self.pool.image_size,
+            "steps": self.settings.steps,
+            "scheduler": type(self.generator.scheduler).__name__,
+            "seed": self.settings.seed,
+            "device": versions["device"],
+            "dtype": str(self.generator.dtype).removeprefix("torch."),
+            "test": test,
+            "throughput": {
+                "images_per_second": self.generated_now / generating if generating else 0.0,
+                "train_images_per_second": len(self.pool) * len(history) / self.seconds["train"],
+            },
+            "seconds": {stage: round(value, 3) for stage, value in self.seconds.items()},
+            "peak_memory_bytes": peak_memory_bytes(device),
+            "training": {
+                "epochs": len(history),
+                "loss": [epoch.loss for epoch in history],
+                "accuracy": [epoch.accuracy for epoch in history],
+            },
+            "environment": versions,
+        }
+
+    def _save_grid(self, folder: Path) -> None:
+        if len(self.pool):
+            write_atomically(folder / "samples.png", png_bytes(self._grid()))
+
+    def _grid(self) -> Any:
+        shown = min(len(self.pool), _GRID_COLUMNS * len(self.classes))
+        return sample_grid(
+            self.pool.images[:shown].cpu(), self.pool.labels[:shown].cpu(), self.names
+        )
+
+    def _write(self, folder: Path, summary: dict[str, Any]) -> None:
+        pictures = {"samples": self._grid()}
+        if summary["test"] is not None:
+            confusion = torch.tensor(summary["test"]["confusion"])
+            pictures["confusion"] = confusion_picture(confusion, self.names)
+        for name, picture in pictures.items():
+            write_atomically(folder / f"{name}.png", png_bytes(picture))
+        write_report(folder / "report.html", summary, pictures)
+        # Last, because its presence says that the run is finished.
+        text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
+        write_atomically(folder / METRICS, text.encode())
+
+
+def prompt_aliases(classes: tuple[ClassName, ...]) -> dict[str, str]:
+    """Display prompts as further names of their classes, for matching test data."""
+    return {item.prompt: item.name for item in classes}
+
+
+def _leaf(leaf: Recipe) -> dict[str, Any]:
+    fields = ("name", "prompt", "domains", "negative_prompt", "guidance")
+    return leaf.model_dump(mode="json", include=set(fields))
+
+
