@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 from rich.logging import RichHandler
 
-from ..engine.errors import InputError
 from .console import errors
 from .doctor import doctor
 from .evaluate import evaluate
@@ -53,14 +52,21 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
-    except InputError as error:
-        errors.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(2)
-    except OSError as error:
-        place = f" {error.filename!r}" if error.filename else ""
-        sentence = f"error: the system refused a file{place}: {error.strerror or error}"
-        errors.print(sentence, style="red", markup=False, highlight=False, soft_wrap=True)
+    except (ValueError, OSError) as error:
+        errors.print(_sentence(error), style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)
     except KeyboardInterrupt:
         errors.print("interrupted", style="yellow")
         sys.exit(130)
+
+
+def _sentence(error: ValueError | OSError) -> str:
+    """What to tell the user; an error that is not theirs to mend is raised again."""
+    from ..engine.errors import InputError  # not above: it brings PyTorch, which --help can spare
+
+    if isinstance(error, InputError):
+        return f"error: {error}"
+    if isinstance(error, OSError) and error.strerror:
+        place = f" {error.filename!r}" if error.filename else ""
+        return f"error: the system refused a file{place}: {error.strerror}"
+    raise error

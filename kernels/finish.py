@@ -131,13 +131,14 @@ def _library(device: str) -> ctypes.CDLL | None:
         reason = native_library_status()[device].reason
         logger.warning("finish: PyTorch computes it on %s, not our kernel: %s", device, reason)
         return None
-    pointer, size, number = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
-    arguments = [pointer, number, *[size] * 8, pointer, size, size]
+    pointer, number = ctypes.c_void_p, ctypes.c_int
+    sizes = (ctypes.c_int64,) * 8  # shape, then strides
+    arguments = (pointer, number, *sizes, pointer, *sizes[:2])
     if device == "cpu":
-        library.zeroreal_finish_cpu.argtypes = [*arguments, number]  # ..., threads
+        library.zeroreal_finish_cpu.argtypes = (*arguments, number)  # ..., threads
     else:
-        library.zeroreal_finish_cuda.argtypes = [*arguments, number, pointer]  # ..., device, stream
-        library.zeroreal_cuda_error.argtypes = [number]
+        library.zeroreal_finish_cuda.argtypes = (*arguments, number, pointer)  # ..., device, stream
+        library.zeroreal_cuda_error.argtypes = (number,)
         library.zeroreal_cuda_error.restype = ctypes.c_char_p
     return library
 

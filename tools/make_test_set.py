@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 import torch
 from PIL import Image
 from torch import Tensor
+
 from zeroreal.train.fashion_mnist import FASHION_MNIST_CLASSES, load_fashion_mnist
 
 LICENCE = """\
@@ -50,8 +51,8 @@ README = """\
 # Real test images: Fashion-MNIST
 
 `test.parquet` holds {count:,} of the 10,000 images of the [Fashion-MNIST](https://github.com/zalandoresearch/fashion-mnist)
-test split: the first {per_class} of each of the ten classes, in the order of the split. They serve to
-evaluate a finished classifier. Nothing is trained on them and nothing is chosen by them; the
+test split: the first {per_class} of each of the ten classes, in the order of the split. They serve
+to evaluate a finished classifier. Nothing is trained on them and nothing is chosen by them; the
 embedded pipeline learned from the training split only.
 
 | | |
@@ -59,7 +60,7 @@ embedded pipeline learned from the training split only.
 | images | 28x28 grey, 8 bits, as PNG |
 | columns | `image` (struct of `bytes` and `path`), `label` (int64) |
 | `path` | the image's index in the test split, `00000.png` to `09999.png` |
-| class names | in the schema's metadata: `class_names`, and the ClassLabel feature that Hugging Face `datasets` reads |
+| class names | in the schema's metadata: `class_names`, and Hugging Face's ClassLabel |
 | classes | {classes} |
 | licence | MIT, Copyright © 2017 Zalando SE: `LICENSE` |
 | made by | `python tools/make_test_set.py`, Pillow {pillow}, pyarrow {pyarrow} |

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import platform
 import shutil
 import time
@@ -96,6 +97,16 @@ def draw_domains(count: int, photo_share: float, generator: torch.Generator) -> 
     return domains.where(torch.rand(count, generator=generator) > photo_share, 0)
 
 
+def set_learning_rate(
+    optimizer: torch.optim.Optimizer, peak: float, step: int, steps: int
+) -> None:
+    """Warm up over 4 % of the steps, then fall to zero by a cosine."""
+    progress = step / steps
+    warm, fall = progress / 0.04, 0.5 * (1 + math.cos(math.pi * max(0, progress - 0.04) / 0.96))
+    for group in optimizer.param_groups:
+        group["lr"] = peak * min(1.0, warm, fall) if progress else peak / steps
+
+
 class FeatureClassifier(nn.Module):
     """Recognises class and domain; its hidden layers are the perceptual loss of the autoencoder."""
 
@@ -160,8 +171,7 @@ class Trainer:
         optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3)
         started, accuracy = time.perf_counter(), 0.0
         for step in track(range(steps), "classifier"):
-            for group in optimizer.param_groups:
-                group["lr"] = 2e-3 * (1 - step / steps)
+            set_learning_rate(optimizer, 2e-3, step, steps)
             images, labels, domains = self.batch(128, self.generator(1, step))
             with self.autocast():
                 classes, styles = network(images)
@@ -200,8 +210,7 @@ class Trainer:
         torch.manual_seed(self.settings.seed)
         vae = self.new_autoencoder().to(self.device, memory_format=torch.channels_last)
         optimizer = torch.optim.AdamW(vae.parameters(), lr=1e-3, weight_decay=1e-4)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.5e-3, steps, pct_start=0.05)
-        start, spent, recorded = self.resume(checkpoint, vae, optimizer, schedule)
+        start, spent, recorded = self.resume(checkpoint, vae, optimizer)
 
         def objective(images: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
             with self.autocast():
@@ -220,6 +229,7 @@ class Trainer:
         clock = time.perf_counter()
         for step in track(range(start, steps), "autoencoder"):
             generator = self.generator(2, step)
+            set_learning_rate(optimizer, 1.5e-3, step, steps)
             images, _, _ = self.batch(size, generator)
             noise = torch.randn(size, LATENT_CHANNELS, SIZE // 4, SIZE // 4, generator=generator)
             loss, error = run(images, noise.to(self.device))
@@ -227,11 +237,10 @@ class Trainer:
             loss.backward()
             nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
             optimizer.step()
-            schedule.step()
             recorded = 0.99 * recorded + 0.01 * error.item() if step else error.item()
             if (step + 1) % 200 == 0:
                 spent, clock = spent + time.perf_counter() - clock, time.perf_counter()
-                self.checkpoint(checkpoint, vae, optimizer, schedule, step + 1, spent, recorded)
+                self.checkpoint(checkpoint, vae, optimizer, step + 1, spent, recorded)
                 print(f"autoencoder {step + 1} L1 {recorded:.4f} {spent:.0f} s", flush=True)
         seconds = spent + time.perf_counter() - clock
         self.journal.record(
@@ -321,12 +330,12 @@ class Trainer:
             sample_size=SIZE // 4,
             in_channels=LATENT_CHANNELS,
             out_channels=LATENT_CHANNELS,
-            block_out_channels=(96, 192),
+            block_out_channels=(64, 128),
             layers_per_block=2,
             down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
             up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
             cross_attention_dim=128,
-            attention_head_dim=(3, 6),  # diffusers reads this as the number of heads
+            attention_head_dim=(2, 4),  # diffusers reads this as the number of heads
             norm_num_groups=16,
         )
 
@@ -365,11 +374,8 @@ class Trainer:
         optimizer = torch.optim.AdamW(
             model.parameters(), lr=settings.unet_learning_rate, weight_decay=0.01, betas=(0.9, 0.98)
         )
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, settings.unet_learning_rate, settings.unet_steps, pct_start=0.03
-        )
         checkpoint = self.work / "unet.pt"
-        start, spent, recorded = self.resume(checkpoint, model, average, optimizer, schedule)
+        start, spent, recorded = self.resume(checkpoint, model, average, optimizer)
         alphas = noise_scheduler().alphas_cumprod.to(self.device)
         scaling, size = float(latents["scaling"]), settings.unet_batch
 
@@ -387,6 +393,7 @@ class Trainer:
         run = torch.compile(objective) if settings.compile else objective
         clock = time.perf_counter()
         for step in track(range(start, settings.unet_steps), "unet"):
+            set_learning_rate(optimizer, settings.unet_learning_rate, step, settings.unet_steps)
             generator = self.generator(4, step)
             rows = torch.randint(len(self.garments), (size,), generator=generator)
             style = torch.randint(1, 1 + STYLES_PER_IMAGE, (size,), generator=generator)
@@ -420,14 +427,11 @@ class Trainer:
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
-            schedule.step()
             average.update_parameters(model)
             recorded = 0.99 * recorded + 0.01 * loss.item() if step else loss.item()
             if (step + 1) % 250 == 0:
                 spent, clock = spent + time.perf_counter() - clock, time.perf_counter()
-                self.checkpoint(
-                    checkpoint, model, average, optimizer, schedule, step + 1, spent, recorded
-                )
+                self.checkpoint(checkpoint, model, average, optimizer, step + 1, spent, recorded)
                 print(f"unet {step + 1} loss {recorded:.5f} {spent:.0f} s", flush=True)
         seconds = spent + time.perf_counter() - clock
         self.journal.record(

@@ -1,4 +1,4 @@
-"""Fashion-MNIST from its IDX files: a local folder, or a download that the user asked for by name."""
+"""Fashion-MNIST from its IDX files: a local folder, or a download that the user asked for."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ def load_fashion_mnist(folder: Path | None, split: Split) -> tuple[Tensor, Tenso
     images, labels = (_read_idx(path) for path in found)
     if images.ndim != 3 or labels.shape != images.shape[:1]:
         raise InputError(
-            f"{str(found[0])!r} holds an array of shape {images.shape} and {found[1].name!r} one of "
+            f"{str(found[0])!r} has the shape {images.shape} and {found[1].name!r} "
             f"{labels.shape}; expected [N, 28, 28] images and [N] labels of one split"
         )
     return torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64))
 
 
 def find_idx_files(folder: Path, split: Split) -> tuple[Path, Path] | None:
-    """Paths of the images and labels of `split` under `folder`, or `None` where either is absent."""
+    """Paths of the images and labels of `split` under `folder`, or `None` if one is absent."""
     stem = _STEMS[split]
     for place in (folder, folder / "raw", folder / "FashionMNIST" / "raw"):
         for suffix in ("", ".gz"):

@@ -13,15 +13,18 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from ..engine.errors import InputError
 
+# Pillow knows what it can open only after this, and threads must not race for it.
+Image.init()
 # Named, because Pillow would otherwise hand PostScript to Ghostscript.
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF")
+_WANTED = {"PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF"}
+FORMATS = tuple(sorted(_WANTED & Image.OPEN.keys()))
 SUFFIXES = frozenset(
-    ".png .jpg .jpeg .jfif .webp .bmp .gif .tif .tiff .ppm .pgm .avif".split(),
+    suffix for suffix, name in Image.registered_extensions().items() if name in FORMATS
 )
 
 # An image: its encoded bytes, the file that holds them, or already open.
@@ -56,7 +59,7 @@ def read_image(path: str | Path, size: int) -> Tensor:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"image {str(path)!r} does not exist")
-    return torch.from_numpy(decode(path, str(path), size)[0])
+    return torch.from_numpy(decode(path, str(path), size)[0].copy())
 
 
 def decode(encoded: Encoded, name: str, size: int) -> tuple[NDArray[Any], bool]:
@@ -74,9 +77,7 @@ def decode(encoded: Encoded, name: str, size: int) -> tuple[NDArray[Any], bool]:
                 return _fit(_to_rgb(ImageOps.exif_transpose(opened)), size)
         return _fit(_to_rgb(encoded), size)
     except Exception as error:  # on damaged bytes, decoders raise almost anything
-        reason = (
-            "no known image format" if isinstance(error, Image.UnidentifiedImageError) else error
-        )
+        reason = "no known image format" if isinstance(error, UnidentifiedImageError) else error
         raise InputError(f"cannot read image {name!r} ({reason}); replace or remove it") from error
 
 
@@ -93,7 +94,7 @@ def decode_all(
     rest = iter(pictures)
     with ThreadPoolExecutor() as pool:
         while chunk := list(islice(rest, _CHUNK)):
-            for pixels, differed in pool.map(lambda item: decode(*item, size), chunk):
+            for pixels, differed in pool.map(lambda item: decode(item[0], item[1], size), chunk):
                 images[done] = pixels
                 resized += differed
                 done += 1

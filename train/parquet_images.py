@@ -34,7 +34,7 @@ def open_parquet(path: Path) -> Labelled:
         column = file.read(columns=["label"]).column(0)
     except (pa.ArrowException, OSError) as error:
         raise InputError(
-            f"cannot read {str(path)!r} as Parquet ({error}); test data is a Parquet file or a folder"
+            f"cannot read {str(path)!r} as Parquet ({error}); give a folder or a Parquet file"
         ) from error
     if column.null_count:
         raise InputError(f"{str(path)!r} holds images without a label; remove those rows")

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
@@ -84,7 +83,6 @@ def confusion_picture(confusion: Tensor, classes: Sequence[str]) -> Image.Image:
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     side = float(np.clip(2.6 + 0.58 * len(classes), 4.5, 13))
     figure = Figure(figsize=(side + 0.9, side), dpi=120, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
     axes.set_xlabel("predicted class", color=_INK, labelpad=8)
@@ -111,11 +109,12 @@ def confusion_picture(confusion: Tensor, classes: Sequence[str]) -> Image.Image:
     bar.ax.tick_params(length=0, colors=_FAINT)
     bar.set_label("share of the true class", fontsize=8, color=_FAINT)
     bar.outline.set_visible(False)
+    buffer = io.BytesIO()
     with warnings.catch_warnings():
         # Scripts that the font lacks show as boxes; the report's tables hold the names.
         warnings.filterwarnings("ignore", "Glyph .* missing")
-        canvas.draw()
-    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+        figure.savefig(buffer, format="png", facecolor="white")
+    return Image.open(buffer).convert("RGB")
 
 
 def _cell_size(height: int, width: int) -> tuple[int, int]:

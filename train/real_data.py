@@ -89,7 +89,7 @@ def _open(source: str | Path) -> Labelled:
         return open_parquet(path)
     if not path.is_dir():
         raise InputError(
-            f"test data {str(source)!r} does not exist; give a folder with one sub-folder per class, "
+            f"test data {str(source)!r} does not exist; give a folder with a sub-folder per class, "
             f"a Parquet file, or 'fashion-mnist'"
         )
     if find_idx_files(path, "test"):
@@ -148,8 +148,8 @@ def _match(
     clash = [name for name, i in index.items() if known[_normal(name)] != i]
     if clash:
         raise InputError(
-            f"classes {clash[0]!r} and {classes[known[_normal(clash[0])]]!r} differ only in case or "
-            f"punctuation, so test data cannot tell them apart; rename one"
+            f"classes {clash[0]!r} and {classes[known[_normal(clash[0])]]!r} differ only in case "
+            f"or punctuation, so test data cannot tell them apart; rename one"
         )
     strange = [name for name in found if _normal(name) not in known]
     if strange:

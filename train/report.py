@@ -97,22 +97,27 @@ def curve(
 
 
 def ticks(low: float, high: float, at_most: int = 5) -> list[float]:
-    """At least two round numbers, evenly spaced, that enclose `low` and `high`."""
+    """At least two round numbers, evenly spaced, that enclose `low` and `high`.
+
+    They make `at_most` intervals.
+    """
     if high - low < 1e-9:
         low = high - 0.1
     step = 10.0 ** math.floor(math.log10((high - low) / at_most))
     for factor in (1, 2, 5, 10, 20):
         first, last = math.floor(low / (step * factor)), math.ceil(high / (step * factor))
-        if last - first < at_most:
+        if last - first <= at_most:
             break
     return [round(i * step * factor, 10) for i in range(first, last + 1)]
 
 
 def percent(share: float | None, digits: int = 1) -> str:
+    """A share of one as text, a dash for none."""
     return "–" if share is None else f"{share * 100:.{digits}f}{_SPACE}%"
 
 
 def duration(seconds: float) -> str:
+    """Seconds as text, in the units that suit them."""
     if seconds < 10:
         return f"{seconds:.1f}{_SPACE}s"
     minutes, rest = divmod(round(seconds), 60)
@@ -124,6 +129,7 @@ def duration(seconds: float) -> str:
 
 
 def memory(size: float) -> str:
+    """Bytes as text, in MiB or GiB."""
     return f"{size / 2**30:.2f}{_SPACE}GiB" if size >= 2**30 else f"{size / 2**20:.0f}{_SPACE}MiB"
 
 

@@ -13,6 +13,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from PIL import Image
+
 from zeroreal.engine.errors import InputError
 from zeroreal.train.fashion_mnist import FASHION_MNIST_CLASSES, load_fashion_mnist
 from zeroreal.train.image_files import read_image
@@ -102,7 +103,7 @@ def test_classes_that_the_run_lacks_are_named_with_those_it_has(folder):
 
 
 def test_classes_that_differ_only_in_case_cannot_be_told_apart(folder):
-    with pytest.raises(InputError, match="'Bag'.*'bag'|'bag'.*'Bag'"):
+    with pytest.raises(InputError, match=r"'Bag'.*'bag'|'bag'.*'Bag'"):
         load_real_images(folder, ["ankle boot", "bag", "Bag"], 8)
 
 
@@ -138,7 +139,9 @@ def save_grey_of_16_bits(path):
 
 
 def save_palette(path):
-    Image.fromarray(plain((200, 200, 200), 4)).convert("P").save(path)
+    picture = Image.new("P", (4, 4), 1)
+    picture.putpalette([0, 0, 0, 200, 200, 200])
+    picture.save(path)
 
 
 def save_clear_over_white(path):

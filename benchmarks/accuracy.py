@@ -1,0 +1,153 @@
+"""Accuracy of each recipe at equal numbers of images, beside as many real images.
+
+    python -m zeroreal.benchmarks.accuracy --real FOLDER --result benchmarks/results/accuracy.json
+
+Every recipe and seed is a run of its own under `--work`, kept and not repeated when the command is
+given again. `FOLDER` holds Fashion-MNIST's IDX files (without it, the real images are left out).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..assets import FASHION_MNIST_TEST
+from ..engine import environment, resolve_device
+from ..generate import parse_classes
+from ..train import RunSettings, Trainer, load_real_images, resume, run
+from ..train.files import write_atomically
+from ..train.real_data import load_fashion_mnist
+from ..train.run import METRICS, prompt_aliases
+from ..train.run_settings import CONFIG
+
+RECIPES = ("base", "class-prompt", "multi-domain", "random-guidance", "merged")
+REAL = "real images"
+
+
+def measure_recipe(settings: RunSettings, folder: Path) -> dict[str, Any]:
+    """Accuracy, speed and peak memory of one run, taken from `folder` if it is finished there."""
+    if not (folder / METRICS).exists():
+        if (folder / CONFIG).exists():
+            resume(folder)
+        else:
+            run(settings, folder)
+    summary = json.loads((folder / METRICS).read_text())
+    return {
+        "accuracy": summary["test"]["accuracy"],
+        "seconds": summary["seconds"]["total"],
+        "images_per_second": summary["throughput"]["images_per_second"],
+        "peak_memory_bytes": summary["peak_memory_bytes"],
+    }
+
+
+def measure_real(settings: RunSettings, source: Path, folder: Path) -> dict[str, Any]:
+    """Accuracy of the same classifier on as many real images, drawn from the training split."""
+    path = folder / METRICS
+    if path.exists():
+        content: dict[str, Any] = json.loads(path.read_text())
+        return content
+    began = time.perf_counter()
+    size = settings.image_size or 32
+    images, labels = real_training_images(source, settings.images_per_class, size, settings.seed)
+    classes = parse_classes(settings.classes)
+    names = [item.name for item in classes]
+    trainer = Trainer(
+        settings.classifier,
+        num_classes=len(classes),
+        image_size=size,
+        settings=settings.train,
+        device=settings.device,
+        seed=settings.seed,
+    )
+    trainer.fit(images, labels)
+    test = load_real_images(FASHION_MNIST_TEST, names, size, prompt_aliases(classes))
+    accuracy = trainer.evaluate(test.images, test.labels).accuracy
+    result = {"accuracy": accuracy, "seconds": time.perf_counter() - began}
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, json.dumps(result).encode())
+    return result
+
+
+def real_training_images(
+    source: Path, images_per_class: int, size: int, seed: int
+) -> tuple[Tensor, Tensor]:
+    """`images_per_class` of every class, drawn by `seed`: uint8 `[N, S, S, 3]` and int64 `[N]`."""
+    images, labels = load_fashion_mnist(source, "train")
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
+    picked = torch.cat([order[labels[order] == c][:images_per_class] for c in range(10)])
+    grey = images[picked, None].float()
+    resized = F.interpolate(grey, size=size, mode="bilinear", antialias=True)
+    rgb = resized.round().to(torch.uint8).permute(0, 2, 3, 1).expand(-1, -1, -1, 3)
+    return rgb.contiguous(), labels[picked]
+
+
+def summarize(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Mean and sample standard deviation over seeds, with the rows themselves."""
+    rows = list(rows)
+    accuracies = [row["accuracy"] for row in rows]
+    return {
+        "mean_accuracy": mean(accuracies),
+        "deviation": stdev(accuracies) if len(rows) > 1 else None,
+        "seeds": rows,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--recipes", nargs="+", default=list(RECIPES))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--images-per-class", type=int, default=RunSettings.images_per_class)
+    parser.add_argument("--classifier", default=RunSettings.classifier)
+    parser.add_argument("--epochs", type=int, help="by default as in `zeroreal run`")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--real", type=Path, help="folder of Fashion-MNIST's IDX files")
+    parser.add_argument("--work", type=Path, default=Path("build/accuracy"))
+    parser.add_argument("--result", type=Path, required=True)
+    chosen = parser.parse_args()
+
+    settings = RunSettings(
+        images_per_class=chosen.images_per_class,
+        classifier=chosen.classifier,
+        device=chosen.device,
+    )
+    if chosen.epochs is not None:
+        settings = replace(settings, train=replace(settings.train, epochs=chosen.epochs))
+    results = {}
+    for name in [*chosen.recipes, *([REAL] if chosen.real else [])]:
+        rows = []
+        for seed in chosen.seeds:
+            one = replace(settings, seed=seed)
+            folder = chosen.work / f"{name.replace(' ', '-')}-{chosen.images_per_class}-{seed}"
+            if name == REAL:
+                row = measure_real(one, chosen.real, folder)
+            else:
+                row = measure_recipe(replace(one, recipe=name), folder)
+            rows.append({"seed": seed, **row})
+            print(f"{name}, seed {seed}: {100 * row['accuracy']:.2f} %", flush=True)
+        results[name] = summarize(rows)
+    content = {
+        "date": time.strftime("%Y-%m-%d"),
+        "environment": environment(resolve_device(chosen.device)),
+        "images_per_class": chosen.images_per_class,
+        "steps": settings.steps,
+        "classifier": settings.classifier,
+        "epochs": settings.train.epochs,
+        "test": "shipped test set, 5,000 real images",
+        "results": results,
+    }
+    chosen.result.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(chosen.result, json.dumps(content, indent=2).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main()
