@@ -44,7 +44,7 @@ def measure_recipe(settings: RunSettings, folder: Path) -> dict[str, Any]:
     summary = json.loads((folder / METRICS).read_text())
     return {
         "accuracy": summary["test"]["accuracy"],
-        "seconds": summary["seconds"]["total"],
+        "seconds": summary["elapsed_seconds"],
         "images_per_second": summary["throughput"]["images_per_second"],
         "peak_memory_bytes": summary["peak_memory_bytes"],
     }
@@ -103,6 +103,7 @@ def summarize(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 
 def main() -> None:
+    """Measure what the command line names and write the result file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recipes", nargs="+", default=list(RECIPES))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])

@@ -12,10 +12,12 @@ errors = Console(stderr=True)
 
 
 def percent(value: float | None) -> str:
+    """A share as a percentage; a dash for none."""
     return "-" if value is None else f"{100 * value:.1f} %"
 
 
 def interval(bounds: list[float] | None) -> str:
+    """A 95 % interval as percentages; nothing for none."""
     return "" if bounds is None else f"{100 * bounds[0]:.1f} - {100 * bounds[1]:.1f} %"
 
 

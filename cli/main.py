@@ -1,4 +1,4 @@
-"""The command's entry: sub-commands, and one sentence instead of a traceback for what users give."""
+"""The command's entry: sub-commands, and one sentence in place of a traceback for bad input."""
 
 from __future__ import annotations
 

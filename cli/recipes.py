@@ -11,9 +11,7 @@ from .console import output
 
 
 def recipes(
-    name: Annotated[
-        str | None, typer.Argument(help="A shipped recipe, to print its file.")
-    ] = None,
+    name: Annotated[str | None, typer.Argument(help="A shipped recipe, to print its file.")] = None,
 ) -> None:
     """List the recipes, or print one: `zeroreal recipes multi-domain > mine.yaml`."""
     from ..generate import load_recipe, recipe_text, shipped_recipes

@@ -56,7 +56,7 @@ def run(
 
     With no option: the embedded model's ten garments, tested on real Fashion-MNIST photographs.
     """
-    from ..train import RunInterrupted, RunSettings, TrainSettings
+    from ..train import RunInterruptedError, RunSettings, TrainSettings
     from ..train import resume as resume_run
     from ..train import run as start_run
 
@@ -89,9 +89,11 @@ def run(
                 settings = RunSettings(**chosen)
                 settings = replace(settings, train=replace(TrainSettings(), **training))
                 result = start_run(settings, out, bars.show)
-        except RunInterrupted as interruption:
+        except RunInterruptedError as interruption:
             bars.stop()
-            errors.print(f"{interruption}; continue with: zeroreal run --resume {interruption.folder}")
+            errors.print(
+                f"{interruption}; continue with: zeroreal run --resume {interruption.folder}"
+            )
             raise typer.Exit(130) from None
     _print_result(result.folder, result.summary)
 

@@ -17,7 +17,7 @@ class InputError(ValueError):
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
-    """An `InputError` for a name that is none of `known`: suggests the nearest, lists what exists."""
+    """An `InputError` for a name that is none of `known`: suggests the nearest, lists all."""
     names = sorted(known)
     by_folded = {known_name.casefold(): known_name for known_name in names}
     nearest = difflib.get_close_matches(name.casefold(), by_folded, 1, 0.5)

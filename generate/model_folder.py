@@ -1,4 +1,4 @@
-"""Reading a Stable Diffusion style folder: checked first, so that mistakes get one clear sentence."""
+"""Reading a Stable Diffusion style folder, checked first: mistakes get one clear sentence."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _download(hub_id: str) -> Path:
 def load_components(
     folder: Path, device: torch.device, dtype: torch.dtype, scheduler: str | None = None
 ) -> Components:
-    """Load a checked folder onto `device` in `dtype`, channels-last; `scheduler` overrides its own."""
+    """Load a checked folder onto `device` in `dtype`; `scheduler` overrides its own."""
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -122,7 +122,9 @@ def check_model_folder(folder: Path) -> None:
         )
     for part in (*_WEIGHT_FOLDERS, "scheduler", "tokenizer"):
         if not (folder / part).is_dir():
-            raise InputError(f"model folder {str(folder)!r} lacks the folder {part!r}: copy it whole")
+            raise InputError(
+                f"model folder {str(folder)!r} lacks the folder {part!r}: copy it whole"
+            )
     for part in _WEIGHT_FOLDERS:
         config = _read_json(folder / part / "config.json")
         if part == "unet" and config.get("time_cond_proj_dim") is not None:
@@ -136,7 +138,7 @@ def check_model_folder(folder: Path) -> None:
 def _read_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(
-            f"model file {str(path)!r} is missing: the folder must be one that diffusers saved, whole"
+            f"model file {str(path)!r} is missing: give a whole folder that diffusers saved"
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -159,8 +161,8 @@ def _check_weights(folder: Path) -> None:
         pickles = [path.name for path in folder.iterdir() if path.suffix in _PICKLES]
         if pickles:
             raise InputError(
-                f"model folder {str(folder)!r} has its weights only as pickle ({pickles[0]}), which "
-                "can run code when loaded: convert it to safetensors"
+                f"model folder {str(folder)!r} has its weights only as pickle ({pickles[0]}), "
+                "which can run code when loaded: convert it to safetensors"
             )
         raise InputError(f"model folder {str(folder)!r} has no .safetensors file: copy it whole")
     for path in files:

@@ -31,7 +31,9 @@ class GuidanceRange(BaseModel):
     def _ordered(self) -> GuidanceRange:
         low, high = self.uniform
         if low > high:
-            raise ValueError(f"the range {low:g} to {high:g} is upside down: write [{high:g}, {low:g}]")
+            raise ValueError(
+                f"the range {low:g} to {high:g} is upside down: write [{high:g}, {low:g}]"
+            )
         if low < 1:
             raise ValueError(f"guidance {low:g} is below 1, which is no guidance: use 1 or more")
         if self.integers and (low % 1 or high % 1):
@@ -51,7 +53,7 @@ def _guidance(value: Any) -> Any:
         return GuidanceRange.model_validate(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(
-            f"{value!r} is neither a number nor a range such as {{uniform: [1, 5]}}: use one of them"
+            f"{value!r} is neither a number nor a range such as {{uniform: [1, 5]}}: use one"
         )
     if value < 1:
         raise ValueError(f"guidance {value:g} is below 1, which is no guidance: use 1 or more")

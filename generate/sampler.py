@@ -11,7 +11,9 @@ from diffusers import SchedulerMixin, UNet2DConditionModel
 from torch import Tensor
 
 
-def noise(seeds: Sequence[int], shape: tuple[int, int, int]) -> tuple[Tensor, list[torch.Generator]]:
+def noise(
+    seeds: Sequence[int], shape: tuple[int, int, int]
+) -> tuple[Tensor, list[torch.Generator]]:
     """Standard normal noise `[B, *shape]` float32, each image's from its own seed, on the CPU.
 
     Also gives the generators, for schedulers that draw more noise in their steps. On the CPU,

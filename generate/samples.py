@@ -1,4 +1,4 @@
-"""The images of a dataset before they exist: each a pure function of (recipe, classes, seed, index)."""
+"""The images of a dataset before they exist, each a pure function of plan and index."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class TextEmbeddings:
         return len(self._rows)
 
     def lookup(self, prompts: Sequence[str]) -> Tensor:
-        """Embeddings of `prompts`, `[B, tokens, channels]` in the encoder's dtype, on its device."""
+        """Embeddings of `prompts`, `[B, tokens, channels]` in the encoder's dtype and place."""
         self.add(prompts)
         assert self._table is not None
         rows = torch.tensor([self._rows[prompt] for prompt in prompts], device=self._table.device)
@@ -57,7 +57,8 @@ class TextEmbeddings:
             prompts, padding="max_length", max_length=limit, truncation=True, return_tensors="pt"
         )
         device = self._text_encoder.device
-        # Stable Diffusion attends to padding too, unless the text encoder's configuration says not to.
+        # Stable Diffusion attends to padding too, unless the encoder's configuration forbids it.
         masked = getattr(self._text_encoder.config, "use_attention_mask", False)
         mask = tokens.attention_mask.to(device) if masked else None
-        return self._text_encoder(tokens.input_ids.to(device), attention_mask=mask)[0]
+        states: Tensor = self._text_encoder(tokens.input_ids.to(device), attention_mask=mask)[0]
+        return states

@@ -3,7 +3,7 @@
 from .evaluate import Evaluation, evaluate
 from .pool import ImagePool
 from .real_data import RealImages, load_real_images
-from .run import Progress, RunInterrupted, RunResult, resume, run
+from .run import Progress, RunInterruptedError, RunResult, resume, run
 from .run_settings import RunSettings
 from .settings import AugmentSettings, TrainSettings
 from .trainer import EpochReport, Trainer
@@ -17,7 +17,7 @@ __all__ = [
     "Prediction",
     "Progress",
     "RealImages",
-    "RunInterrupted",
+    "RunInterruptedError",
     "RunResult",
     "RunSettings",
     "TrainSettings",

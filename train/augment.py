@@ -13,7 +13,7 @@ from .settings import AugmentSettings
 
 
 def normalize(images: Tensor) -> Tensor:
-    """uint8 `[B, S, S, 3]` to float32 `[B, 3, S, S]`, channels-last, ImageNet's mean and deviation."""
+    """uint8 `[B, S, S, 3]` to float32 `[B, 3, S, S]`, channels-last, by ImageNet's statistics."""
     return _normalize(images.permute(0, 3, 1, 2).float() / 255)
 
 

@@ -18,7 +18,7 @@ _Z95 = 1.959964
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Counts of a test: `confusion[i, j]` images of class i were taken for class j, int64 `[K, K]`."""
+    """Counts of a test, int64 `[K, K]`: `confusion[i, j]` images of class i were taken for j."""
 
     confusion: Tensor
 
@@ -66,11 +66,12 @@ def wilson_interval(correct: int, count: int) -> tuple[float, float]:
 
 @torch.inference_mode()
 def predict(model: nn.Module, images: Tensor, device: torch.device) -> Tensor:
-    """Class probabilities of uint8 images `[N, S, S, 3]`: float32 `[N, K]` on the CPU, in eval mode."""
+    """Class probabilities of uint8 images `[N, S, S, 3]`: float32 `[N, K]`, in eval mode."""
     was_training = model.training
     model.eval()
     chunks = [
-        model(normalize(chunk.to(device))).float().softmax(1).cpu() for chunk in images.split(_BATCH)
+        model(normalize(chunk.to(device))).float().softmax(1).cpu()
+        for chunk in images.split(_BATCH)
     ]
     model.train(was_training)
     return torch.cat(chunks)

@@ -25,7 +25,7 @@ class ImagePool:
         """A full pool of given images, uint8 `[N, S, S, 3]`, and labels, int `[N]`."""
         if images.ndim != 4 or images.shape[-1] != 3 or images.shape[1] != images.shape[2]:
             raise InputError(
-                f"images have the shape {tuple(images.shape)}: [N, S, S, 3] is needed (NHWC, square)"
+                f"images have the shape {tuple(images.shape)}: square NHWC, [N, S, S, 3], is needed"
             )
         if images.dtype != torch.uint8:
             raise InputError(f"images are {images.dtype}: torch.uint8 is needed")

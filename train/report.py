@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import math
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
+from .files import write_atomically
 from .pictures import png_bytes
 
 _WORST_PAIRS = 5
@@ -46,7 +46,7 @@ def write_report(
         ],
         total_seconds=sum(summary["seconds"].values()),
     )
-    _replace(path, page.encode())
+    write_atomically(path, page.encode())
 
 
 @dataclass(frozen=True)
@@ -175,15 +175,3 @@ def _environment() -> Environment:
 
 def _data_uri(image: Image.Image) -> str:
     return "data:image/png;base64," + base64.b64encode(png_bytes(image)).decode()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -57,7 +57,7 @@ class RunResult:
     summary: dict[str, Any]
 
 
-class RunInterrupted(Exception):
+class RunInterruptedError(Exception):
     """A run was stopped by the user; what was generated is saved in `folder`."""
 
     def __init__(self, folder: Path, done: int, total: int) -> None:
@@ -74,7 +74,7 @@ def run(
 
     Everything that the user gave is checked before anything is written. `out` is the new run's
     folder, by default `runs/<time>-<recipe>`. Raises `InputError` for what cannot be used and
-    `RunInterrupted` on Ctrl-C, with the images so far saved.
+    `RunInterruptedError` on Ctrl-C, with the images so far saved.
     """
     started = time.perf_counter()
     job = _Job(settings, on_progress)
@@ -163,7 +163,7 @@ class _Job:
             saved = {"images": self.pool.images.cpu(), "labels": self.pool.labels.cpu()}
             write_atomically(folder / _PARTIAL, save(saved))
             self._save_grid(folder)
-            raise RunInterrupted(folder, len(self.pool), len(self.plan)) from None
+            raise RunInterruptedError(folder, len(self.pool), len(self.plan)) from None
         card = ClassifierCard(
             self.settings.classifier,
             self.names,
@@ -172,8 +172,8 @@ class _Job:
         )
         save_classifier(folder, self.trainer.model, card)
         test = self._evaluate()
-        self.seconds["total"] = time.perf_counter() - started
-        summary = self._summary(folder, history, test)
+        elapsed = time.perf_counter() - started
+        summary = {**self._summary(folder, history, test), "elapsed_seconds": round(elapsed, 3)}
         self._write(folder, summary)
         (folder / _PARTIAL).unlink(missing_ok=True)
         return RunResult(folder, summary)
@@ -197,9 +197,7 @@ class _Job:
         self.on_progress(Progress("train", 0, self.settings.train.epochs))
 
         def report(epoch: EpochReport) -> None:
-            self.on_progress(
-                Progress("train", epoch.epoch, epoch.epochs, f"loss {epoch.loss:.3f}")
-            )
+            self.on_progress(Progress("train", epoch.epoch, epoch.epochs, f"loss {epoch.loss:.3f}"))
 
         history = self.trainer.fit(self.pool, on_epoch=report)
         self.seconds["train"] = time.perf_counter() - began
@@ -230,7 +228,7 @@ class _Job:
                 "name": self.recipe.name,
                 "description": self.recipe.description,
                 "templates": list(examples),
-                "prompts": [spec.prompt for spec in self.plan[: _GRID_COLUMNS]],
+                "prompts": [spec.prompt for spec in self.plan[:_GRID_COLUMNS]],
             },
             "model": str(self.generator.folder),
             "classifier": self.settings.classifier,
@@ -288,5 +286,3 @@ def prompt_aliases(classes: tuple[ClassName, ...]) -> dict[str, str]:
 def _leaf(leaf: Recipe) -> dict[str, Any]:
     fields = ("name", "prompt", "domains", "negative_prompt", "guidance")
     return leaf.model_dump(mode="json", include=set(fields))
-
-

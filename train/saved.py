@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from ..engine.errors import InputError
-from .classifier import create_classifier
+from .classifier import create_classifier, to_channels_last
 from .evaluate import predict
 from .files import write_atomically
 
@@ -72,5 +72,5 @@ def load_classifier(folder: Path, device: torch.device) -> SavedClassifier:
         raise InputError(
             f"the classifier in {str(folder)!r} cannot be loaded ({reason}): train it again"
         ) from None
-    model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    to_channels_last(model, device).eval().requires_grad_(False)
     return SavedClassifier(card, model, device)

@@ -15,17 +15,17 @@ class AugmentSettings:
 
     flip: bool = True
     """Mirror half of the images."""
-    shift: float = 0.1
+    shift: float = 0.07
     """Largest shift, as a share of the side."""
-    scale: float = 0.15
+    scale: float = 0.1
     """Largest zoom in or out, as a share of the size."""
-    rotate: float = 5.0
+    rotate: float = 0.0
     """Largest rotation in degrees."""
-    brightness: float = 0.2
+    brightness: float = 0.1
     """Largest change of brightness, as a share of the full range."""
-    contrast: float = 0.3
+    contrast: float = 0.2
     """Largest change of contrast, as a share."""
-    erase: float = 0.25
+    erase: float = 0.0
     """Share of images of which a random rectangle is greyed (arXiv 1708.04896)."""
 
 
@@ -33,10 +33,10 @@ class AugmentSettings:
 class TrainSettings:
     """How a classifier is trained."""
 
-    epochs: int = 30
-    batch_size: int = 128
+    epochs: int = 16
+    batch_size: int = 64
     optimizer: str = "adamw"
-    learning_rate: float = 3e-3
+    learning_rate: float = 4e-3
     """Peak of a cosine schedule with linear warm-up."""
     warmup: float = 0.1
     """Share of all steps in which the learning rate rises."""
@@ -44,7 +44,7 @@ class TrainSettings:
     momentum: float = 0.9
     """Nesterov momentum of SGD."""
     label_smoothing: float = 0.1
-    ema_decay: float = 0.995
+    ema_decay: float = 0.99
     """Decay of the moving average of the weights, which is what is tested and saved; 0: none."""
     augment: AugmentSettings = field(default_factory=AugmentSettings)
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..engine import InputError, resolve_device, resolve_precision
 from .augment import augment
-from .classifier import create_classifier
+from .classifier import create_classifier, to_channels_last
 from .evaluate import Evaluation, evaluate, predict
 from .pool import ImagePool
 from .settings import TrainSettings
@@ -65,13 +65,16 @@ class Trainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = create_classifier(classifier, num_classes, image_size)
-        self._model = model.to(self.device, memory_format=torch.channels_last)
+        self._model = to_channels_last(model, self.device)
         self._average: ModelEmaV3 | None = None
 
     @property
     def model(self) -> nn.Module:
         """The classifier to use: the weights' moving average once trained, if there is one."""
-        return self._model if self._average is None else self._average.module
+        if self._average is None:
+            return self._model
+        averaged: nn.Module = self._average.module
+        return averaged
 
     def fit(
         self,

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from zeroreal.generate import InputError, class_entries, parse_classes
 
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
+
 from zeroreal.assets import TINY_FASHION
 from zeroreal.generate import Generator, InputError, SamplePlan, load_recipe, parse_classes
 from zeroreal.train import RunSettings

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+
 from zeroreal.assets import TINY_FASHION
 from zeroreal.generate import InputError
 from zeroreal.generate.model_folder import check_model_folder, find_model, load_scheduler

@@ -1,6 +1,7 @@
 """Prompts of every shipped recipe against expectations written by hand."""
 
 import pytest
+
 from zeroreal.generate import InputError, SamplePlan, load_recipe, parse_classes, shipped_recipes
 from zeroreal.generate.prompts import fill, template_fields
 
@@ -85,7 +86,12 @@ def test_merged_is_equal_parts_of_the_three_tricks():
     [
         ("an image of a {class}", "orange", "", "an image of an orange"),
         ("An {class}", "coat", "", "A coat"),
-        ("a {domain} of a {class}", "hour glass", "oil painting", "an oil painting of an hour glass"),
+        (
+            "a {domain} of a {class}",
+            "hour glass",
+            "oil painting",
+            "an oil painting of an hour glass",
+        ),
         ("a {domain} of a {class}", "unicorn", "3D rendering", "a 3D rendering of a unicorn"),
         ("{class}, seen from a distance", "ankle boot", "", "ankle boot, seen from a distance"),
         ("a very big {class}", "ape", "", "a very big ape"),

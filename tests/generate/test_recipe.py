@@ -1,6 +1,7 @@
 """Recipes as users write them: read, merged, and complained of in one sentence."""
 
 import pytest
+
 from zeroreal.generate import InputError, load_recipe, recipe_text
 
 

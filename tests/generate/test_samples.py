@@ -4,6 +4,7 @@ from collections import Counter
 from statistics import mean
 
 import pytest
+
 from zeroreal.generate import InputError, Recipe, SamplePlan, load_recipe, parse_classes
 from zeroreal.generate.philox import philox4x32
 

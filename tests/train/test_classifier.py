@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from zeroreal.generate import InputError
 from zeroreal.train.classifier import create_classifier
 

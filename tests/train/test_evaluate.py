@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+
 from zeroreal.train.evaluate import Evaluation, evaluate, wilson_interval
 
 

@@ -5,10 +5,11 @@ import json
 import pytest
 import torch
 import yaml
+
 from zeroreal.generate import InputError
 from zeroreal.train import (
     Progress,
-    RunInterrupted,
+    RunInterruptedError,
     RunSettings,
     TrainSettings,
     evaluate_run,
@@ -89,7 +90,7 @@ def test_an_interrupted_run_keeps_its_images_and_ends_as_if_it_had_not_stopped(f
             raise KeyboardInterrupt
 
     folder = tmp_path / "stopped"
-    with pytest.raises(RunInterrupted, match="40 of 80"):
+    with pytest.raises(RunInterruptedError, match="40 of 80"):
         run(SMALL, folder, stop_at_forty)
     assert (folder / "generated.safetensors").exists()
     assert not (folder / "metrics.json").exists()
@@ -107,7 +108,7 @@ def test_an_interruption_in_training_keeps_all_images(tmp_path):
         if state.stage == "train" and state.done == 1:
             raise KeyboardInterrupt
 
-    with pytest.raises(RunInterrupted, match="80 of 80"):
+    with pytest.raises(RunInterruptedError, match="80 of 80"):
         run(SMALL, tmp_path / "run", stop_in_training)
     assert resume(tmp_path / "run").summary["images"] == 80
 
@@ -158,7 +159,7 @@ def test_a_recipe_that_changed_since_the_interruption_is_noticed(tmp_path):
 
     recipe = tmp_path / "mine.yaml"
     recipe.write_text('prompt: "a {class}"\nguidance: 2\n')
-    with pytest.raises(RunInterrupted):
+    with pytest.raises(RunInterruptedError):
         run(replace(SMALL, recipe=str(recipe)), tmp_path / "run", stop)
     recipe.write_text('prompt: "a {class}"\nguidance: 3\n')
     with pytest.raises(InputError, match="has changed"):

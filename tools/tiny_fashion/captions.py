@@ -65,7 +65,7 @@ def _fill(template: str, wording: str, domain: str) -> str:
 
 
 def captions(class_name: str, domain: str | None) -> list[str]:
-    """All captions of a class in a domain (`None`: plain); the canonical wording stands half the time."""
+    """All captions of a class in a domain (`None`: plain), half of them in canonical wording."""
     canonical, *others = CLASS_WORDINGS[class_name]
     templates = PLAIN_TEMPLATES if domain is None else DOMAIN_TEMPLATES
     wordings = [canonical] * len(others) + others
@@ -73,7 +73,7 @@ def captions(class_name: str, domain: str | None) -> list[str]:
 
 
 def write_tokenizer(folder: Path, domains: list[str]) -> None:
-    """Train byte-level BPE in CLIP's form on all captions and save it as a `CLIPTokenizer` folder."""
+    """Train byte-level BPE in CLIP's form on all captions; save it as a `CLIPTokenizer` folder."""
     corpus = [
         caption.lower()
         for name, domain in product(CLASS_WORDINGS, [None, *domains])
