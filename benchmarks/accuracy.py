@@ -18,15 +18,14 @@ from statistics import mean, stdev
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..assets import FASHION_MNIST_TEST
 from ..engine import environment, resolve_device
 from ..generate import parse_classes
 from ..train import RunSettings, Trainer, load_real_images, resume, run
+from ..train.fashion_mnist import as_rgb, load_fashion_mnist
 from ..train.files import write_atomically
-from ..train.real_data import load_fashion_mnist
 from ..train.run import METRICS, prompt_aliases
 from ..train.run_settings import CONFIG
 
@@ -85,10 +84,7 @@ def real_training_images(
     images, labels = load_fashion_mnist(source, "train")
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
     picked = torch.cat([order[labels[order] == c][:images_per_class] for c in range(10)])
-    grey = images[picked, None].float()
-    resized = F.interpolate(grey, size=size, mode="bilinear", antialias=True)
-    rgb = resized.round().to(torch.uint8).permute(0, 2, 3, 1).expand(-1, -1, -1, 3)
-    return rgb.contiguous(), labels[picked]
+    return as_rgb(images[picked], size), labels[picked]
 
 
 def summarize(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:

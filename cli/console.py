@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 output = Console()
@@ -30,7 +31,7 @@ def accuracy_table(test: dict[str, Any]) -> Table:
     table.add_column("images", justify="right")
     for row in test["per_class"]:
         cells = (percent(row["accuracy"]), interval(row["interval"]), str(row["images"]))
-        table.add_row(row["class"], *cells)
+        table.add_row(escape(row["class"]), *cells)  # class names are the user's
     table.add_section()
     total = (percent(test["accuracy"]), interval(test["interval"]), str(test["images"]))
     table.add_row("all (top-1)", *total, style="bold")

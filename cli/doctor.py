@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from .console import output
@@ -32,8 +33,8 @@ def doctor(
     engines.add_column("why not")
     for status in engine_statuses():
         state = "usable" if status.usable else "not usable"
-        engines.add_row(status.name, state, "; ".join(status.not_supported_reasons))
+        engines.add_row(status.name, state, escape("; ".join(status.not_supported_reasons)))
     for name, library in native_library_status().items():
         state = "loaded" if library.loaded else "not loaded"
-        engines.add_row(f"native kernels, {name}", state, library.reason)
+        engines.add_row(f"native kernels, {name}", state, escape(library.reason or ""))
     output.print(engines)

@@ -92,7 +92,9 @@ def run(
         except RunInterruptedError as interruption:
             bars.stop()
             errors.print(
-                f"{interruption}; continue with: zeroreal run --resume {interruption.folder}"
+                f"{interruption}; continue with: zeroreal run --resume {interruption.folder}",
+                markup=False,
+                soft_wrap=True,
             )
             raise typer.Exit(130) from None
     _print_result(result.folder, result.summary)
@@ -153,4 +155,4 @@ def _print_result(folder: Path, summary: dict[str, Any]) -> None:
         table.add_row(stage, f"{seconds:.1f}", speeds.get(stage, ""))
     output.print(table)
     output.print(f"Peak memory {summary['peak_memory_bytes'] / 1e9:.2f} GB")
-    output.print(f"Report: {folder / 'report.html'}", soft_wrap=True)
+    output.print(f"Report: {folder / 'report.html'}", markup=False, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -108,7 +109,10 @@ def load_scheduler(folder: Path, name: str | None = None) -> SchedulerMixin:
         chosen = f"{chosen}Scheduler"
     if chosen not in known:
         raise unknown("scheduler", chosen, known)
-    return getattr(diffusers, chosen).from_config(config)
+    kind = getattr(diffusers, chosen)
+    # Latents are not bounded: some schedulers would clip them to -1..1 if not told otherwise.
+    clips = "clip_sample" in inspect.signature(kind.__init__).parameters
+    return kind.from_config(config, **({"clip_sample": False} if clips else {}))
 
 
 def check_model_folder(folder: Path) -> None:

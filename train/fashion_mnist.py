@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -57,6 +58,13 @@ def load_fashion_mnist(folder: Path | None, split: Split) -> tuple[Tensor, Tenso
             f"{labels.shape}; expected [N, 28, 28] images and [N] labels of one split"
         )
     return torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64))
+
+
+def as_rgb(images: Tensor, size: int) -> Tensor:
+    """Grey images uint8 `[N, H, W]` resized with anti-aliasing: uint8 `[N, size, size, 3]`."""
+    resized = F.interpolate(images[:, None].float(), size=size, mode="bilinear", antialias=True)
+    grey = resized.round().to(torch.uint8).permute(0, 2, 3, 1)
+    return grey.expand(-1, -1, -1, 3).contiguous()
 
 
 def find_idx_files(folder: Path, split: Split) -> tuple[Path, Path] | None:

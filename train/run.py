@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save
 from ..assets import FASHION_MNIST_TEST
 from ..engine import InputError, environment, peak_memory_bytes
 from ..generate import ClassName, Generator, Recipe, SamplePlan, load_recipe, parse_classes
+from ..generate.classes import slug
 from .files import write_atomically
 from .pictures import confusion_picture, png_bytes, sample_grid
 from .pool import ImagePool
@@ -27,6 +28,7 @@ from .report import write_report
 from .run_settings import (
     EMBEDDED_CLASSES,
     RunSettings,
+    check_unused,
     new_run_folder,
     read_config,
     write_config,
@@ -77,8 +79,10 @@ def run(
     `RunInterruptedError` on Ctrl-C, with the images so far saved.
     """
     started = time.perf_counter()
+    if out is not None:
+        check_unused(Path(out))
     job = _Job(settings, on_progress)
-    folder = new_run_folder(out, job.recipe.name)
+    folder = new_run_folder(out, slug(job.recipe.name) or "run")
     write_config(folder, settings, job.recipe_content)
     return job.finish(folder, started)
 

@@ -70,7 +70,7 @@ def new_run_folder(out: str | Path | None, name: str) -> Path:
             folder = stem.with_name(f"{stem.name}-{number}")
     else:
         folder = Path(out)
-        _check_unused(folder)
+        check_unused(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -82,7 +82,8 @@ def new_run_folder(out: str | Path | None, name: str) -> Path:
     return folder
 
 
-def _check_unused(folder: Path) -> None:
+def check_unused(folder: Path) -> None:
+    """Raise `InputError` if `folder` is anything but absent or an empty folder."""
     if (folder / CONFIG).exists():
         raise InputError(
             f"output folder {str(folder)!r} already holds a run: choose another, or continue an "

@@ -1,5 +1,6 @@
 """The command itself, in processes of its own: output, exit status, and no traceback."""
 
+import importlib.util
 import json
 import os
 import shutil
@@ -73,6 +74,8 @@ def test_doctor_says_what_is_usable_and_why_not():
     assert done.returncode == 0, done.stderr
     for word in ("torch", "onnxruntime", "tensorrt", "native kernels", "usable", "python"):
         assert word in done.stdout
+    if importlib.util.find_spec("tensorrt") is None:
+        assert "zeroreal[tensorrt]" in done.stdout
 
 
 def test_recipes_are_listed_and_printed_for_copying(tmp_path):

@@ -148,3 +148,22 @@ def test_bad_options_get_one_sentence(options, complaint):
         generator(**options)
     assert complaint in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.gpu
+def test_a_gpu_gives_the_images_of_the_cpu():
+    wanted = specs()
+    on_gpu, labels = generator(device="cuda").images(wanted)
+    assert on_gpu.is_cuda
+    assert labels.is_cuda
+    on_cpu, _ = generator().images(wanted)
+    assert difference(on_gpu.cpu(), on_cpu).mean() <= 1
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_narrow_types_on_a_gpu_stay_close_to_fp32(precision):
+    wanted = specs("base", 8)
+    narrow, _ = generator(device="cuda", precision=precision).images(wanted)
+    exact, _ = generator().images(wanted)
+    assert difference(narrow.cpu(), exact).mean() < 8

@@ -268,7 +268,6 @@ def test_the_body_of_the_cuda_kernel_gives_the_same_pixels(tmp_path: Path) -> No
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("shape", "size"), SIZES)
 def test_cuda_equals_the_cpu(
@@ -287,7 +286,6 @@ def test_cuda_equals_the_cpu(
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_uses_the_native_library() -> None:
     status = native_library_status()["cuda"]
     if "was not built" in str(status.reason):

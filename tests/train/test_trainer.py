@@ -191,3 +191,12 @@ def test_augmentation_settings_reach_the_images():
 
     moved = augment(images, AugmentSettings(False, 0.25, 0, 0, 0, 0, 0), generator)
     assert not torch.allclose(moved, plain, atol=0.1)
+
+
+@pytest.mark.gpu
+def test_a_gpu_trains_on_images_that_lie_there():
+    ours = trainer(device="cuda", precision="bf16")
+    images, labels = stripes(320, seed=0)
+    ours.fit(images.cuda(), labels.cuda())
+    assert next(ours.model.parameters()).is_cuda
+    assert ours.evaluate(*stripes(200, seed=1)).accuracy > 0.9

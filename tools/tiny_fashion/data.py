@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zeroreal.train.real_data import load_fashion_mnist
+from zeroreal.train.fashion_mnist import load_fashion_mnist
 
 from .domains import DOMAINS
 from .settings import SIZE, Settings

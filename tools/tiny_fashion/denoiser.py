@@ -42,6 +42,7 @@ def noise_scheduler() -> DPMSolverMultistepScheduler:
         prediction_type="v_prediction",
         algorithm_type="dpmsolver++",
         timestep_spacing="trailing",
+        steps_offset=1,  # what StableDiffusionPipeline demands of any scheduler
     )
 
 
