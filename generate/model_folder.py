@@ -6,6 +6,8 @@ import inspect
 import json
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from diffusers import AutoencoderKL, SchedulerMixin, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _WEIGHT_FOLDERS = ("text_encoder", "unet", "vae")
 _PICKLES = (".bin", ".ckpt", ".pt", ".pth")
 
@@ -73,9 +75,10 @@ def load_components(
 
     check_model_folder(folder)
     try:
-        text_encoder = CLIPTextModel.from_pretrained(
-            folder, subfolder="text_encoder", dtype=dtype, use_safetensors=True
-        )
+        with _no_loading_bar():
+            text_encoder = CLIPTextModel.from_pretrained(
+                folder, subfolder="text_encoder", dtype=dtype, use_safetensors=True
+            )
         unet, vae = (
             kind.from_pretrained(
                 folder,
@@ -97,6 +100,19 @@ def load_components(
     return Components(tokenizer, text_encoder, unet, vae, load_scheduler(folder, scheduler))
 
 
+@contextmanager
+def _no_loading_bar() -> Iterator[None]:
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
 def load_scheduler(folder: Path, name: str | None = None) -> SchedulerMixin:
     """The folder's scheduler, or another one by `name` with the folder's noise schedule."""
     import diffusers
@@ -108,7 +124,8 @@ def load_scheduler(folder: Path, name: str | None = None) -> SchedulerMixin:
     if chosen not in known and f"{chosen}Scheduler" in known:
         chosen = f"{chosen}Scheduler"
     if chosen not in known:
-        raise unknown("scheduler", chosen, known)
+        short_names = [full.removesuffix("Scheduler") for full in known]
+        raise unknown("scheduler", chosen.removesuffix("Scheduler"), short_names)
     kind = getattr(diffusers, chosen)
     # Latents are not bounded: some schedulers would clip them to -1..1 if not told otherwise.
     clips = "clip_sample" in inspect.signature(kind.__init__).parameters

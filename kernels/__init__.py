@@ -1,6 +1,9 @@
 """Native kernels behind `torch.library` operators, each with a plain PyTorch reference."""
 
-from ._native import LibraryStatus, native_library_status
-from .finish import finish, finish_reference
+# With the repository's root on sys.path, as under `python -m`, transformers finds this folder when
+# it looks for the Hub's package `kernels`, and imports it by that name: then there is nothing here.
+if __name__ != "kernels":
+    from ._native import LibraryStatus, native_library_status
+    from .finish import finish, finish_reference
 
-__all__ = ["LibraryStatus", "finish", "finish_reference", "native_library_status"]
+    __all__ = ["LibraryStatus", "finish", "finish_reference", "native_library_status"]
