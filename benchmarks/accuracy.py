@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
@@ -33,29 +32,22 @@ RECIPES = ("base", "class-prompt", "multi-domain", "random-guidance", "merged")
 REAL = "real images"
 
 
-def measure_recipe(settings: RunSettings, folder: Path) -> dict[str, Any]:
-    """Accuracy, speed and peak memory of one run, taken from `folder` if it is finished there."""
+def measure_recipe(settings: RunSettings, folder: Path) -> float:
+    """Accuracy of one run, taken from `folder` if it is finished there."""
     if not (folder / METRICS).exists():
         if (folder / CONFIG).exists():
             resume(folder)
         else:
             run(settings, folder)
     summary = json.loads((folder / METRICS).read_text())
-    return {
-        "accuracy": summary["test"]["accuracy"],
-        "seconds": summary["elapsed_seconds"],
-        "images_per_second": summary["throughput"]["images_per_second"],
-        "peak_memory_bytes": summary["peak_memory_bytes"],
-    }
+    return float(summary["test"]["accuracy"])
 
 
-def measure_real(settings: RunSettings, source: Path, folder: Path) -> dict[str, Any]:
+def measure_real(settings: RunSettings, source: Path, folder: Path) -> float:
     """Accuracy of the same classifier on as many real images, drawn from the training split."""
     path = folder / METRICS
     if path.exists():
-        content: dict[str, Any] = json.loads(path.read_text())
-        return content
-    began = time.perf_counter()
+        return float(json.loads(path.read_text())["accuracy"])
     size = settings.image_size or 32
     images, labels = real_training_images(source, settings.images_per_class, size, settings.seed)
     classes = parse_classes(settings.classes)
@@ -71,10 +63,9 @@ def measure_real(settings: RunSettings, source: Path, folder: Path) -> dict[str,
     trainer.fit(images, labels)
     test = load_real_images(FASHION_MNIST_TEST, names, size, prompt_aliases(classes))
     accuracy = trainer.evaluate(test.images, test.labels).accuracy
-    result = {"accuracy": accuracy, "seconds": time.perf_counter() - began}
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, json.dumps(result).encode())
-    return result
+    write_atomically(path, json.dumps({"accuracy": accuracy}).encode())
+    return accuracy
 
 
 def real_training_images(
@@ -87,14 +78,13 @@ def real_training_images(
     return as_rgb(images[picked], size), labels[picked]
 
 
-def summarize(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Mean and sample standard deviation over seeds, with the rows themselves."""
-    rows = list(rows)
-    accuracies = [row["accuracy"] for row in rows]
+def summarize(accuracies: dict[int, float]) -> dict[str, Any]:
+    """Mean and sample standard deviation over seeds, with each seed's accuracy."""
+    values = list(accuracies.values())
     return {
-        "mean_accuracy": mean(accuracies),
-        "deviation": stdev(accuracies) if len(rows) > 1 else None,
-        "seeds": rows,
+        "mean_accuracy": mean(values),
+        "deviation": stdev(values) if len(values) > 1 else None,
+        "by_seed": accuracies,
     }
 
 
@@ -121,17 +111,16 @@ def main() -> None:
         settings = replace(settings, train=replace(settings.train, epochs=chosen.epochs))
     results = {}
     for name in [*chosen.recipes, *([REAL] if chosen.real else [])]:
-        rows = []
+        accuracies = {}
         for seed in chosen.seeds:
             one = replace(settings, seed=seed)
             folder = chosen.work / f"{name.replace(' ', '-')}-{chosen.images_per_class}-{seed}"
             if name == REAL:
-                row = measure_real(one, chosen.real, folder)
+                accuracies[seed] = measure_real(one, chosen.real, folder)
             else:
-                row = measure_recipe(replace(one, recipe=name), folder)
-            rows.append({"seed": seed, **row})
-            print(f"{name}, seed {seed}: {100 * row['accuracy']:.2f} %", flush=True)
-        results[name] = summarize(rows)
+                accuracies[seed] = measure_recipe(replace(one, recipe=name), folder)
+            print(f"{name}, seed {seed}: {100 * accuracies[seed]:.2f} %", flush=True)
+        results[name] = summarize(accuracies)
     content = {
         "date": time.strftime("%Y-%m-%d"),
         "environment": environment(resolve_device(chosen.device)),

@@ -6,6 +6,8 @@ import importlib.util
 from dataclasses import dataclass
 from importlib import metadata
 
+import torch
+
 
 @dataclass(frozen=True)
 class EngineStatus:
@@ -30,7 +32,7 @@ _OPTIONAL_ENGINES = (
 
 def engine_statuses() -> list[EngineStatus]:
     """The state of every engine, the usable ones first."""
-    torch_engine = EngineStatus("torch", metadata.version("torch"), ())
+    torch_engine = EngineStatus("torch", torch.__version__, ())
     return [torch_engine, *(_optional(*engine) for engine in _OPTIONAL_ENGINES)]
 
 

@@ -32,6 +32,7 @@ def library_versions() -> dict[str, str]:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
+    versions["torch"] = torch.__version__  # names the build too
     return versions
 
 

@@ -45,8 +45,7 @@ def create_classifier(name: str, num_classes: int, image_size: int) -> nn.Module
 
 def to_channels_last(model: nn.Module, device: torch.device) -> nn.Module:
     """The model on `device`, its convolutions' weights in channels-last order."""
-    # mypy knows no overload of `Module.to` that takes both.
-    return model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    return model.to(device).to(memory_format=torch.channels_last)
 
 
 def _create(name: str, num_classes: int, image_size: int, small: bool) -> nn.Module:
