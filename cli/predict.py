@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .console import output, percent
+from .console import percent
 
 
 def predict(
@@ -19,5 +19,4 @@ def predict(
     from ..train import predict_files
 
     for found in predict_files(run, images, device):
-        line = f"{found.path}\t{found.class_name}\t{percent(found.probability)}"
-        output.print(line, markup=False, highlight=False, soft_wrap=True)
+        typer.echo(f"{found.path}\t{found.class_name}\t{percent(found.probability)}")

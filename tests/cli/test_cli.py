@@ -101,7 +101,7 @@ def test_help_and_version_load_nothing_heavy():
         (["run", "--recipe", "multi-domian"], "did you mean 'multi-domain'"),
         (["run", "--model", "no/such/folder"], "does not exist"),
         (["run", "--classifier", "resnet-18"], "did you mean 'resnet18'"),
-        (["run", "--scheduler", "DDMI"], "did you mean 'DDIM'"),
+        (["run", "--scheduler", "EulerDiscreet"], "did you mean 'EulerDiscrete'"),
         (["run", "--classes", "cat,dog", "--data", "{data}"], "cat"),
         (["run", "--resume", "nowhere"], "holds no run"),
         (["run", "--resume", "nowhere", "--seed", "1"], "give it alone"),

@@ -134,7 +134,7 @@ def test_each_distinct_prompt_is_encoded_once():
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"scheduler": "DDMI"}, "did you mean 'DDIM'"),
+        ({"scheduler": "EulerDiscreet"}, "did you mean 'EulerDiscrete'"),
         ({"steps": 0}, "steps is 0"),
         ({"steps": 2_000}, "1000 timesteps"),
         ({"batch_size": 0}, "batch size is 0"),

@@ -143,7 +143,7 @@ def test_nothing_is_written_when_something_is_wrong(tmp_path):
         {"classifier": "resnet-18"},
         {"data": str(tmp_path / "nowhere")},
         {"model": str(tmp_path / "nowhere")},
-        {"scheduler": "DDMI"},
+        {"scheduler": "EulerDiscreet"},
         {"classes": ("coat", "bag"), "data": "shipped"},
     ):
         with pytest.raises(InputError):
