@@ -42,7 +42,7 @@ _INDEX = {
 
 
 def save_pipeline(out: Path, work: Path, model: nn.ModuleDict) -> None:
-    """Write the diffusers folder in half precision; model card and licence in `out` stay."""
+    """Write the diffusers folder in half precision; what people wrote in `out` stays."""
     staged = out.with_name(out.name + ".new")
     shutil.rmtree(staged, ignore_errors=True)
     shutil.copytree(work / "tokenizer", staged / "tokenizer")
@@ -56,7 +56,7 @@ def save_pipeline(out: Path, work: Path, model: nn.ModuleDict) -> None:
     config_path.write_text(json.dumps(config, indent=2) + "\n")
     noise_scheduler().save_pretrained(staged / "scheduler")
     (staged / "model_index.json").write_text(json.dumps(_INDEX, indent=2) + "\n")
-    for kept in ("README.md", "LICENSE"):
+    for kept in ("README.md", "LICENSE", "samples.png"):
         if (out / kept).exists():
             shutil.copy(out / kept, staged / kept)
     shutil.rmtree(out, ignore_errors=True)
