@@ -91,7 +91,7 @@ def summarize(accuracies: dict[int, float]) -> dict[str, Any]:
 def main() -> None:
     """Measure what the command line names and write the result file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--recipes", nargs="+", default=list(RECIPES))
+    parser.add_argument("--recipes", nargs="*", default=list(RECIPES))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--images-per-class", type=int, default=RunSettings.images_per_class)
     parser.add_argument("--classifier", default=RunSettings.classifier)
