@@ -18,12 +18,18 @@ def run(
         str | None,
         typer.Option(help="Class names, comma-separated, or a text file with one a line."),
     ] = None,
-    recipe: Annotated[str | None, typer.Option(help="A shipped recipe or a YAML file.")] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="A shipped recipe or a YAML file. [default: random-guidance]")
+    ] = None,
     model: Annotated[
         str | None, typer.Option(help="A diffusers folder or hub id. [default: embedded]")
     ] = None,
-    images_per_class: Annotated[int | None, typer.Option("--images-per-class", "-n")] = None,
-    classifier: Annotated[str | None, typer.Option(help="A timm model's name.")] = None,
+    images_per_class: Annotated[
+        int | None, typer.Option("--images-per-class", "-n", help="[default: 400]")
+    ] = None,
+    classifier: Annotated[
+        str | None, typer.Option(help="A timm model's name. [default: test_resnet]")
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option(
@@ -34,20 +40,30 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="The run's new folder. [default: runs/<time>-<recipe>]")
     ] = None,
-    seed: Annotated[int | None, typer.Option()] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
-    precision: Annotated[str | None, typer.Option(help="auto, fp32, bf16 or fp16.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Decides every image. [default: 0]")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu, cuda or cuda:N. [default: auto]")
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="Of the generator: auto, fp32, bf16 or fp16. [default: auto]")
+    ] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="A diffusers scheduler. [default: the model's]")
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Denoising steps. [default: 12]")] = None,
     image_size: Annotated[
         int | None, typer.Option(help="Side in pixels for training. [default: the model's]")
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images denoised together.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes of training over the images.")] = None,
-    optimizer: Annotated[str | None, typer.Option(help="adamw or sgd.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Images denoised together. [default: 128]")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes of training over the images. [default: 16]")
+    ] = None,
+    optimizer: Annotated[str | None, typer.Option(help="adamw or sgd. [default: adamw]")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Peak learning rate. [default: 0.004]")
+    ] = None,
     resume: Annotated[
         Path | None, typer.Option(help="Continue the interrupted run in this folder.")
     ] = None,

@@ -84,6 +84,24 @@ def test_recipes_are_listed_and_printed_for_copying(tmp_path):
     assert "stick figure" in (tmp_path / "mine.yaml").read_text()
 
 
+def test_the_help_names_the_defaults():
+    from zeroreal.train import RunSettings
+
+    settings = RunSettings()
+    shown = " ".join(zeroreal("run", "--help").stdout.split())
+    for default in (
+        settings.recipe,
+        settings.images_per_class,
+        settings.classifier,
+        settings.steps,
+        settings.batch_size,
+        settings.train.epochs,
+        settings.train.optimizer,
+        settings.train.learning_rate,
+    ):
+        assert f"[default: {default}]" in shown
+
+
 def test_help_and_version_load_nothing_heavy():
     code = "import sys; from zeroreal.cli.main import app; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
