@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -123,6 +125,7 @@ def main() -> None:
         results[name] = summarize(accuracies)
     content = {
         "date": time.strftime("%Y-%m-%d"),
+        "command": shlex.join(["python", "-m", "zeroreal.benchmarks.accuracy", *sys.argv[1:]]),
         "environment": environment(resolve_device(chosen.device)),
         "images_per_class": chosen.images_per_class,
         "steps": settings.steps,
