@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from ..assets import FASHION_MNIST_TEST
+from ..cli.progress import StageBars
 from ..engine import environment, resolve_device
 from ..generate import parse_classes
 from ..train import RunSettings, Trainer, load_real_images, resume, run
@@ -37,10 +38,11 @@ REAL = "real images"
 def measure_recipe(settings: RunSettings, folder: Path) -> float:
     """Accuracy of one run, taken from `folder` if it is finished there."""
     if not (folder / METRICS).exists():
-        if (folder / CONFIG).exists():
-            resume(folder)
-        else:
-            run(settings, folder)
+        with StageBars() as bars:
+            if (folder / CONFIG).exists():
+                resume(folder, bars.show)
+            else:
+                run(settings, folder, bars.show)
     summary = json.loads((folder / METRICS).read_text())
     return float(summary["test"]["accuracy"])
 

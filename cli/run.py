@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from .console import accuracy_table, errors, output
+from .progress import StageBars
 
 
 def run(
@@ -97,7 +97,7 @@ def run(
         chosen["classes"] = class_entries(classes)
     if resume is not None and (chosen or training or out is not None):
         raise typer.BadParameter("--resume takes its settings from the run: give it alone")
-    with _Bars() as bars:
+    with StageBars() as bars:
         try:
             if resume is not None:
                 result = resume_run(resume, bars.show)
@@ -118,39 +118,6 @@ def run(
 
 def _given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
-
-
-class _Bars:
-    """A progress bar for each stage."""
-
-    def __init__(self) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description:<9}"),
-            BarColumn(),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
-            console=errors,
-        )
-        self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> _Bars:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        self._progress.stop()
-
-    def show(self, state: Any) -> None:
-        """Bring the bar of `state.stage` up to date (`train.Progress`)."""
-        if state.stage not in self._tasks:
-            self._tasks[state.stage] = self._progress.add_task(state.stage, total=1, note="")
-        self._progress.update(
-            self._tasks[state.stage], completed=state.done, total=state.total, note=state.note
-        )
 
 
 def _print_result(folder: Path, summary: dict[str, Any]) -> None:
