@@ -51,9 +51,8 @@ def save_pipeline(out: Path, work: Path, model: nn.ModuleDict) -> None:
     encoder = cast(nn.Module, model["text_encoder"]).half()
     encoder.save_pretrained(staged / "text_encoder")
     # transformers takes the dtype to load in from here, diffusers loads in float32 of itself.
-    config_path = staged / "text_encoder" / "config.json"
-    config = json.loads(config_path.read_text()) | {"dtype": "float32"}
-    config_path.write_text(json.dumps(config, indent=2) + "\n")
+    _edit_config(staged / "text_encoder" / "config.json", dtype="float32")
+    _edit_config(staged / "vae" / "config.json", _name_or_path=None)  # a path of this machine
     noise_scheduler().save_pretrained(staged / "scheduler")
     (staged / "model_index.json").write_text(json.dumps(_INDEX, indent=2) + "\n")
     for kept in ("README.md", "LICENSE", "samples.png"):
@@ -61,6 +60,13 @@ def save_pipeline(out: Path, work: Path, model: nn.ModuleDict) -> None:
             shutil.copy(out / kept, staged / kept)
     shutil.rmtree(out, ignore_errors=True)
     staged.rename(out)
+
+
+def _edit_config(path: Path, **changes: str | None) -> None:
+    """Set fields of a configuration; `None` removes one."""
+    config = json.loads(path.read_text()) | changes
+    kept = {name: config[name] for name in config if name not in changes or changes[name]}
+    path.write_text(json.dumps(kept, indent=2) + "\n")
 
 
 def parse_arguments() -> tuple[argparse.Namespace, Settings]:
