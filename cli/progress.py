@@ -27,7 +27,6 @@ class StageBars:
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> StageBars:
-        self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -35,10 +34,12 @@ class StageBars:
 
     def stop(self) -> None:
         """Leave the bars as they are and draw no more."""
-        self._progress.stop()
+        if self._tasks:
+            self._progress.stop()
 
     def show(self, state: StageProgress) -> None:
         """Bring the bar of `state.stage` up to date."""
+        self._progress.start()  # not before: a mistake found while loading draws no bar
         if state.stage not in self._tasks:
             self._tasks[state.stage] = self._progress.add_task(state.stage, total=1, note="")
         self._progress.update(

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 _MOST_LISTED = 30
+_MOST_NEAR = 8
 
 
 class InputError(ValueError):
@@ -17,10 +18,18 @@ class InputError(ValueError):
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
-    """An `InputError` for a name that is none of `known`: suggests the nearest, lists all."""
+    """An `InputError` for a name that is none of `known`: suggests the nearest, lists others."""
     names = sorted(known)
     by_folded = {known_name.casefold(): known_name for known_name in names}
     nearest = difflib.get_close_matches(name.casefold(), by_folded, 1, 0.5)
     guess = f"did you mean {by_folded[nearest[0]]!r}? " if nearest else ""
-    listed = ", ".join(names[:_MOST_LISTED]) + (", ..." if len(names) > _MOST_LISTED else "")
-    return InputError(f"unknown {kind} {name!r}: {guess}known are {listed}")
+    return InputError(f"unknown {kind} {name!r}: {guess}known are {_listed(name, names)}")
+
+
+def _listed(name: str, names: list[str]) -> str:
+    """All of `names` if they are few, else those that hold or resemble `name`."""
+    if len(names) <= _MOST_LISTED:
+        return ", ".join(names)
+    holding = [known for known in names if name.casefold() in known.casefold()]
+    near = holding or difflib.get_close_matches(name, names, _MOST_NEAR, 0.4) or names
+    return ", ".join([*near[:_MOST_NEAR], "..."])

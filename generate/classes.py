@@ -58,6 +58,8 @@ def parse_classes(entries: Iterable[str]) -> tuple[ClassName, ...]:
 def class_entries(source: str) -> tuple[str, ...]:
     """Entries of a comma-separated list, or of a file with one a line (`#` begins a comment)."""
     path = Path(source)
+    if "," not in source and path.suffix == ".txt" and not path.is_file():
+        raise InputError(f"class file {source!r} does not exist: check the path")
     if "," in source or not path.suffix or not path.is_file():
         return tuple(source.split(",")) if source.strip() else ()
     try:

@@ -54,3 +54,5 @@ def test_entries_come_from_a_list_or_a_file(tmp_path):
     assert class_entries("cat,dog") == ("cat", "dog")
     assert class_entries(str(path)) == ("cat", "dog: a dog, small")
     assert class_entries(" ") == ()
+    with pytest.raises(InputError, match="does not exist"):
+        class_entries(str(tmp_path / "clases.txt"))
