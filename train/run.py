@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from ..assets import FASHION_MNIST_TEST
@@ -155,9 +156,15 @@ class _Job:
 
     def restore(self, folder: Path) -> None:
         path = folder / _PARTIAL
-        if path.exists():
+        if not path.exists():
+            return
+        try:
             saved = load_file(path)
             self.pool.add(saved["images"], saved["labels"])
+        except (SafetensorError, KeyError) as error:
+            raise InputError(
+                f"{str(path)!r} is damaged ({error}): remove it to generate its images again"
+            ) from None
 
     def finish(self, folder: Path, started: float) -> RunResult:
         try:
@@ -186,7 +193,6 @@ class _Job:
         total, before = len(self.plan), len(self.pool)
         self.on_progress(Progress("generate", before, total))
         began = time.perf_counter()
-        # Each distinct prompt is encoded once, before the first batch.
         remaining = islice(self.plan, before, None)
         for batch in self.generator.generate(remaining):
             self.pool.add(batch.images, batch.labels)

@@ -95,6 +95,12 @@ def test_an_interrupted_run_keeps_its_images_and_ends_as_if_it_had_not_stopped(f
     assert (folder / "generated.safetensors").exists()
     assert not (folder / "metrics.json").exists()
 
+    whole = (folder / "generated.safetensors").read_bytes()
+    (folder / "generated.safetensors").write_bytes(whole[:100])
+    with pytest.raises(InputError, match="is damaged"):
+        resume(folder)
+    (folder / "generated.safetensors").write_bytes(whole)
+
     first = []
     resume(folder, first.append)
     assert first[0] == Progress("generate", 40, 80)
