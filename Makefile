@@ -7,7 +7,7 @@ ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-PARTS := engine kernels generate train cli benchmarks assets
+PARTS := engine kernels export generate train cli benchmarks assets
 BUILD_FILES := pyproject.toml CMakeLists.txt $(wildcard kernels/src/*)
 TYPECHECK := build/typecheck
 

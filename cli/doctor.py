@@ -10,30 +10,41 @@ from rich.table import Table
 
 from .console import output
 
+_HEAD_SIZE = 64  # of Stable Diffusion 2.x and SDXL
+
 
 def doctor(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
     """Show the device, libraries and versions, and which engines can serve or why not."""
     from ..engine import engine_statuses, environment, resolve_device, resolve_precision
-    from ..kernels import native_library_status
+    from ..kernels import (
+        ATTENTION_BACKENDS,
+        attention_not_supported_reasons,
+        native_library_status,
+    )
 
     target = resolve_device(device)
+    precision = resolve_precision("auto", target)
     facts = Table(title="Machine")
     facts.add_column("what")
     facts.add_column("value")
     for name, value in environment(target).items():
         facts.add_row(name, value)
-    facts.add_row("precision", str(resolve_precision("auto", target)).removeprefix("torch."))
+    facts.add_row("precision", str(precision).removeprefix("torch."))
     output.print(facts)
 
     engines = Table(title="Engines and kernels")
     engines.add_column("name")
     engines.add_column("state")
     engines.add_column("why not")
-    for status in engine_statuses():
+    for status in engine_statuses(target):
         state = "usable" if status.usable else "not usable"
         engines.add_row(status.name, state, escape("; ".join(status.not_supported_reasons)))
+    for backend in ATTENTION_BACKENDS:
+        reasons = attention_not_supported_reasons(backend, target, precision, _HEAD_SIZE)
+        state = "not usable" if reasons else "usable"
+        engines.add_row(f"attention, {backend}", state, escape("; ".join(reasons)))
     for name, library in native_library_status().items():
         state = "loaded" if library.loaded else "not loaded"
         engines.add_row(f"native kernels, {name}", state, escape(library.reason or ""))

@@ -11,9 +11,12 @@ from typing import Annotated
 import typer
 from rich.logging import RichHandler
 
+from .build import build
+from .cache import cache_app
 from .console import errors
 from .doctor import doctor
 from .evaluate import evaluate
+from .export import export
 from .predict import predict
 from .recipes import recipes
 from .run import run
@@ -24,8 +27,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (run, evaluate, predict, recipes, doctor):
+for command in (run, evaluate, predict, recipes, export, build, doctor):
     app.command()(command)
+app.add_typer(cache_app, name="cache")
 
 
 def _show_version(value: bool) -> None:

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from .console import errors
 
 if TYPE_CHECKING:
+    from ..export import ExportProgress
     from ..train import Progress as StageProgress
 
 
@@ -39,9 +40,18 @@ class StageBars:
 
     def show(self, state: StageProgress) -> None:
         """Bring the bar of `state.stage` up to date."""
+        self._update(state.stage, state.done, state.total, state.note)
+
+    def show_export(self, state: ExportProgress) -> None:
+        """Bring the bar of an export up to date."""
+        self._update("export", state.done, state.total, f"{state.graph}: {state.stage}")
+
+    def show_build(self, graph: str, done: int, total: int) -> None:
+        """Bring the bar of a build up to date."""
+        self._update("build", done, total, graph)
+
+    def _update(self, stage: str, done: int, total: int, note: str) -> None:
         self._progress.start()  # not before: a mistake found while loading draws no bar
-        if state.stage not in self._tasks:
-            self._tasks[state.stage] = self._progress.add_task(state.stage, total=1, note="")
-        self._progress.update(
-            self._tasks[state.stage], completed=state.done, total=state.total, note=state.note
-        )
+        if stage not in self._tasks:
+            self._tasks[stage] = self._progress.add_task(stage, total=1, note="")
+        self._progress.update(self._tasks[stage], completed=done, total=total, note=note)

@@ -41,11 +41,26 @@ def run(
         Path | None, typer.Option(help="The run's new folder. [default: runs/<time>-<recipe>]")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Decides every image. [default: 0]")] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            help="auto, torch, torch:compiled, onnxruntime (:cpu, :cuda, :tensorrt) or tensorrt. "
+            "[default: auto]"
+        ),
+    ] = None,
     device: Annotated[
         str | None, typer.Option(help="auto, cpu, cuda or cuda:N. [default: auto]")
     ] = None,
     precision: Annotated[
         str | None, typer.Option(help="Of the generator: auto, fp32, bf16 or fp16. [default: auto]")
+    ] = None,
+    attention: Annotated[
+        str | None,
+        typer.Option(help="Of engine torch: auto, xformers, cudnn, flash, sdpa or math."),
+    ] = None,
+    cuda_graphs: Annotated[
+        bool | None,
+        typer.Option("--cuda-graphs", help="Replay the work on a GPU as one graph per shape."),
     ] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="A diffusers scheduler. [default: the model's]")
@@ -84,8 +99,11 @@ def run(
         classifier=classifier,
         data=data,
         seed=seed,
+        engine=engine,
         device=device,
         precision=precision,
+        attention=attention,
+        cuda_graphs=cuda_graphs,
         scheduler=scheduler,
         steps=steps,
         image_size=image_size,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
-from importlib import metadata
 
 import torch
+
+from .device import describe_device
+from .errors import InputError
+from .onnxruntime_engine import PROVIDERS, onnxruntime_library, provider_not_supported_reasons
+from .tensorrt.library import gpu_target, library_version, target_not_supported_reasons
+from .torch_compiled import compiler_not_supported_reasons
 
 
 @dataclass(frozen=True)
@@ -22,29 +26,35 @@ class EngineStatus:
         return not self.not_supported_reasons
 
 
-# Engine, importable module, and the extra that brings it.
-_OPTIONAL_ENGINES = (
-    ("onnxruntime", "onnxruntime", "gpu"),
-    ("tensorrt", "tensorrt", "tensorrt"),
-    ("tensorrt-rtx", "tensorrt_rtx", "tensorrt-rtx"),
-)
+def engine_statuses(device: torch.device) -> list[EngineStatus]:
+    """The state of every engine on `device`, by the name that asks for it."""
+    return [
+        EngineStatus("torch", torch.__version__, ()),
+        EngineStatus("torch:compiled", torch.__version__, compiler_not_supported_reasons()),
+        *(_onnxruntime(provider, device) for provider in PROVIDERS),
+        _tensorrt(device),
+    ]
 
 
-def engine_statuses() -> list[EngineStatus]:
-    """The state of every engine, the usable ones first."""
-    torch_engine = EngineStatus("torch", torch.__version__, ())
-    return [torch_engine, *(_optional(*engine) for engine in _OPTIONAL_ENGINES)]
+def _onnxruntime(provider: str, device: torch.device) -> EngineStatus:
+    name = f"onnxruntime:{provider}"
+    try:
+        version = onnxruntime_library().__version__
+        reasons = provider_not_supported_reasons(provider)
+    except InputError as error:
+        return EngineStatus(name, None, (str(error),))
+    if (provider == "cpu") != (device.type == "cpu"):
+        reasons = (*reasons, f"it does not serve {describe_device(device)}")
+    return EngineStatus(name, version, reasons)
 
 
-def _optional(name: str, module: str, extra: str) -> EngineStatus:
-    # Installed or not, this release generates with the torch engine alone.
-    reasons = ["this release of zeroreal generates with the torch engine only"]
-    if importlib.util.find_spec(module) is None:
-        reasons.append(f"{module} is not installed (pip install 'zeroreal[{extra}]')")
-        return EngineStatus(name, None, tuple(reasons))
-    return EngineStatus(name, _version(module), tuple(reasons))
-
-
-def _version(module: str) -> str | None:
-    distributions = metadata.packages_distributions().get(module, [])
-    return metadata.version(distributions[0]) if distributions else None
+def _tensorrt(device: torch.device) -> EngineStatus:
+    try:
+        version = library_version()
+    except InputError as error:
+        return EngineStatus("tensorrt", None, (str(error),))
+    if device.type != "cuda":
+        reasons: tuple[str, ...] = ("it runs on CUDA devices only; it builds ahead of time here",)
+    else:
+        reasons = target_not_supported_reasons(gpu_target(device))
+    return EngineStatus("tensorrt", version, reasons)

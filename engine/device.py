@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import hashlib
 import platform
 import resource
 import sys
@@ -75,6 +77,23 @@ def describe_device(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     model = _cpu_fields().get("model name") or platform.processor() or platform.machine()
     return f"{model}, {torch.get_num_threads()} threads"
+
+
+def instruction_set(device: torch.device) -> str:
+    """What the device executes: CPUs of one name differ, in virtual machines above all."""
+    if device.type == "cuda":
+        major, minor = torch.cuda.get_device_capability(device)
+        return f"sm_{major}{minor}"
+    flags = _cpu_fields().get("flags", "")
+    return f"instructions {hashlib.sha256(flags.encode()).hexdigest()[:8]}"
+
+
+def driver_version() -> str:
+    """The CUDA version that the GPU's driver brings, such as `13020`."""
+    version = ctypes.c_int()
+    library = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    library.cuDriverGetVersion(ctypes.byref(version))
+    return str(version.value)
 
 
 def peak_memory_bytes(device: torch.device) -> int:

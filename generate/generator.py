@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -12,10 +12,22 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..engine import InputError, resolve_device, resolve_precision
+from ..engine import Cache, InputError, resolve_device
+from ..export import (
+    EngineChoice,
+    ExportProgress,
+    find_model,
+    load_engines,
+    load_scheduler,
+    load_tokenizers,
+    parse_engine,
+    schedule_of,
+)
 from ..kernels import finish
-from .model_folder import find_model, load_components
+from .choose_engine import load_fastest
+from .sampler import denoise, guidance_rows, noise
 from .samples import SampleSpec
+from .text import Conditions, TextEmbeddings
 
 DEFAULT_STEPS = 12
 DEFAULT_BATCH_SIZE = 128
@@ -57,13 +69,20 @@ class Generator:
     """Generates images with a latent diffusion model.
 
     Args:
-        model: a folder that `diffusers` saved, or a hub id; the embedded model by default.
+        model: a folder that `diffusers` saved or `zeroreal export` wrote, or a hub id; the embedded
+            model by default.
+        engine: `auto`, `torch`, `torch:compiled`, `onnxruntime` (`:cpu`, `:cuda`, `:tensorrt`) or
+            `tensorrt`. All make the same images.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         precision: `auto`, `fp32`, `bf16` or `fp16`: the dtype of text encoder, UNet and VAE.
+        attention: `auto` or a backend of `memory_efficient_attention`, for the torch engine.
+        cuda_graphs: replay each engine's work on a GPU as one graph per shape.
         scheduler: a `diffusers` scheduler's class name, in place of the folder's own.
         steps: denoising steps.
         image_size: side of the finished square images in pixels; by default the model's own.
         batch_size: images denoised together.
+        cache: where exports, engines and choices are kept; by default the user's.
+        on_progress: told of exporting, which `onnxruntime` and `tensorrt` do on first use.
 
     Raises `InputError` for anything that cannot be used.
     """
@@ -72,35 +91,45 @@ class Generator:
         self,
         model: str | Path | None = None,
         *,
+        engine: str = "auto",
         device: str = "auto",
         precision: str = "auto",
+        attention: str = "auto",
+        cuda_graphs: bool = False,
         scheduler: str | None = None,
         steps: int = DEFAULT_STEPS,
         image_size: int | None = None,
         batch_size: int = DEFAULT_BATCH_SIZE,
+        cache: Cache | None = None,
+        on_progress: Callable[[ExportProgress], None] = lambda progress: None,
     ) -> None:
         for name, value in (("steps", steps), ("batch size", batch_size)):
             if value < 1:
                 raise InputError(f"{name} is {value}: at least 1 is needed")
-        from .text import TextEmbeddings
-
+        if image_size is not None and image_size < 8:
+            raise InputError(f"image size is {image_size}: at least 8 pixels are needed")
+        backend, variant = ("auto", None) if engine == "auto" else parse_engine(engine)
         self.device = resolve_device(device)
-        self.dtype = resolve_precision(precision, self.device)
         self.folder = find_model(model)
-        parts = load_components(self.folder, self.device, self.dtype, scheduler)
-        self.unet, self.vae, self.scheduler = parts.unet, parts.vae, parts.scheduler
-        self.text = TextEmbeddings(parts.tokenizer, parts.text_encoder)
+        self.scheduler = load_scheduler(self.folder, scheduler)
+        self.schedule = schedule_of(self.scheduler, steps)
+        choice = EngineChoice(
+            backend, variant, self.device, precision, batch_size, attention, cuda_graphs
+        )
+        cache = cache or Cache()
+        if backend == "auto":
+            self.engines = load_fastest(self.folder, choice, steps, cache, on_progress)
+        else:
+            self.engines = load_engines(self.folder, choice, cache, on_progress)
+        self.text = TextEmbeddings(
+            load_tokenizers(self.folder, self.engines.info),
+            self.engines.text_encoder,
+            self.engines.dtype,
+            self.engines.info.empty_negative_is_zero,
+        )
+        self.dtype = self.engines.dtype
         self.steps, self.batch_size = steps, batch_size
-        if steps > self.scheduler.config.num_train_timesteps:
-            raise InputError(
-                f"steps is {steps}: the model was trained on "
-                f"{self.scheduler.config.num_train_timesteps} timesteps, use fewer"
-            )
-        self._latent_side = int(self.unet.config.sample_size)
-        native = self._latent_side * 2 ** (len(self.vae.config.block_out_channels) - 1)
-        self.image_size = native if image_size is None else image_size
-        if self.image_size < 8:
-            raise InputError(f"image size is {self.image_size}: at least 8 pixels are needed")
+        self.image_size = self.engines.image_size[0] if image_size is None else image_size
         self.seconds = StageSeconds(self.device)
 
     def generate(self, specs: Iterable[SampleSpec]) -> Iterator[ImageBatch]:
@@ -120,30 +149,44 @@ class Generator:
     @torch.inference_mode()
     def latents(self, specs: Sequence[SampleSpec]) -> Tensor:
         """Denoised latents, float32 `[B, C, H/8, W/8]` (for a VAE that reduces eightfold)."""
-        from .sampler import denoise, noise
-
-        shape = (self.unet.config.in_channels, self._latent_side, self._latent_side)
         with self.seconds.stage("text"):
-            prompts = self.text.lookup([spec.prompt for spec in specs])
-            negative = self.text.lookup([spec.negative_prompt for spec in specs])
+            conditions = self._conditions(specs)
+        info = self.engines.info
+        height, width = (side // info.vae_scale for side in self.engines.image_size)
         with self.seconds.stage("denoise"):
+            shape = (info.latent_channels, height, width)
             start, generators = noise([spec.seed for spec in specs], shape)
-            guidance = torch.tensor([spec.guidance for spec in specs])
             return denoise(
-                self.unet,
-                self.scheduler,
+                self.engines.denoise,
+                self.schedule,
                 start.to(self.device),
-                prompts,
-                negative,
-                guidance,
-                self.steps,
+                conditions,
                 generators,
             )
+
+    def _conditions(self, specs: Sequence[SampleSpec]) -> Conditions:
+        """What the denoiser takes in every step."""
+        guidance = torch.tensor([spec.guidance for spec in specs])
+        conditions = self.text.lookup([spec.prompt for spec in specs])
+        if self.engines.info.guided:
+            guided, rows, unconditional = guidance_rows(guidance)
+            negative = [specs[image].negative_prompt for image in guided.tolist()]
+            away = self.text.lookup_negative(negative)
+            conditions = {
+                name: torch.cat([values, away[name]]) for name, values in conditions.items()
+            }
+            conditions["rows"] = rows.to(self.device)
+            conditions["unconditional"] = unconditional.to(self.device)
+        if self.engines.info.pooled_channels is not None:
+            height, width = self.engines.image_size
+            # Original size, top left corner of the crop, and target size (SDXL, arXiv 2307.01952).
+            ids = torch.tensor([[height, width, 0, 0, height, width]], dtype=torch.float32)
+            conditions["time_ids"] = ids.repeat(len(conditions["pooled"]), 1).to(self.device)
+        return {**conditions, "guidance": guidance.to(self.device)}
 
     @torch.inference_mode()
     def _images(self, specs: Sequence[SampleSpec]) -> Tensor:
         latents = self.latents(specs)
         with self.seconds.stage("decode"):
-            scaled = (latents / self.vae.config.scaling_factor).to(self.dtype)
-            decoded = self.vae.decode(scaled.contiguous(memory_format=torch.channels_last)).sample
+            decoded = self.engines.vae_decoder({"latents": latents})["images"]
             return finish(decoded, self.image_size, self.image_size)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import copy
-import inspect
 from collections.abc import Sequence
 
 import torch
-from diffusers import SchedulerMixin, UNet2DConditionModel
 from torch import Tensor
+
+from ..engine import Engine
+from ..export import Schedule, Step
+from .text import Conditions
 
 
 def noise(
@@ -21,48 +22,72 @@ def noise(
     when it is given a list of CPU generators.
     """
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    drawn = [torch.randn(shape, generator=generator) for generator in generators]
-    return torch.stack(drawn), generators
+    return draw(generators, shape), generators
+
+
+def draw(generators: Sequence[torch.Generator], shape: tuple[int, ...]) -> Tensor:
+    """Standard normal `[B, *shape]` float32 on the CPU, one image from each generator."""
+    return torch.stack([torch.randn(shape, generator=generator) for generator in generators])
+
+
+def guidance_rows(guidance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Which images have an unconditional row in the denoiser's batch, from guidance `[B]`.
+
+    Gives the images whose guidance is above 1, int64 `[G]`, and the denoiser's inputs `rows`
+    `[B + G]` and `unconditional` `[B]`; see `DenoiseStep`.
+    """
+    images = torch.arange(len(guidance))
+    guided = images[guidance > 1]
+    unconditional = images.clone()
+    unconditional[guided] = len(images) + torch.arange(len(guided))
+    return guided, torch.cat([images, guided]), unconditional
 
 
 @torch.inference_mode()
 def denoise(
-    unet: UNet2DConditionModel,
-    scheduler: SchedulerMixin,
+    engine: Engine,
+    schedule: Schedule,
     latents: Tensor,
-    text_embeddings: Tensor,
-    negative_embeddings: Tensor,
-    guidance: Tensor,
-    steps: int,
-    generators: list[torch.Generator],
+    conditions: Conditions,
+    generators: Sequence[torch.Generator],
 ) -> Tensor:
-    """Denoise standard normal `latents` `[B, C, H/8, W/8]` float32 in `steps` steps.
+    """Denoise standard normal `latents` `[B, C, H/8, W/8]` float32 by the steps of `schedule`.
 
-    Embeddings are `[B, tokens, channels]` in the UNet's dtype, `guidance` `[B]` float32 on the CPU:
-    classifier-free guidance (arXiv 2207.12598), `uncond + guidance * (cond - uncond)`. Images whose
-    guidance is at most 1 have no unconditional pass. The UNet computes in its own dtype, the
-    scheduler in float32.
+    `conditions` are those inputs of the denoising engine that stay the same in every step: text
+    embeddings, guidance (classifier-free guidance, arXiv 2207.12598) and rows.
     """
-    device, dtype = latents.device, unet.dtype
-    # A scheduler counts its steps: each batch takes a copy of its own.
-    scheduler = copy.deepcopy(scheduler)
-    scheduler.set_timesteps(steps, device=device)
-    guided = (guidance > 1).nonzero().flatten().to(device)
-    scale = guidance.to(device)[guided].view(-1, 1, 1, 1)
-    context = torch.cat([negative_embeddings[guided], text_embeddings])
-    extra = {}
-    if "generator" in inspect.signature(scheduler.step).parameters:
-        extra["generator"] = generators
+    coefficients = schedule.coefficients().to(engine.device)
+    timesteps = schedule.timesteps.to(engine.device)
+    nothing = torch.zeros_like(latents)
+    latents = latents * schedule.initial_scale
+    before: list[tuple[Tensor, Tensor]] = []  # latents and carry of every step so far
+    keep = any(step.past for step in schedule.steps)
+    carry = nothing
+    for number, step in enumerate(schedule.steps):
+        drawn = nothing
+        if step.draws_noise:
+            drawn = draw(generators, latents.shape[1:]).to(engine.device, non_blocking=True)
+        results = engine(
+            {
+                "latents": latents,
+                "history": _history(step, before) if step.past else carry,
+                "noise": drawn,
+                "timestep": timesteps[number : number + 1],
+                "coefficients": coefficients[number],
+                **conditions,
+            }
+        )
+        carry = results["carry"]
+        if keep:  # engines may write their next results over these
+            before.append((latents.clone(), carry.clone()))
+        latents = results["next_latents"]
+    return latents.clone()
 
-    latents = latents * scheduler.init_noise_sigma
-    for timestep in scheduler.timesteps:
-        scaled = scheduler.scale_model_input(latents, timestep)
-        inputs = torch.cat([scaled[guided], scaled]).to(dtype)  # [guided + B, C, H/8, W/8]
-        inputs = inputs.contiguous(memory_format=torch.channels_last)
-        predicted = unet(inputs, timestep, encoder_hidden_states=context).sample.float()
-        unconditional, conditional = predicted[: len(guided)], predicted[len(guided) :]
-        if len(guided):
-            difference = conditional[guided] - unconditional
-            conditional[guided] = unconditional + scale * difference
-        latents = scheduler.step(conditional, timestep, latents, **extra).prev_sample
-    return latents
+
+def _history(step: Step, before: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """What a scheduler with a longer memory than one step adds up of it."""
+    total = torch.zeros_like(before[0][0])
+    for term in step.past:
+        latents, carry = before[term.step]
+        total += term.latents * latents + term.carry * carry
+    return total

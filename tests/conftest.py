@@ -1,7 +1,11 @@
 """What all tests share."""
 
+import functools
+
 import pytest
 import torch
+
+FAMILIES = ("sd15", "sd21", "sd-turbo", "lcm", "sdxl")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -11,3 +15,77 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "gpu" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """Tests neither use nor fill the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZEROREAL_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory):
+    """A function that gives the folder of a family's tiny model with random weights, float32."""
+    from zeroreal.export.random_weights import architecture, write_random_model
+
+    @functools.cache
+    def make(family):
+        folder = tmp_path_factory.mktemp(family)
+        write_random_model(shrunk(architecture(family)), folder, torch.float32)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_export(tmp_path_factory, tiny_model):
+    """A function that gives the export of a family's tiny model in a precision."""
+    from zeroreal.export import ExportSettings, export_model
+
+    @functools.cache
+    def make(family, precision):
+        out = tmp_path_factory.mktemp("exports") / family
+        return export_model(tiny_model(family), out, ExportSettings(precision=precision))
+
+    return make
+
+
+def shrunk(description):
+    """The architecture with a few narrow layers; what makes it that architecture stays."""
+    two_encoders = "text_encoder_2" in description
+    text = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "projection_dim": 32,
+    }
+    unet = {
+        **description["unet"],
+        "sample_size": 8,
+        "block_out_channels": [32, 64],
+        "layers_per_block": 1,
+        "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D"],
+        "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D"],
+        "attention_head_dim": 2,
+        "cross_attention_dim": 64 if two_encoders else 32,
+    }
+    if two_encoders:
+        unet["transformer_layers_per_block"] = [1, 2]
+        unet["addition_time_embed_dim"] = 8
+        unet["projection_class_embeddings_input_dim"] = 6 * 8 + 32
+    vae = {
+        **description["vae"],
+        "block_out_channels": [32, 32],
+        "down_block_types": ["DownEncoderBlock2D"] * 2,
+        "up_block_types": ["UpDecoderBlock2D"] * 2,
+        "layers_per_block": 1,
+    }
+    encoders = {
+        part: {**settings, **text}
+        for part, settings in description.items()
+        if part.startswith("text_encoder")
+    }
+    return {**description, **encoders, "unet": unet, "vae": vae}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-PARTS = ["assets", "benchmarks", "cli", "engine", "generate", "kernels", "train"]
+PARTS = ["assets", "benchmarks", "cli", "engine", "export", "generate", "kernels", "train"]
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
 
 

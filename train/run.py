@@ -122,12 +122,18 @@ class _Job:
         loading = time.perf_counter()
         self.generator = Generator(
             settings.model,
+            engine=settings.engine,
             device=settings.device,
             precision=settings.precision,
+            attention=settings.attention,
+            cuda_graphs=settings.cuda_graphs,
             scheduler=settings.scheduler,
             steps=settings.steps,
             image_size=settings.image_size,
             batch_size=settings.batch_size,
+            on_progress=lambda export: on_progress(
+                Progress("export", export.done, export.total, f"{export.graph}: {export.stage}")
+            ),
         )
         size = self.generator.image_size
         self.trainer = Trainer(
@@ -249,6 +255,7 @@ class _Job:
             "scheduler": type(self.generator.scheduler).__name__,
             "seed": self.settings.seed,
             "device": versions["device"],
+            "engine": self.generator.engines.backend,
             "dtype": str(self.generator.dtype).removeprefix("torch."),
             "test": test,
             "throughput": {

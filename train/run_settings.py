@@ -49,8 +49,13 @@ class RunSettings:
     data: str | None = None
     """Real test images; by default the shipped ones for the embedded classes, else none."""
     seed: int = 0
+    engine: str = "auto"
+    """`auto`, `torch`, `torch:compiled`, `onnxruntime` or `tensorrt`; see `Generator`."""
     device: str = "auto"
     precision: str = "auto"
+    attention: str = "auto"
+    """Of the torch engine; see `Generator`."""
+    cuda_graphs: bool = False
     scheduler: str | None = None
     steps: int = DEFAULT_STEPS
     image_size: int | None = None

@@ -30,6 +30,7 @@ SUMMARY = {
     "image_size": 32,
     "seed": 7,
     "device": "cpu",
+    "engine": "onnxruntime",
     "dtype": "bfloat16",
     "test": {
         "source": "photos",

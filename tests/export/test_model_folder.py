@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from zeroreal.assets import TINY_FASHION
+from zeroreal.export import check_model_folder, find_model, load_scheduler
 from zeroreal.generate import InputError
-from zeroreal.generate.model_folder import check_model_folder, find_model, load_scheduler
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 

@@ -1,0 +1,98 @@
+"""`zeroreal export`: a model as ONNX graphs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from .console import output
+from .progress import StageBars
+
+if TYPE_CHECKING:
+    from ..export import Exported
+
+
+def export(
+    out: Annotated[Path, typer.Option(help="The new folder to export into.")],
+    model: Annotated[
+        str | None,
+        typer.Argument(help="A diffusers folder or hub id. [default: the embedded model]"),
+    ] = None,
+    precision: Annotated[str, typer.Option(help="fp32, fp16 or bf16.")] = "fp32",
+    vae_precision: Annotated[
+        str,
+        typer.Option(
+            help="auto (as --precision where the VAE is exact in it), fp32, fp16 or bf16."
+        ),
+    ] = "auto",
+    image_size: Annotated[
+        str | None,
+        typer.Option(help="Pixels: 512, 512x768 (height x width), or any. [default: the model's]"),
+    ] = None,
+    lora: Annotated[
+        list[str] | None,
+        typer.Option(help="Merge a LoRA file, FILE:SCALE; can be given several times."),
+    ] = None,
+    random_weights: Annotated[
+        str | None,
+        typer.Option(
+            help="In place of MODEL: an architecture (lcm, sd-turbo, sd15, sd21, sdxl) with random "
+            "weights, to measure speed without a download."
+        ),
+    ] = None,
+) -> None:
+    """Export a model's text encoders, denoising step and VAE decoder to ONNX, and check them.
+
+    Each graph is run in ONNX Runtime and compared to PyTorch in float32 before the folder appears.
+    """
+    from ..export import ExportSettings, export_model, parse_lora, random_model
+
+    if model is not None and random_weights is not None:
+        raise typer.BadParameter("give a model or --random-weights, not both")
+    size, any_size = _size(image_size)
+    settings = ExportSettings(
+        precision=precision,
+        vae_precision=vae_precision,
+        image_size=size,
+        any_size=any_size,
+        loras=tuple(parse_lora(text) for text in lora or ()),
+    )
+    with StageBars() as bars:
+        if random_weights is None:
+            exported = export_model(model, out, settings, bars.show_export)
+        else:
+            with random_model(random_weights) as folder:
+                exported = export_model(folder, out, settings, bars.show_export)
+    _print(exported)
+
+
+def _size(text: str | None) -> tuple[tuple[int, int] | None, bool]:
+    if text is None or text == "any":
+        return None, text == "any"
+    if not (parts := re.fullmatch(r"(\d+)(?:x(\d+))?", text)):
+        raise typer.BadParameter(f"image size {text!r} is none: give 512, 512x768 or any")
+    height, width = parts[1], parts[2] or parts[1]
+    return (int(height), int(width)), False
+
+
+def _print(exported: Exported) -> None:
+    table = Table(title=f"Exported from {exported.source['model']}")
+    for column in ("graph", "precision", "weights", "worst error against PyTorch"):
+        table.add_column(column)
+    for name, graph in exported.graphs.items():
+        worst = max(graph.errors, key=lambda error: error.relative)
+        table.add_row(
+            name,
+            str(graph.precision).removeprefix("torch."),
+            f"{graph.weight_bytes / 1e6:,.0f} MB",
+            f"{worst.relative:.1e} of the largest value ({worst.output}, {worst.case})",
+        )
+    output.print(table)
+    for graph in exported.graphs.values():
+        for note in graph.notes:
+            output.print(note, markup=False, soft_wrap=True)
+    output.print(f"Written: {exported.folder}", markup=False, soft_wrap=True)

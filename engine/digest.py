@@ -1,0 +1,24 @@
+"""SHA-256 digests of files and of what identifies a cache entry."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def key_digest(key: Mapping[str, Any]) -> str:
+    """SHA-256 of `key` as JSON with sorted names and no spaces, in hex.
+
+    Raises `TypeError` or `ValueError` for values that JSON cannot hold.
+    """
+    text = json.dumps(dict(key), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
