@@ -213,6 +213,10 @@ def _vae_dtype(device: torch.device) -> torch.dtype:
 def _with_graphs(engines: dict[str, Engine], choice: EngineChoice) -> dict[str, Engine]:
     if not choice.cuda_graphs:
         return engines
+    if choice.device.type != "cuda":
+        raise InputError(
+            f"CUDA graphs need a CUDA device, not {choice.device.type!r}: leave them out"
+        )
     memory = GraphMemory.on(choice.device)
     return {name: CudaGraphEngine(engine, memory) for name, engine in engines.items()}
 

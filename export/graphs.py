@@ -88,7 +88,9 @@ class DenoiseStep(nn.Module):
         inputs = scaled.to(dtype)
         conditions: dict[str, Any] = {}
         if pooled is not None:
-            conditions["added_cond_kwargs"] = {"text_embeds": pooled, "time_ids": time_ids}
+            # float32, as the embedding of `time_ids` is: ONNX joins only what is of one type.
+            added = {"text_embeds": pooled.float(), "time_ids": time_ids}
+            conditions["added_cond_kwargs"] = added
         if not self.guided:
             conditions["timestep_cond"] = self._guidance_embedding(guidance).to(dtype)
         output = self.unet(

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from ..engine.errors import InputError
 from ..engine.graph import GraphFile, GraphSpec, output_shape
 from ..engine.onnxruntime_engine import OnnxRuntimeEngine
 from .graphs import DENOISE, VAE_DECODER
@@ -173,6 +174,7 @@ def graph_errors(graph: GraphFile, cases: Sequence[Case]) -> list[OutputError]:
     compute in float32 and round after every node, as a GPU does. (Left to itself it would do that
     for float16 only, with a second, float32 copy of the weights.)
     """
+    _check_types(graph)
     with _runnable(graph.path, graph.spec) as path:
         engine = OnnxRuntimeEngine(replace(graph, path=path), torch.device("cpu"), lean=True)
         return [
@@ -180,6 +182,20 @@ def graph_errors(graph: GraphFile, cases: Sequence[Case]) -> list[OutputError]:
             for case in cases
             for name, result in engine(case.inputs).items()
         ]
+
+
+def _check_types(graph: GraphFile) -> None:
+    """Complain of an operator whose inputs are not of its types: no runtime would load it."""
+    import onnx
+
+    model = onnx.load(graph.path, load_external_data=False)
+    try:
+        onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
+    except onnx.shape_inference.InferenceError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(
+            f"{graph.spec.name} is not valid as ONNX ({reason}): export in another precision"
+        ) from None
 
 
 @contextmanager
