@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from .errors import InputError, unknown
 from .graph import GraphFile, Profile, check_inputs, output_buffer, output_shape
+from .onnxruntime_cpu import for_cpu
 from .torch_engine import named_outputs
 
 PROVIDERS = {
@@ -90,7 +92,8 @@ class OnnxRuntimeEngine:
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
         options = _options(lean)
         providers = _providers(self.provider, self._stream, cache_folder)
-        self._session = _session(graph.path, options, providers)
+        tuned = self.provider == "cpu" and not lean and find_spec("onnx") is not None
+        self._session = _session(graph.path, tuned, options, providers)
         self._run_options = onnxruntime_library().RunOptions()
         # The caller's stream keeps the order; the host need not wait.
         self._run_options.add_run_config_entry("disable_synchronize_execution_providers", "1")
@@ -135,9 +138,12 @@ class OnnxRuntimeEngine:
         caller.wait_stream(self._stream)
 
 
-def _session(path: Path, options: Any, providers: list[Any]) -> Any:
+def _session(path: Path, tuned: bool, options: Any, providers: list[Any]) -> Any:
+    folder = "session.model_external_initializers_file_folder_path"
+    options.add_session_config_entry(folder, str(path.parent))
     try:
-        return onnxruntime_library().InferenceSession(str(path), options, providers=providers)
+        model = for_cpu(path) if tuned else str(path)
+        return onnxruntime_library().InferenceSession(model, options, providers=providers)
     except Exception as error:  # ONNX Runtime has a class for each of its error codes
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"ONNX Runtime cannot load {str(path)!r}: {reason}") from None

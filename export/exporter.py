@@ -196,8 +196,8 @@ class _Export:
             self.on_progress(ExportProgress(name, "check"))
             digests = graph_digests(path)
             file = GraphFile(path, spec, digests.structure, digests.weights)
-            errors = graph_errors(file, cases)
-            check(file, errors, dtype)
+            errors = graph_errors(file, cases, dtype)
+            check(file, errors)
         except InexactGraphError:
             path.unlink()
             Path(f"{path}.data").unlink(missing_ok=True)

@@ -20,6 +20,7 @@ from .lora import Lora, merge_into_text_encoders, merge_into_unet
 from .model_info import ModelInfo
 
 if TYPE_CHECKING:
+    from diffusers.models.activations import GEGLU
     from diffusers.models.upsampling import Upsample2D
 
 
@@ -43,11 +44,11 @@ def load_module(
         unet = load_unet(folder, dtype)
         merge_into_unet(unet, loras)
         unet.set_attn_processor(MemoryEfficientAttnProcessor(attention))
-        return DenoiseStep(_for_any_batch(unet))
+        return DenoiseStep(_streamlined(unet))
     vae = load_vae(folder, dtype)
     vae.encoder = vae.quant_conv = None  # images only come out
     vae.set_attn_processor(MemoryEfficientAttnProcessor())  # its one wide head suits few backends
-    return VaeDecoder(_for_any_batch(vae))
+    return VaeDecoder(_streamlined(vae))
 
 
 def check_attention(module: nn.Module, backend: str, device: torch.device) -> None:
@@ -64,22 +65,43 @@ def check_attention(module: nn.Module, backend: str, device: torch.device) -> No
             raise InputError(str(error)) from None
 
 
-def _for_any_batch(model: nn.Module) -> nn.Module:
-    """Replace the upsampling, which takes another path from 64 images on: no graph could be traced.
-
-    That path works around an error of old PyTorch versions.
-    """
+def _streamlined(model: nn.Module) -> nn.Module:
+    """Replace what of `diffusers` cannot be traced for any batch, or makes copies for nothing."""
+    from diffusers.models.activations import GEGLU
     from diffusers.models.upsampling import Upsample2D
 
     for layer in model.modules():
         if isinstance(layer, Upsample2D):
             layer.forward = partial(_upsample, layer)
+        elif isinstance(layer, GEGLU):
+            _split(layer)
     return model
+
+
+def _split(layer: GEGLU) -> None:
+    """Make the one projection whose result is cut in two into two projections."""
+    projection = layer.proj
+    halves = zip(projection.weight.chunk(2), projection.bias.chunk(2), strict=True)
+    layer.proj = nn.ModuleList(_linear(weight, bias) for weight, bias in halves)
+    layer.forward = partial(_geglu, layer)
+
+
+def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
+    layer = nn.Linear(weight.shape[1], weight.shape[0], device="meta")
+    layer.weight, layer.bias = (nn.Parameter(x, requires_grad=False) for x in (weight, bias))
+    return layer
+
+
+def _geglu(layer: GEGLU, tokens: Tensor) -> Tensor:
+    value, gate = layer.proj
+    gated: Tensor = value(tokens) * F.gelu(gate(tokens))
+    return gated
 
 
 def _upsample(
     layer: Upsample2D, images: Tensor, output_size: Sequence[int] | None = None
 ) -> Tensor:
+    """Without the path that `diffusers` takes from 64 images on, for old versions of PyTorch."""
     if output_size is None:
         enlarged = F.interpolate(images, scale_factor=2.0, mode="nearest")
     else:

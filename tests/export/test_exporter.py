@@ -85,8 +85,10 @@ def test_every_family_exports_in_half_precision_and_is_checked(tiny_export, fami
 
 def test_a_bfloat16_export_is_checked_with_its_rounding(tiny_model, tmp_path):
     exported = export_model(tiny_model("sd15"), tmp_path / "out", ExportSettings(precision="bf16"))
-    worst = max(error.relative for graph in exported.graphs.values() for error in graph.errors)
-    assert 1e-4 < worst < 2e-2, "bfloat16 keeps 8 bits: an error below would mean no rounding"
+    errors = [error for graph in exported.graphs.values() for error in graph.errors]
+    assert {error.allowed for error in errors if "guidance 30" not in error.case} == {0.02, 0.03}
+    worst = max(error.relative / error.allowed for error in errors)
+    assert 5e-3 < worst <= 1, "bfloat16 keeps 8 bits: an error below would mean no rounding"
     model = onnx.load(exported.graphs["denoise"].file.path, load_external_data=False)
     assert onnx.TensorProto.BFLOAT16 in {tensor.data_type for tensor in model.graph.initializer}
 
