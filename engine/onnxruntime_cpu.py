@@ -47,14 +47,16 @@ def _by_instance_normalization(node: onnx.NodeProto) -> Iterator[onnx.NodeProto]
     def name(part: str) -> str:
         return f"{out}::{part}"
 
-    def constant(part: str, values: list[float] | list[int]) -> onnx.NodeProto:
-        kind = "value_ints" if isinstance(values[0], int) else "value_floats"
-        return helper.make_node("Constant", [], [name(part)], **{kind: values})
+    def integers(part: str, values: list[int]) -> onnx.NodeProto:
+        return helper.make_node("Constant", [], [name(part)], value_ints=values)
 
-    yield constant("grouping", [0, groups, -1])
-    yield constant("ones", [1.0] * groups)
-    yield constant("zeros", [0.0] * groups)
-    yield constant("spatial", [1, 2])
+    def floats(part: str, values: list[float]) -> onnx.NodeProto:
+        return helper.make_node("Constant", [], [name(part)], value_floats=values)
+
+    yield integers("grouping", [0, groups, -1])
+    yield integers("spatial", [1, 2])
+    yield floats("ones", [1.0] * groups)
+    yield floats("zeros", [0.0] * groups)
     yield helper.make_node("Reshape", [images, name("grouping")], [name("grouped")])
     yield helper.make_node(
         "InstanceNormalization",
