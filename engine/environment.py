@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from importlib import metadata
 
 import torch
@@ -17,6 +18,8 @@ LIBRARIES = (
     "transformers",
     "timm",
     "numpy",
+    "onnx",
+    "onnxscript",
     "onnxruntime",
     "tensorrt",
     "tensorrt-rtx",
@@ -24,15 +27,16 @@ LIBRARIES = (
 )
 
 
-def library_versions() -> dict[str, str]:
-    """Versions of the installed ones of `LIBRARIES`."""
+def library_versions(names: Sequence[str] = LIBRARIES) -> dict[str, str]:
+    """Versions of those libraries that are installed."""
     versions = {}
-    for name in LIBRARIES:
+    for name in names:
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    versions["torch"] = torch.__version__  # names the build too
+    if "torch" in versions:
+        versions["torch"] = torch.__version__  # names the build too
     return versions
 
 

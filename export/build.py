@@ -48,7 +48,7 @@ def build_plans(
     *,
     refittable: bool = False,
     cache: Cache | None = None,
-    on_progress: Callable[[str, int, int], None] = lambda graph, done, total: None,
+    on_progress: Callable[[str, int, int], None] = lambda graph, number, total: None,
 ) -> dict[str, Inspection]:
     """Build the graphs of an exported folder into TensorRT plans, and say what they hold.
 
@@ -59,7 +59,7 @@ def build_plans(
         size: sides of images in pixels to serve, where the folder was exported for any size.
         refittable: whether weights can be exchanged later; needs the GPU.
         cache: where plans go; by default the user's.
-        on_progress: told the graph, and how many of how many are done.
+        on_progress: told the graph that is built, its number, and how many there are.
 
     Raises:
         InputError: for what cannot be used or built.
@@ -73,8 +73,8 @@ def build_plans(
         target = gpu_target(torch.device("cuda"))
     profiles = plan_profiles(exported, batch, size)
     inspections = {}
-    for done, (name, graph) in enumerate(exported.graphs.items()):
-        on_progress(name, done, len(exported.graphs))
+    for number, (name, graph) in enumerate(exported.graphs.items(), start=1):
+        on_progress(name, number, len(exported.graphs))
         plan = cached_plan(
             graph.file,
             profiles[name],

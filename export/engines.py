@@ -46,6 +46,8 @@ VARIANTS = {
 }
 """Every backend with the variants that may follow it after a colon: `torch:compiled`."""
 _TEXT_BATCH = 64
+# What decides the operations of a module, beside its weights.
+_MODULES_FROM = ("zeroreal", "torch", "diffusers", "transformers")
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,7 @@ def _torch_engines(folder: Path, choice: EngineChoice, cache: Cache) -> ModelEng
 
         if compiled:
             parts = {"model": digest, "graph": name, "attention": choice.attention}
-            key = key_digest({**parts, "libraries": library_versions()})
+            key = key_digest({**parts, "libraries": library_versions(_MODULES_FROM)})
             engines[name] = compiled_engine(
                 make_module, specs[name], profiles[name], device, key, cache
             )
@@ -233,6 +235,11 @@ def _exported(
         _check_precision(exported, choice)
         return exported
     check_model_folder(folder)
+    if choice.backend == "onnxruntime" and choice.precision == "bf16":
+        raise InputError(
+            "ONNX Runtime cannot compute in precision 'bf16': use 'fp32' or 'fp16', or engine "
+            "'torch'"
+        )
     precision = choice.precision
     if precision == "auto":
         precision = "fp32" if choice.device.type == "cpu" else "fp16"
@@ -240,12 +247,13 @@ def _exported(
     if choice.backend == "onnxruntime" and precision == "fp16":
         # ONNX Runtime has no bf16 convolution, which the VAE would get where fp16 overflows.
         settings = ExportSettings(precision=precision, vae_precision="fp32")
+    exporters = library_versions((*_MODULES_FROM, "onnxscript"))
     key = CacheKey(
         kind="export",
         name=folder.name,
         graph=source_digest(folder),
         options={"precision": precision, "vae_precision": settings.vae_precision},
-        library=" ".join(f"{name} {version}" for name, version in library_versions().items()),
+        library=" ".join(f"{name} {version}" for name, version in exporters.items()),
         device="any",
         driver=None,
     )

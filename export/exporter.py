@@ -59,8 +59,8 @@ class ExportProgress:
 
     @property
     def done(self) -> int:
-        """Stages behind it, of `total`."""
-        return GRAPHS.index(self.graph) * len(_STAGES) + _STAGES.index(self.stage)
+        """Number of this stage, 1 to `total`."""
+        return GRAPHS.index(self.graph) * len(_STAGES) + _STAGES.index(self.stage) + 1
 
     @property
     def total(self) -> int:

@@ -17,7 +17,6 @@ from ..engine import (
     InputError,
     describe_device,
     instruction_set,
-    key_digest,
     library_versions,
 )
 from ..export import (
@@ -66,7 +65,7 @@ def _key(folder: Path, choice: EngineChoice, steps: int) -> CacheKey:
         name=folder.name,
         graph=source_digest(folder),
         options={"precision": choice.precision, "batch": choice.batch_size, "steps": steps},
-        library=key_digest(library_versions()),
+        library=" ".join(library_versions((*_CANDIDATES, "zeroreal", "diffusers")).values()),
         device=f"{describe_device(choice.device)}, {instruction_set(choice.device)}",
         driver=None,
     )

@@ -16,7 +16,9 @@ from ..engine import Cache, InputError, resolve_device
 from ..export import (
     EngineChoice,
     ExportProgress,
+    check_model_folder,
     find_model,
+    is_exported,
     load_engines,
     load_scheduler,
     load_tokenizers,
@@ -111,6 +113,8 @@ class Generator:
         backend, variant = ("auto", None) if engine == "auto" else parse_engine(engine)
         self.device = resolve_device(device)
         self.folder = find_model(model)
+        if not is_exported(self.folder):
+            check_model_folder(self.folder)
         self.scheduler = load_scheduler(self.folder, scheduler)
         self.schedule = schedule_of(self.scheduler, steps)
         choice = EngineChoice(

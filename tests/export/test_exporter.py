@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from zeroreal.assets import TINY_FASHION
 from zeroreal.engine import InputError
-from zeroreal.export import ExportSettings, export_model, read_manifest
+from zeroreal.export import ExportSettings, Lora, export_model, read_manifest
 from zeroreal.generate import Generator, SampleSpec
 
 FAMILIES = ("sd15", "sd21", "sd-turbo", "lcm", "sdxl")
@@ -60,6 +60,22 @@ def test_images_of_every_family_equal_those_of_diffusers(tiny_model, tiny_export
     expected = by_diffusers(folder, ours.scheduler, specs, 4)
     difference = (images.int() - expected.int()).abs().float()
     assert expected.float().std() > 5, "an image of one colour would compare equal to anything"
+    assert difference.mean() <= 0.5
+    assert difference.max() <= 3
+
+
+def test_images_of_the_compiled_engine_equal_those_of_diffusers(tiny_model):
+    ours = Generator(
+        tiny_model("sd15"),
+        engine="torch:compiled",
+        device="cpu",
+        precision="fp32",
+        steps=4,
+        batch_size=3,
+    )
+    specs = [sample(0, 5.0), sample(1, 1.0, PROMPTS[1]), sample(2, 2.5, PROMPTS[1], "a bag")]
+    expected = by_diffusers(tiny_model("sd15"), ours.scheduler, specs, 4)
+    difference = (ours.images(specs)[0].int() - expected.int()).abs().float()
     assert difference.mean() <= 0.5
     assert difference.max() <= 3
 
@@ -158,6 +174,32 @@ def test_models_of_one_architecture_share_the_structure_but_not_the_weights(
     second = export_model(other, tmp_path / "out").graphs["vae_decoder"].file
     assert second.structure_digest == first.structure_digest
     assert second.weights_digest != first.weights_digest
+
+
+def test_a_lora_file_is_merged_into_weights_that_a_plan_can_be_refitted_with(
+    tiny_model, tiny_export, tmp_path
+):
+    layer = "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
+    random = torch.Generator().manual_seed(0)
+    down, up = torch.randn(2, 64, generator=random), torch.randn(64, 2, generator=random)
+    file = tmp_path / "style.safetensors"
+    save_file({f"unet.{layer}.lora_A.weight": down, f"unet.{layer}.lora_B.weight": up}, file)
+    settings = ExportSettings(loras=(Lora(file, 0.5),))
+    merged = export_model(tiny_model("sd15"), tmp_path / "out", settings)
+    plain = tiny_export("sd15", "fp32").graphs["denoise"].file
+    file_with = merged.graphs["denoise"].file
+    assert file_with.structure_digest == plain.structure_digest
+    difference = weight(file_with.path, layer) - weight(plain.path, layer)
+    np.testing.assert_allclose(difference, 0.5 * (up @ down).numpy(), atol=1e-5)
+    assert merged.source["lora"] == [{"file": "style.safetensors", "scale": 0.5}]
+
+
+def weight(path, layer):
+    """The matrix of a linear layer in an exported graph, as PyTorch has it."""
+    model = onnx.load(path)
+    node = next(node for node in model.graph.node if node.name.startswith(f"unet.{layer}/MatMul"))
+    tensor = next(tensor for tensor in model.graph.initializer if tensor.name == node.input[1])
+    return onnx.numpy_helper.to_array(tensor).T
 
 
 def test_a_pipeline_exports_as_its_folder_does_whatever_attention_is_switched_on(
