@@ -20,11 +20,14 @@ def for_cpu(path: Path) -> bytes:
 
     model = onnx.load(path, load_external_data=False)
     graph = model.graph
-    floats = {tensor.name for tensor in graph.initializer if tensor.data_type == tensor.FLOAT}
+    floats = {
+        tensor.name: tensor for tensor in graph.initializer if tensor.data_type == tensor.FLOAT
+    }
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
         if node.op_type == "GroupNormalization" and node.input[1] in floats:
-            nodes += _by_instance_normalization(node)
+            (channels,) = floats[node.input[1]].dims
+            nodes += _by_instance_normalization(node, channels)
         else:
             nodes.append(node)
     copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
@@ -34,7 +37,8 @@ def for_cpu(path: Path) -> bytes:
     return content
 
 
-def _by_instance_normalization(node: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
+def _by_instance_normalization(node: onnx.NodeProto, channels: int) -> Iterator[onnx.NodeProto]:
+    """Nodes that do the same to `[N, channels, ...]`, whose places are taken as one dimension."""
     from onnx import helper
 
     images, scale, bias = node.input
@@ -54,7 +58,8 @@ def _by_instance_normalization(node: onnx.NodeProto) -> Iterator[onnx.NodeProto]
         return helper.make_node("Constant", [], [name(part)], value_floats=values)
 
     yield integers("grouping", [0, groups, -1])
-    yield integers("spatial", [1, 2])
+    yield integers("channels", [0, channels, -1])
+    yield integers("places", [1])
     yield floats("ones", [1.0] * groups)
     yield floats("zeros", [0.0] * groups)
     yield helper.make_node("Reshape", [images, name("grouping")], [name("grouped")])
@@ -64,9 +69,10 @@ def _by_instance_normalization(node: onnx.NodeProto) -> Iterator[onnx.NodeProto]
         [name("normal")],
         epsilon=settings.get("epsilon", 1e-5),
     )
+    yield helper.make_node("Reshape", [name("normal"), name("channels")], [name("ungrouped")])
+    yield helper.make_node("Unsqueeze", [scale, name("places")], [name("scale")])
+    yield helper.make_node("Unsqueeze", [bias, name("places")], [name("bias")])
+    yield helper.make_node("Mul", [name("ungrouped"), name("scale")], [name("scaled")])
+    yield helper.make_node("Add", [name("scaled"), name("bias")], [name("moved")])
     yield helper.make_node("Shape", [images], [name("shape")])
-    yield helper.make_node("Reshape", [name("normal"), name("shape")], [name("images")])
-    yield helper.make_node("Unsqueeze", [scale, name("spatial")], [name("scale")])
-    yield helper.make_node("Unsqueeze", [bias, name("spatial")], [name("bias")])
-    yield helper.make_node("Mul", [name("images"), name("scale")], [name("scaled")])
-    yield helper.make_node("Add", [name("scaled"), name("bias")], [out])
+    yield helper.make_node("Reshape", [name("moved"), name("shape")], [out])

@@ -48,12 +48,6 @@ def _download(hub_id: str) -> Path:
 def check_model_folder(folder: Path) -> ModelInfo:
     """What the folder holds; `InputError` for the first file that is missing or damaged."""
     info = read_model_info(folder)
-    tokenizers = [name.replace("text_encoder", "tokenizer") for name in info.text_encoders]
-    for part in ("scheduler", *tokenizers):
-        if not (folder / part).is_dir():
-            raise InputError(
-                f"model folder {str(folder)!r} lacks the folder {part!r}: copy it whole"
-            )
     for part in (*info.text_encoders, "unet", "vae"):
         for path in weight_files(folder / part):
             _check_safetensors(path)

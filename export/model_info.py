@@ -64,8 +64,14 @@ def read_model_info(folder: Path) -> ModelInfo:
             f"model folder {str(folder)!r} holds a {pipeline}, not a Stable Diffusion style "
             f"pipeline: give one of {', '.join(PIPELINES)}"
         )
-    encoders = tuple(name for name in ("text_encoder", "text_encoder_2") if _present(index, name))
+    encoders = tuple(name for name in ("text_encoder", "text_encoder_2") if _class(index, name))
     _check_components(folder, index, encoders)
+    tokenizers = [name.replace("text_encoder", "tokenizer") for name in encoders]
+    for part in (*encoders, *tokenizers, "unet", "vae", "scheduler"):
+        if not (folder / part).is_dir():
+            raise InputError(
+                f"model folder {str(folder)!r} lacks the folder {part!r}: copy it whole"
+            )
     unet = read_json(folder / "unet" / "config.json")
     vae = read_json(folder / "vae" / "config.json")
     text = [read_json(folder / name / "config.json") for name in encoders]
@@ -82,7 +88,7 @@ def read_model_info(folder: Path) -> ModelInfo:
             latent_channels=unet["in_channels"],
             latent_side=unet["sample_size"],
             vae_scale=2 ** (len(vae["block_out_channels"]) - 1),
-            empty_negative_is_zero=bool(index.get("force_zeros_for_empty_prompt", False)),
+            empty_negative_is_zero=index.get("force_zeros_for_empty_prompt", len(text) > 1),
             prediction_type=scheduler.get("prediction_type", "epsilon"),
             train_timesteps=scheduler.get("num_train_timesteps", 1000),
         )
@@ -92,14 +98,16 @@ def read_model_info(folder: Path) -> ModelInfo:
         ) from None
 
 
-def _present(index: dict[str, Any], name: str) -> bool:
-    return bool(index.get(name, [None])[0])
+def _class(index: dict[str, Any], name: str) -> str | None:
+    """The class name of a component; None for one that the model does without."""
+    _, kind = index.get(name) or (None, None)
+    return kind
 
 
 def _check_components(folder: Path, index: dict[str, Any], encoders: tuple[str, ...]) -> None:
     supported = {"unet": ("UNet2DConditionModel",), "vae": ("AutoencoderKL",)}
     for name in ("unet", "vae", *encoders):
-        kind = index.get(name, [None, None])[1]
+        kind = _class(index, name)
         expected = supported.get(name, _TEXT_ENCODERS)
         if kind not in expected:
             raise InputError(

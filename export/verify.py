@@ -170,7 +170,10 @@ def _widen_while_computing(
             parameter.data = data
         stored.clear()
 
-    return layer.register_forward_pre_hook(widen), layer.register_forward_hook(restore)
+    return (
+        layer.register_forward_pre_hook(widen),
+        layer.register_forward_hook(restore, always_call=True),  # after an error, too
+    )
 
 
 def graph_errors(graph: GraphFile, cases: Sequence[Case], dtype: torch.dtype) -> list[OutputError]:

@@ -77,10 +77,11 @@ def denoise(
                 **conditions,
             }
         )
-        carry = results["carry"]
+        following, carry = results["next_latents"], results["carry"]
         if keep:  # engines may write their next results over these
-            before.append((latents.clone(), carry.clone()))
-        latents = results["next_latents"]
+            following, carry = following.clone(), carry.clone()
+            before.append((latents, carry))
+        latents = following
     return latents.clone()
 
 

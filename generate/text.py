@@ -71,6 +71,8 @@ class TextEmbeddings:
     def add(self, prompts: Iterable[str]) -> None:
         """Encode those of `prompts` that are new, in large batches."""
         new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._rows]
+        if new:
+            self._warn_of_long(new)
         for begin in range(0, len(new), self._batch):
             encoded = self._encode(new[begin : begin + self._batch])
             for name, values in encoded.items():
@@ -81,25 +83,25 @@ class TextEmbeddings:
     def _encode(self, prompts: list[str]) -> Conditions:
         inputs = {}
         for wanted, tokenizer in zip(self._engine.spec.inputs, self._tokenizers, strict=True):
-            limit = int(wanted.shape[1])
-            _warn_of_long(prompts, tokenizer(prompts).input_ids, limit)
             tokens = tokenizer(
                 prompts,
                 padding="max_length",
-                max_length=limit,
+                max_length=int(wanted.shape[1]),
                 truncation=True,
                 return_tensors="pt",
             )
             inputs[wanted.name] = tokens.input_ids.to(self._engine.device)
         return self._engine(inputs)
 
-
-def _warn_of_long(prompts: Sequence[str], tokens: Sequence[Sequence[int]], limit: int) -> None:
-    longest = max(range(len(prompts)), key=lambda row: len(tokens[row]))
-    if len(tokens[longest]) > limit:
-        _log.warning(
-            "prompt %r has %d tokens, the model reads the first %d",
-            prompts[longest],
-            len(tokens[longest]),
-            limit,
-        )
+    def _warn_of_long(self, prompts: list[str]) -> None:
+        """Name the longest of `prompts` if it is too long; SDXL's two tokenizers split alike."""
+        limit = int(self._engine.spec.inputs[0].shape[1])
+        lengths = [len(tokens) for tokens in self._tokenizers[0](prompts).input_ids]
+        longest = max(range(len(prompts)), key=lengths.__getitem__)
+        if lengths[longest] > limit:
+            _log.warning(
+                "prompt %r has %d tokens, the model reads the first %d",
+                prompts[longest],
+                lengths[longest],
+                limit,
+            )

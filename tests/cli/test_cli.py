@@ -1,6 +1,6 @@
-"""The command itself, in processes of its own: output, exit status, and no traceback."""
+"""The command itself: output, exit status, and no traceback."""
 
-import importlib.util
+import inspect
 import json
 import os
 import shutil
@@ -9,8 +9,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
+import torch
+
+from zeroreal.cli.run import run as run_command
+from zeroreal.engine import engine_statuses
+from zeroreal.export.engines import VARIANTS
+from zeroreal.kernels import ATTENTION_BACKENDS
+from zeroreal.train import RunSettings
 
 COMMAND = [sys.executable, "-c", "from zeroreal.cli.main import main; main()"]
 SMALL = [
@@ -21,6 +29,7 @@ SMALL = [
 
 
 def zeroreal(*arguments, cwd=None, **options):
+    """The command in a process of its own."""
     environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
@@ -69,30 +78,59 @@ def test_evaluate_and_predict_use_the_run(finished, tmp_path):
     assert probability.endswith("%")
 
 
-def test_doctor_says_what_is_usable_and_why_not():
-    done = zeroreal("doctor")
+def test_auto_becomes_an_engine_that_the_metrics_name(finished):
+    metrics = json.loads((finished[0] / "metrics.json").read_text())
+    assert metrics["engine"] in ("torch", "onnxruntime")
+
+
+FEW = ["run", "-n", "2", "--steps", "1", "--epochs", "1", "--device", "cpu", "--precision", "fp32"]
+
+
+@pytest.mark.parametrize("engine", ["torch", "onnxruntime", "onnxruntime:cpu"])
+def test_a_run_uses_the_engine_that_is_asked_for(finished, command, tmp_path, engine):
+    done = command(*FEW, "--engine", engine, "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
-    for word in ("torch", "onnxruntime", "tensorrt", "native kernels", "usable", "python"):
-        assert word in done.stdout
-    if importlib.util.find_spec("tensorrt") is None:
-        assert "zeroreal[tensorrt]" in done.stdout
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["engine"] == engine.partition(":")[0]
+    assert metrics["images"] == 20
 
 
-def test_recipes_are_listed_and_printed_for_copying(tmp_path):
-    assert "random-guidance" in zeroreal("recipes").stdout
-    (tmp_path / "mine.yaml").write_text(zeroreal("recipes", "multi-domain").stdout)
-    assert "stick figure" in (tmp_path / "mine.yaml").read_text()
+def test_a_run_takes_an_exported_folder_as_its_model(command, tiny_export, tmp_path):
+    folder = tiny_export("sd15", "fp32").folder
+    done = command(*FEW, "--model", folder, "--out", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert (metrics["engine"], metrics["model"]) == ("onnxruntime", str(folder))
+    assert metrics["image_size"] == 16
 
 
-def test_the_help_names_the_defaults():
-    from zeroreal.train import RunSettings
+def test_doctor_says_what_is_usable_and_why_not(command):
+    done = command("doctor", "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    rows = {line.split("│")[1].strip(): line for line in done.stdout.splitlines() if "│" in line}
+    assert torch.__version__ in rows["torch"] or "usable" in rows["torch"]
+    statuses = {status.name: status.usable for status in engine_statuses(torch.device("cpu"))}
+    attention = {f"attention, {name}": name in ("sdpa", "math") for name in ATTENTION_BACKENDS[1:]}
+    for name, usable in {**statuses, **attention}.items():
+        assert ("not usable" in rows[name]) != usable, name
+    assert "native kernels, finish_cpu" in rows
+    for word in ("python", "device", "precision"):
+        assert word in rows
 
+
+def test_recipes_are_listed_and_printed_for_copying(command):
+    assert "random-guidance" in command("recipes").stdout
+    assert "stick figure" in command("recipes", "multi-domain").stdout
+
+
+def test_the_help_names_the_defaults(command):
     settings = RunSettings()
-    shown = " ".join(zeroreal("run", "--help").stdout.split())
+    shown = command("run", "--help").shown
     for default in (
         settings.recipe,
         settings.images_per_class,
         settings.classifier,
+        settings.engine,
         settings.steps,
         settings.batch_size,
         settings.train.epochs,
@@ -102,10 +140,29 @@ def test_the_help_names_the_defaults():
         assert f"[default: {default}]" in shown
 
 
+def test_the_help_names_every_engine_and_attention_backend():
+    hints = get_type_hints(run_command, include_extras=True)
+    engines, attention = (hints[name].__metadata__[0].help for name in ("engine", "attention"))
+    for backend, variants in VARIANTS.items():
+        assert backend in engines
+        assert all(f":{variant}" in engines for variant in variants if variant != "eager")
+    assert all(name in attention for name in ATTENTION_BACKENDS)
+    assert inspect.signature(run_command).parameters["engine"].default is None
+
+
 def test_help_and_version_load_nothing_heavy():
-    code = "import sys; from zeroreal.cli.main import app; print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    code = """
+import sys
+from zeroreal.cli.main import app
+for arguments in (["--help"], *([name, "--help"] for name in ("run", "export", "build", "cache"))):
+    try:
+        app(arguments)
+    except SystemExit as end:
+        assert not end.code, arguments
+heavy = {"torch", "diffusers", "onnx", "onnxruntime", "tensorrt", "tensorrt_rtx"}
+assert not heavy & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert zeroreal("--version").stdout.startswith("zeroreal 0.")
 
 
@@ -119,6 +176,12 @@ def test_help_and_version_load_nothing_heavy():
         (["run", "--recipe", "multi-domian"], "did you mean 'multi-domain'"),
         (["run", "--model", "no/such/folder"], "does not exist"),
         (["run", "--classifier", "resnet-18"], "did you mean 'resnet18'"),
+        (["run", "--engine", "nonsense"], "unknown engine 'nonsense': known are auto, onnxruntime"),
+        (["run", "--engine", "onxruntime"], "did you mean 'onnxruntime'"),
+        (["run", "--engine", "onnxruntime:gpu"], "unknown variant of engine onnxruntime 'gpu'"),
+        (["run", "--engine", "tensorrt", "--device", "cpu"], "runs on CUDA devices, not on 'cpu'"),
+        (["run", "--engine", "torch", "--attention", "flash2"], "did you mean 'flash'"),
+        (["run", "--cuda-graphs", "--engine", "torch", "--device", "cpu"], "need a CUDA device"),
         (["run", "--scheduler", "EulerDiscreet"], "did you mean 'EulerDiscrete'"),
         (["run", "--classes", "cat,dog", "--data", "{data}"], "cat"),
         (["run", "--resume", "nowhere"], "holds no run"),
@@ -131,13 +194,16 @@ def test_help_and_version_load_nothing_heavy():
         (["doctor", "--device", "cpuu"], "did you mean 'cpu'"),
     ],
 )
-def test_bad_input_gets_one_sentence_and_status_2(finished, tmp_path, arguments, complaint):
+def test_bad_input_gets_one_sentence_and_status_2(
+    finished, command, tmp_path, monkeypatch, arguments, complaint
+):
     from zeroreal.assets import FASHION_MNIST_TEST
 
+    monkeypatch.chdir(tmp_path)
     places = {"run": finished[0], "data": FASHION_MNIST_TEST}
-    done = zeroreal(*(argument.format(**places) for argument in arguments), cwd=tmp_path)
+    done = command(*(argument.format(**places) for argument in arguments))
     assert done.returncode == 2, done.stderr
-    assert complaint in done.stderr
+    assert complaint in done.shown
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
 

@@ -67,7 +67,7 @@ from zeroreal.export import read_manifest
 exported = read_manifest(Path(sys.argv[1]))
 for graph in exported.graphs.values():
     OnnxRuntimeEngine(graph.file, torch.device("cpu"))
-heavy = {"diffusers", "transformers", "onnx", "torch._inductor"} & set(sys.modules)
+heavy = {"diffusers", "transformers", "torch._inductor"} & set(sys.modules)
 assert not heavy, heavy
 """
     command = [sys.executable, "-c", program, str(entry.path / "model")]
