@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .errors import InputError
+from .errors import InputError, unknown
 
 
 @dataclass(frozen=True)
@@ -130,10 +130,28 @@ def output_shape(spec: TensorSpec, sizes: Mapping[str, int]) -> tuple[int, ...]:
     return tuple(_size(size, sizes) for size in spec.shape)
 
 
-def output_buffer(
+def output_buffers(
+    spec: GraphSpec,
+    sizes: Mapping[str, int],
+    device: torch.device,
+    given: Mapping[str, Tensor],
+) -> dict[str, Tensor]:
+    """What an engine writes its outputs to: the caller's tensors if they will do, else new ones.
+
+    Raises `InputError` for an output that the graph does not give.
+    """
+    for name in given:
+        if name not in {output.name for output in spec.outputs}:
+            raise unknown(f"output of {spec.name}", name, [o.name for o in spec.outputs])
+    return {
+        output.name: _buffer(output, output_shape(output, sizes), device, given.get(output.name))
+        for output in spec.outputs
+    }
+
+
+def _buffer(
     spec: TensorSpec, shape: tuple[int, ...], device: torch.device, given: Tensor | None
 ) -> Tensor:
-    """What an engine writes an output to: the caller's tensor if it will do, else a new one."""
     if (
         given is not None
         and _same(given.device, device)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .errors import InputError, unknown
-from .graph import GraphFile, Profile, check_inputs, output_buffer, output_shape
+from .graph import GraphFile, Profile, check_inputs, output_buffers
 from .onnxruntime_cpu import for_cpu
 from .torch_engine import named_outputs
 
@@ -106,12 +106,7 @@ class OnnxRuntimeEngine:
         binding = self._session.io_binding()
         kept = {name: tensor.contiguous() for name, tensor in inputs.items()}
         given = outputs or {}
-        results = {
-            spec.name: output_buffer(
-                spec, output_shape(spec, sizes), self.device, given.get(spec.name)
-            )
-            for spec in self.spec.outputs
-        }
+        results = output_buffers(self.spec, sizes, self.device, given)
         for name, tensor in kept.items():
             binding.bind_input(name, *self._place(tensor))
         for name, tensor in results.items():

@@ -52,6 +52,15 @@ def tiny_export(tmp_path_factory, tiny_model):
     return make
 
 
+@pytest.fixture(scope="session")
+def any_size_export(tmp_path_factory, tiny_model):
+    """The tiny Stable Diffusion 1.x model in float16, exported with height and width left free."""
+    from zeroreal.export import ExportSettings, export_model
+
+    out = tmp_path_factory.mktemp("exports") / "any-size"
+    return export_model(tiny_model("sd15"), out, ExportSettings(precision="fp16", any_size=True))
+
+
 def shrunk(description):
     """The architecture with a few narrow layers; what makes it that architecture stays."""
     two_encoders = "text_encoder_2" in description

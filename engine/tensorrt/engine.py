@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..cache import Cache
 from ..errors import InputError
-from ..graph import GraphFile, Profile, check_inputs, output_buffer, output_shape
+from ..graph import GraphFile, Profile, check_inputs, output_buffers
 from ..torch_engine import named_outputs
 from .arena import ActivationArena
 from .cached import cached_plan, plan_key
@@ -90,12 +90,7 @@ class TensorRTEngine:
         sizes = check_inputs(self.spec, inputs, self.device, self.profile, _REMEDY)
         given = outputs or {}
         read = {name: tensor.contiguous() for name, tensor in inputs.items()}
-        written = {
-            spec.name: output_buffer(
-                spec, output_shape(spec, sizes), self.device, given.get(spec.name)
-            )
-            for spec in self.spec.outputs
-        }
+        written = output_buffers(self.spec, sizes, self.device, given)
         with torch.cuda.device(self.device):
             self._run(tuple(sizes.values()), {**read, **written})
         return named_outputs(self.spec, list(written.values()), given)

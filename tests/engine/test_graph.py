@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from zeroreal.engine import DimensionRange, GraphSpec, InputError, TensorSpec
-from zeroreal.engine.graph import check_inputs, output_buffer, output_shape
+from zeroreal.engine.graph import check_inputs, output_buffers, output_shape
 
 CPU = torch.device("cpu")
 SPEC = GraphSpec(
@@ -81,11 +81,18 @@ def test_a_range_is_in_order_and_begins_at_1(sizes):
         DimensionRange(*sizes)
 
 
+SIZES = {"batch": 2, "height": 1, "width": 2}
+
+
 def test_a_buffer_that_fits_is_written_to_in_place_of_a_new_tensor():
     (images,) = SPEC.outputs
-    shape = (2, 3, 8, 16)
-    fitting = torch.zeros(shape, dtype=torch.float16)
-    assert output_buffer(images, shape, CPU, fitting) is fitting
+    fitting = torch.zeros(output_shape(images, SIZES), dtype=torch.float16)
+    assert output_buffers(SPEC, SIZES, CPU, {"images": fitting})["images"] is fitting
+
+
+def test_an_output_that_the_graph_does_not_give_is_named():
+    with pytest.raises(InputError, match="unknown output of decoder 'pictures'"):
+        output_buffers(SPEC, SIZES, CPU, {"pictures": torch.zeros(1)})
 
 
 @pytest.mark.parametrize(
@@ -100,8 +107,8 @@ def test_a_buffer_that_fits_is_written_to_in_place_of_a_new_tensor():
     ids=["none", "dtype", "shape", "strides", "device"],
 )
 def test_a_new_tensor_takes_the_place_of_a_buffer_that_does_not_fit(given):
-    (images,) = SPEC.outputs
-    buffer = output_buffer(images, (2, 3, 8, 16), CPU, given)
+    buffers = {} if given is None else {"images": given}
+    buffer = output_buffers(SPEC, SIZES, CPU, buffers)["images"]
     assert buffer is not given
     assert (buffer.shape, buffer.dtype, buffer.device) == ((2, 3, 8, 16), torch.float16, CPU)
     assert buffer.is_contiguous()

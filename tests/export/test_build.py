@@ -7,7 +7,7 @@ import torch
 
 from zeroreal.assets import TINY_FASHION
 from zeroreal.engine import Cache, DimensionRange, InputError
-from zeroreal.export import ExportSettings, build_plans, export_model, parse_range
+from zeroreal.export import build_plans, parse_range
 
 FAMILIES = ("sd15", "sd21", "sd-turbo", "lcm", "sdxl")
 TARGETS = ("sm_80", "sm_86", "sm_89", "sm_120")
@@ -38,20 +38,18 @@ def test_every_family_builds_for_every_target(tiny_export, tmp_path, family, tar
 
 
 @needs_tensorrt
-def test_a_size_range_is_built_where_the_export_leaves_sizes_free(tmp_path):
-    settings = ExportSettings(precision="fp16", any_size=True)
-    export_model(TINY_FASHION, tmp_path / "out", settings)
+def test_a_size_range_is_built_where_the_export_leaves_sizes_free(any_size_export, tmp_path):
     plans = build_plans(
-        tmp_path / "out",
+        any_size_export.folder,
         "sm_89",
         DimensionRange(1, 2, 4),
-        DimensionRange(32, 32, 64),
-        cache=Cache(tmp_path / "cache"),
+        DimensionRange(16, 16, 32),
+        cache=Cache(tmp_path),
     )
     assert plans["vae_decoder"].report.profile["height"] == DimensionRange(8, 8, 16)
     assert set(plans["text_encoder"].report.profile) == {"batch"}
-    with pytest.raises(InputError, match="multiples of 4 pixels"):
-        build_plans(tmp_path / "out", "sm_89", size=DimensionRange(30, 32, 64))
+    with pytest.raises(InputError, match="multiples of 2 pixels"):
+        build_plans(any_size_export.folder, "sm_89", size=DimensionRange(15, 16, 64))
 
 
 @needs_tensorrt
