@@ -66,9 +66,10 @@ class Recorder:
         monkeypatch.setattr(cuda_graph, "_record", self.record)
         monkeypatch.setattr(torch.cuda, "synchronize", lambda device: None)
         engine = TorchEngine(Mixer(), SPEC, torch.device("cpu"), profile)
-        engine.device = torch.device("cuda")
         memory = GraphMemory(pool=None, stream=None)
+        engine.device = torch.device("cuda")  # to be taken at all; its tensors are on the CPU
         self.engine = CudaGraphEngine(engine, memory, most_shapes)
+        engine.device = self.engine.device = torch.device("cpu")
 
     def record(self, engine, memory, given):
         self.recorded.append((len(given["values"]), len(given["rows"])))
