@@ -134,4 +134,11 @@ def load_scheduler(folder: Path, name: str | None = None) -> SchedulerMixin:
     kind = getattr(diffusers, chosen)
     # Latents are not bounded: some schedulers would clip them to -1..1 if not told otherwise.
     clips = "clip_sample" in inspect.signature(kind.__init__).parameters
-    return kind.from_config(config, **({"clip_sample": False} if clips else {}))
+    try:
+        return kind.from_config(config, **({"clip_sample": False} if clips else {}))
+    except ImportError as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"scheduler {chosen.removesuffix('Scheduler')!r} needs a library that is not installed "
+            f"({reason}): install it, or choose another scheduler"
+        ) from None

@@ -96,3 +96,14 @@ def test_schedulers_go_by_their_class_name_with_or_without_the_ending():
     assert type(load_scheduler(TINY_FASHION, "DDIM")).__name__ == "DDIMScheduler"
     scheduler = load_scheduler(TINY_FASHION, "EulerDiscreteScheduler")
     assert scheduler.config.prediction_type == "v_prediction"
+
+
+def test_a_scheduler_whose_library_is_missing_says_so(monkeypatch):
+    import diffusers
+
+    def from_config(*_, **__):
+        raise ImportError("LMS requires\nscipy")
+
+    monkeypatch.setattr(diffusers.LMSDiscreteScheduler, "from_config", from_config)
+    with pytest.raises(InputError, match=r"'LMSDiscrete' needs.*\(LMS requires scipy\): install"):
+        load_scheduler(TINY_FASHION, "LMSDiscrete")
