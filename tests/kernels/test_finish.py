@@ -18,9 +18,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from zeroreal.kernels import finish, finish_reference, native_library_status
 
-# `zeroreal.kernels.finish` is the function; the module of that name is had by importing it.
-finish_module = importlib.import_module("zeroreal.kernels.finish")
 native_module = importlib.import_module("zeroreal.kernels._native")
+operators_module = importlib.import_module("zeroreal.kernels._operators")
 
 DTYPES = [torch.float32, torch.float16, torch.bfloat16]
 
@@ -53,6 +52,25 @@ def expected(images: Tensor, size: tuple[int, int]) -> Tensor:
     return (values * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
 
 
+def pixels_of(images: Tensor, height: int, width: int) -> Tensor:
+    return finish(images, height, width)[0]
+
+
+def expected_statistics(images: Tensor) -> Tensor:
+    """The definition, value by value."""
+    rows = []
+    for values in images.double().flatten(2).flatten(0, 1):
+        finite = values[values.isfinite()].mul(0.5).add(0.5).clamp(0.0, 1.0)
+        summary = (finite.min(), finite.max(), finite.mean()) if len(finite) else (1.0, 0.0, 0.0)
+        rows.append([*map(float, summary), float(len(values) - len(finite))])
+    return torch.tensor(rows).reshape(*images.shape[:2], 4)
+
+
+def assert_same_statistics(actual: Tensor, images: Tensor) -> None:
+    assert actual.dtype == torch.float32
+    torch.testing.assert_close(actual, expected_statistics(images), rtol=0, atol=1e-5)
+
+
 def assert_same_pixels(actual: Tensor, wanted: Tensor) -> None:
     """Equal but for rounding: another order of summation may tip a value that lies at a half."""
     assert actual.shape == wanted.shape
@@ -75,14 +93,15 @@ def test_equals_the_antialiased_resize_of_pytorch(
     shape: tuple[int, ...], size: tuple[int, int], dtype: torch.dtype
 ) -> None:
     images = random_images(shape, dtype)
-    assert_same_pixels(finish(images, *size), expected(images, size))
+    assert_same_pixels(pixels_of(images, *size), expected(images, size))
 
 
 @pytest.mark.parametrize(("shape", "size"), SIZES)
 def test_channels_last_gives_the_same_bytes(shape: tuple[int, ...], size: tuple[int, int]) -> None:
     images = random_images(shape, torch.bfloat16)
     last = images.contiguous(memory_format=torch.channels_last)
-    assert torch.equal(finish(last, *size), finish(images, *size))
+    for one, other in zip(finish(last, *size), finish(images, *size), strict=True):
+        assert torch.equal(one, other)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +118,7 @@ def test_channels_last_gives_the_same_bytes(shape: tuple[int, ...], size: tuple[
 )
 def test_strides_are_followed(view: Callable[[Tensor], Tensor]) -> None:
     images = view(random_images((3, 4, 40, 36), torch.float32))
-    assert_same_pixels(finish(images, 9, 13), expected(images, (9, 13)))
+    assert_same_pixels(pixels_of(images, 9, 13), expected(images, (9, 13)))
 
 
 def test_weights_worked_out_by_hand() -> None:
@@ -107,8 +126,8 @@ def test_weights_worked_out_by_hand() -> None:
     # half-width 2 gives columns 0, 1, 2 the weights 6, 6, 2 of 14.
     only_third = torch.tensor([-1.0, -1.0, 1.0, -1.0]).reshape(1, 1, 1, 4)
     # 255 * 2/14 = 36.4; for output 1 the weights of columns 1, 2, 3 are 2, 6, 6: 255 * 6/14 = 109.3
-    assert finish(only_third, 1, 2).flatten().tolist() == [36, 109]
-    assert finish(only_third.transpose(2, 3), 2, 1).flatten().tolist() == [36, 109]
+    assert finish(only_third, 1, 2)[0].flatten().tolist() == [36, 109]
+    assert finish(only_third.transpose(2, 3), 2, 1)[0].flatten().tolist() == [36, 109]
 
 
 def test_values_are_mapped_clamped_and_rounded_half_to_even() -> None:
@@ -117,26 +136,67 @@ def test_values_are_mapped_clamped_and_rounded_half_to_even() -> None:
     values += [1 / 255, 2 / 255]
     images = torch.tensor(values).reshape(1, 1, 1, -1)
     wanted = [0, 255, 0, 255, 0, 255, 0, 128, 128, 128]
-    assert finish(images, 1, len(values)).flatten().tolist() == wanted
-    assert finish_reference(images, 1, len(values)).flatten().tolist() == wanted
+    assert finish(images, 1, len(values))[0].flatten().tolist() == wanted
+    assert finish_reference(images, 1, len(values))[0].flatten().tolist() == wanted
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_every_16_bit_value_is_read_right(dtype: torch.dtype) -> None:
     bits = torch.arange(-(2**15), 2**15, dtype=torch.int32).to(torch.int16)
     images = bits.view(dtype).reshape(1, 1, 256, 256)
-    assert torch.equal(finish(images, 256, 256), expected(images, (256, 256)))
+    assert torch.equal(pixels_of(images, 256, 256), expected(images, (256, 256)))
 
 
 def test_nan_counts_as_zero_inside_an_average() -> None:
     images = torch.ones(1, 1, 2, 2)
     images[0, 0, 0, 0] = float("nan")
-    assert finish(images, 1, 1).item() == 191  # 255 * 3/4 = 191.25
+    assert pixels_of(images, 1, 1).item() == 191  # 255 * 3/4 = 191.25
+
+
+@pytest.mark.parametrize("function", [finish, finish_reference])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("shape", "size"), SIZES)
+def test_statistics_count_every_value_once(
+    shape: tuple[int, ...],
+    size: tuple[int, int],
+    dtype: torch.dtype,
+    function: Callable[..., tuple[Tensor, Tensor]],
+) -> None:
+    images = random_images(shape, dtype)
+    for x in (images, images.contiguous(memory_format=torch.channels_last), images[:1]):
+        assert_same_statistics(function(x, *size)[1], x)
+
+
+@pytest.mark.parametrize("function", [finish, finish_reference])
+def test_statistics_leave_out_what_is_not_finite(
+    function: Callable[..., tuple[Tensor, Tensor]],
+) -> None:
+    images = torch.full((2, 3, 2, 2), 0.5)
+    images[0, 0, 0] = torch.tensor([float("nan"), float("inf")])
+    images[0, 1] = float("-inf")
+    images[1, 2, 1, 1] = 7.0
+    wanted = [
+        [[0.75, 0.75, 0.75, 2.0], [1.0, 0.0, 0.0, 4.0], [0.75, 0.75, 0.75, 0.0]],
+        [[0.75, 0.75, 0.75, 0.0], [0.75, 0.75, 0.75, 0.0], [0.75, 1.0, 0.8125, 0.0]],
+    ]
+    assert function(images, 1, 3)[1].tolist() == wanted
+
+
+@pytest.mark.parametrize("function", [finish, finish_reference])
+def test_an_image_of_one_colour_has_equal_minimum_and_maximum_in_every_channel(
+    function: Callable[..., tuple[Tensor, Tensor]],
+) -> None:
+    images = torch.tensor([0.2, -0.7, 0.9]).reshape(1, 3, 1, 1).expand(2, 3, 9, 5).clone()
+    images[1, 1, 4, 2] = 0.1
+    minimum, maximum, _, _ = function(images, 4, 4)[1].unbind(2)
+    assert (minimum == maximum).tolist() == [[True, True, True], [True, False, True]]
 
 
 def test_an_empty_batch_gives_an_empty_batch() -> None:
-    assert finish(torch.zeros(0, 3, 8, 8), 4, 5).shape == (0, 4, 5, 3)
-    assert finish_reference(torch.zeros(0, 3, 8, 8), 4, 5).shape == (0, 4, 5, 3)
+    for function in (finish, finish_reference):
+        pixels, statistics = function(torch.zeros(0, 3, 8, 8), 4, 5)
+        assert pixels.shape == (0, 4, 5, 3)
+        assert statistics.shape == (0, 3, 4)
 
 
 def test_threads_change_nothing() -> None:
@@ -149,7 +209,8 @@ def test_threads_change_nothing() -> None:
         together = finish(images, 32, 32)
     finally:
         torch.set_num_threads(threads)
-    assert torch.equal(alone, together)
+    for one, other in zip(alone, together, strict=True):
+        assert torch.equal(one, other)
 
 
 @pytest.mark.parametrize("function", [finish, finish_reference])
@@ -167,7 +228,7 @@ def test_threads_change_nothing() -> None:
     ],
 )
 def test_what_cannot_be_finished_is_refused(
-    function: Callable[..., Tensor], images: Tensor, size: tuple[int, int], message: str
+    function: Callable[..., object], images: Tensor, size: tuple[int, int], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
         function(images, *size)
@@ -183,15 +244,17 @@ def test_fake_and_meta_tensors_give_shapes_only() -> None:
     with FakeTensorMode():
         fake = finish(torch.empty(2, 3, 64, 64, dtype=torch.float16), 32, 24)
     meta = finish(torch.empty(2, 3, 64, 64, device="meta"), 32, 24)
-    for out in (fake, meta):
-        assert out.shape == (2, 32, 24, 3)
-        assert out.dtype == torch.uint8
-        assert out.is_contiguous()
+    for pixels, statistics in (fake, meta):
+        assert pixels.shape == (2, 32, 24, 3)
+        assert pixels.dtype == torch.uint8
+        assert pixels.is_contiguous()
+        assert statistics.shape == (2, 3, 4)
+        assert statistics.dtype == torch.float32
 
 
 def test_torch_compile_keeps_it_in_one_graph() -> None:
     def decode(images: Tensor) -> Tensor:
-        return finish(images * 2, 8, 8).permute(0, 3, 1, 2)
+        return finish(images * 2, 8, 8)[0].permute(0, 3, 1, 2)
 
     images = random_images((2, 3, 16, 16), torch.float32)
     compiled = torch.compile(decode, fullgraph=True, backend="aot_eager")
@@ -204,7 +267,8 @@ def library_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
     def forget() -> None:
         native_module._load.cache_clear()
-        finish_module._library.cache_clear()
+        operators_module._usable_library.cache_clear()
+        operators_module._function.cache_clear()
 
     monkeypatch.setattr(native_module, "_package_folders", lambda: [tmp_path])
     forget()
@@ -218,7 +282,7 @@ def test_without_the_library_pytorch_computes_it_and_says_so_once(
     images = random_images((2, 3, 33, 17), torch.float32)
     with caplog.at_level(logging.WARNING, logger="zeroreal.kernels"):
         for _ in range(2):
-            assert torch.equal(finish(images, 7, 5), expected(images, (7, 5)))
+            assert torch.equal(pixels_of(images, 7, 5), expected(images, (7, 5)))
     assert len(caplog.records) == 1
     assert "was not built" in caplog.text
     status = native_library_status()["cpu"]
@@ -234,7 +298,7 @@ def test_a_library_that_does_not_load_is_named(library_folder: Path) -> None:
     assert f"{path} does not load" in str(status.reason)
 
 
-def test_the_body_of_the_cuda_kernel_gives_the_same_pixels(tmp_path: Path) -> None:
+def test_the_body_of_the_cuda_kernel_gives_the_same(tmp_path: Path) -> None:
     """What each GPU thread runs, compiled for the CPU: testable without a GPU."""
     compiler = shutil.which("c++") or shutil.which("g++")
     header = Path(__file__).parents[2] / "kernels" / "src" / "finish.h"
@@ -245,26 +309,34 @@ def test_the_body_of_the_cuda_kernel_gives_the_same_pixels(tmp_path: Path) -> No
         f'#include "{header}"\n'
         "using namespace zeroreal;\n"
         'extern "C" void pixels(const void* images, int64_t channels, int64_t height,\n'
-        "    int64_t width, uint8_t* out, int64_t out_height, int64_t out_width) {\n"
+        "    int64_t width, uint8_t* out, int64_t out_height, int64_t out_width,\n"
+        "    float* statistics) {\n"
         "  FinishArgs args{images, 1, channels, height, width, 0, height * width, width, 1,\n"
-        "                  out, out_height, out_width};\n"
+        "                  out, out_height, out_width, statistics, nullptr};\n"
+        "  Counts counts[kMaxChannels] = {};\n"
         "  for (int64_t y = 0; y < out_height; ++y)\n"
         "    for (int64_t x = 0; x < out_width; ++x)\n"
         "      finish_pixel(static_cast<const Float16*>(images), args,\n"
         "                   make_taps(y, height, out_height), make_taps(x, width, out_width),\n"
-        "                   out + (y * out_width + x) * channels);\n"
+        "                   out + (y * out_width + x) * channels, counts);\n"
+        "  for (int64_t c = 0; c < channels; ++c)\n"
+        "    write_statistics(counts[c], height * width, statistics + c * kStatistics);\n"
         "}\n"
     )
     command = [compiler, "-std=c++17", "-O1", "-shared", "-fPIC", "-o", str(library), str(source)]
     subprocess.run(command, check=True)
     function = ctypes.CDLL(str(library)).pixels
     pointer, number = ctypes.c_void_p, ctypes.c_int64
-    function.argtypes = [pointer, number, number, number, pointer, number, number]
+    function.argtypes = [pointer, *(number,) * 3, pointer, number, number, pointer]
     for (_, channels, height, width), (out_height, out_width) in SIZES:
         images = random_images((1, channels, height, width), torch.float16)
         out = torch.empty(1, out_height, out_width, channels, dtype=torch.uint8)
-        function(images.data_ptr(), channels, height, width, out.data_ptr(), out_height, out_width)
+        statistics = torch.empty(1, channels, 4)
+        pointers = images.data_ptr(), out.data_ptr(), statistics.data_ptr()
+        sizes = channels, height, width
+        function(pointers[0], *sizes, pointers[1], out_height, out_width, pointers[2])
         assert_same_pixels(out, expected(images, (out_height, out_width)))
+        assert_same_statistics(statistics, images)
 
 
 @pytest.mark.gpu
@@ -277,12 +349,29 @@ def test_cuda_equals_the_cpu(
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
-        out = finish(images, *size)
+        out, statistics = finish(images, *size)
         last = finish(images.contiguous(memory_format=torch.channels_last), *size)
     stream.synchronize()
     assert out.device == images.device
-    assert torch.equal(out, last)
+    assert torch.equal(out, last[0])
+    assert torch.equal(statistics, last[1])
     assert_same_pixels(out.cpu(), expected(images.cpu(), size))
+    assert torch.equal(statistics.cpu(), finish(images.cpu(), *size)[1])
+
+
+@pytest.mark.gpu
+def test_a_cuda_graph_counts_anew_at_every_replay() -> None:
+    images = random_images((2, 3, 33, 17), torch.float32, "cuda")
+    finish(images, 7, 5)
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        pixels, statistics = finish(images, 7, 5)
+    for _ in range(2):
+        images.neg_()
+        graph.replay()
+        assert_same_pixels(pixels.cpu(), expected(images.cpu(), (7, 5)))
+        assert_same_statistics(statistics.cpu(), images.cpu())
 
 
 @pytest.mark.gpu
@@ -292,4 +381,4 @@ def test_cuda_uses_the_native_library() -> None:
         pytest.skip("installed without nvcc")
     assert status.loaded, status.reason
     finish(torch.zeros(1, 3, 8, 8, device="cuda"), 4, 4)
-    assert not finish_module._unserved_gpus()
+    assert not operators_module._unserved_gpus()
