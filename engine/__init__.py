@@ -3,7 +3,7 @@
 from .availability import EngineStatus, engine_statuses
 from .cache import Cache
 from .cache_entry import CacheKey
-from .cuda_graph import CudaGraphEngine, GraphMemory
+from .cuda_graph import CudaGraphEngine, GraphMemory, record
 from .device import (
     describe_device,
     instruction_set,
@@ -67,6 +67,7 @@ __all__ = [
     "library_versions",
     "load_tensorrt",
     "peak_memory_bytes",
+    "record",
     "resolve_device",
     "resolve_precision",
     "targets",

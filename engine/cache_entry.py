@@ -26,7 +26,7 @@ class CacheKey:
     """Everything that decides what an entry holds; another value anywhere is another entry."""
 
     kind: str
-    """What made the entry: `tensorrt`, `torch`, `export`, `choice`."""
+    """What made the entry: `tensorrt`, `torch`, `export`, `tuning`."""
     name: str
     """What people call it: the graph's name."""
     graph: str

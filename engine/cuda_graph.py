@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +15,9 @@ from .errors import InputError
 from .graph import check_inputs
 from .torch_engine import named_outputs
 
-__all__ = ["CudaGraphEngine", "GraphMemory"]
+__all__ = ["CudaGraphEngine", "GraphMemory", "record"]
 
-_WARM_UP_RUNS = 2  # the first picks algorithms and loads kernels, which a graph cannot hold
+_WARM_UP_RUNS = 2
 
 
 @dataclass(frozen=True)
@@ -96,19 +96,32 @@ class CudaGraphEngine:
         self._recorded.popitem(last=False)
 
 
-def _record(engine: Engine, memory: GraphMemory, inputs: Mapping[str, Tensor]) -> _Recorded:
-    caller, stream = torch.cuda.current_stream(engine.device), memory.stream
-    buffers = {
-        name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in inputs.items()
-    }
+def record(work: Callable[[], None], memory: GraphMemory) -> torch.cuda.CUDAGraph:
+    """What `work` enqueues on its current stream, as a graph to replay; it must not wait for it.
+
+    It is run first, as it picks algorithms and loads kernels then, which a graph cannot hold.
+    """
+    stream = memory.stream
+    caller = torch.cuda.current_stream(stream.device)
     stream.wait_stream(caller)
     with torch.cuda.stream(stream):
         for _ in range(_WARM_UP_RUNS):
-            results = engine(buffers)
+            work()
     caller.wait_stream(stream)
-    outputs = {name: torch.empty_like(result) for name, result in results.items()}
     graph = torch.cuda.CUDAGraph()
     # Other threads, a trainer's say, go on allocating while this one records.
     with torch.cuda.graph(graph, memory.pool, stream, capture_error_mode="thread_local"):
+        work()
+    return graph
+
+
+def _record(engine: Engine, memory: GraphMemory, inputs: Mapping[str, Tensor]) -> _Recorded:
+    buffers = {
+        name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in inputs.items()
+    }
+    outputs = {name: torch.empty_like(result) for name, result in engine(buffers).items()}
+
+    def work() -> None:
         engine(buffers, outputs)
-    return _Recorded(graph, buffers, outputs)
+
+    return _Recorded(record(work, memory), buffers, outputs)

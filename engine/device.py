@@ -33,10 +33,8 @@ def resolve_device(name: str = "auto") -> torch.device:
     if device.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (device.index or 0) >= count:
-            raise InputError(
-                f"device {name!r} is not on this machine, which has {count} CUDA devices: "
-                "use 'auto' or 'cpu'"
-            )
+            there = ", ".join(["cpu", *(f"cuda:{index}" for index in range(count))])
+            raise InputError(f"device {name!r} is not on this machine: choose from {there}")
     return device
 
 
