@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.logging import RichHandler
 
+from .bench import bench_app
 from .build import build
 from .cache import cache_app
 from .console import errors
@@ -20,6 +21,7 @@ from .export import export
 from .predict import predict
 from .recipes import recipes
 from .run import run
+from .tune import tune
 
 app = typer.Typer(
     help="Image classifiers from class names alone: generated images in, a tested classifier out.",
@@ -27,8 +29,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (run, evaluate, predict, recipes, export, build, doctor):
+for command in (run, evaluate, predict, recipes, export, build, tune, doctor):
     app.command()(command)
+app.add_typer(bench_app, name="bench")
 app.add_typer(cache_app, name="cache")
 
 

@@ -1,36 +1,69 @@
 #!/usr/bin/env bash
-# Everything that takes a GPU: the tests marked `gpu`, then the engines against each other, on the
-# embedded model and on the Stable Diffusion 1.5 architecture with random weights. Wants an
-# environment with `zeroreal[gpu,xformers]` and, where it serves the GPU, `tensorrt-rtx` or
-# `tensorrt`; what is missing is reported with its reason.
+# Everything that takes a GPU: the tests marked `gpu`, images a second against `diffusers` on the
+# Stable Diffusion 1.5 architecture with random weights, the gaps in a trace, and the kernels. Needs
+# no network. Wants an environment with `zeroreal[gpu,xformers]` and, where it serves the GPU,
+# `tensorrt-rtx` or `tensorrt`; what is missing is reported with its reason.
 #
-#     benchmarks/gpu/run.sh [OUT]      results go to OUT, by default benchmarks/results
+#     benchmarks/gpu/run.sh [OUT] [PART...]
+#
+# Results go to OUT, by default $OUT or benchmarks/results. Parts, in this order unless named:
+#
+#     tests      the tests marked `gpu`
+#     guided     512x512, 20 steps with guidance; `diffusers` eager, at batch 1 and at its best
+#     compiled   the same against `diffusers` compiled, which takes minutes
+#     few        512x512, 4 steps without guidance
+#     small      256x256, 4 steps without guidance
+#     trace      the GPU's gaps while ours generates
+#     kernels    each kernel against PyTorch
+#
+# Only when named: `search`, which is `compiled` at the peer's best batch; every batch size is
+# compiled anew, which takes half an hour.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-out="${1:-benchmarks/results}"
+out="${1:-${OUT:-benchmarks/results}}"
+shift
+parts="${*:-tests guided compiled few small trace kernels}"
 python="${PYTHON:-python}"
-work="$(mktemp -d)"
-trap 'rm -rf "$work"' EXIT
-mkdir -p "$out"
 name="$("$python" -c 'import torch; print(torch.cuda.get_device_name().replace(" ", "-").lower())')" \
-    || { echo "no CUDA device"; exit 2; }
+    || { echo "no CUDA device" >&2; exit 2; }
+mkdir -p "$out"
 
-"$python" -m pytest -q -m gpu 2>&1 | tee "$out/gpu-tests-$name.txt"
+# Both programs denoise by DDIM: one call of the UNet a step.
+bench() {
+    local result="$out/throughput-sd15-$1-$name.json"
+    shift
+    zeroreal bench throughput "$@" --random-weights sd15 --scheduler DDIMScheduler \
+        --device cuda --result "$result"
+}
+zeroreal() {
+    "$python" -c 'import sys; sys.argv[0] = "zeroreal"; from zeroreal.cli.main import main; main()' "$@"
+}
 
-contenders=(torch/fp32 torch/fp16 torch/fp16/xformers torch/fp16/graphs torch/bf16
-    torch:compiled/fp16 torch:compiled/fp16/graphs onnxruntime:cuda/fp16 onnxruntime:tensorrt/fp16
-    tensorrt/fp16 tensorrt/fp16/graphs)
-"$python" -m zeroreal.benchmarks.engines --device cuda --contenders "${contenders[@]}" \
-    --images 1024 --result "$out/engines-embedded-$name.json"
-
-"$python" - "$work/sd15" <<'PYTHON'
-import sys
-from pathlib import Path
-
-from zeroreal.export.random_weights import architecture, write_random_model
-
-write_random_model(architecture("sd15"), Path(sys.argv[1]))
-PYTHON
-"$python" -m zeroreal.benchmarks.engines --device cuda --model "$work/sd15" \
-    --contenders "${contenders[@]}" --images 16 --batch-size 8 --steps 20 --recipe base \
-    --rounds 3 --result "$out/engines-sd15-512-$name.json"
+ours=ours:torch/bf16/graphs
+built=(ours:torch:compiled/bf16/graphs@16 ours:tensorrt/fp16/graphs@16)  # anew for each batch size
+status=0
+for part in $parts; do
+    echo "== $part" >&2
+    case "$part" in
+        tests) "$python" -m pytest -q -m gpu 2>&1 | tee "$out/gpu-tests-$name.txt" ;;
+        guided)
+            bench 512-20-steps diffusers/bf16@1 diffusers/bf16 "$ours" --steps 20 --images 64 ;;
+        compiled)
+            bench 512-20-steps-compiled diffusers:compiled/bf16@16 "$ours@16" "${built[@]}" \
+                --steps 20 --images 64 ;;
+        search)
+            bench 512-20-steps-search diffusers:compiled/bf16 "$ours" --steps 20 --images 64 ;;
+        few)
+            bench 512-4-steps diffusers/bf16 "$ours" --steps 4 --guidance off --images 128 ;;
+        small)
+            bench 256-4-steps diffusers/bf16 "$ours" --steps 4 --guidance off --images 512 \
+                --image-size 256 ;;
+        trace)
+            "$python" -m zeroreal.benchmarks.trace "$ours@16" --random-weights sd15 \
+                --scheduler DDIMScheduler --steps 20 --result "$out/trace-sd15-$name.json" ;;
+        kernels) zeroreal bench kernels --device cuda --result "$out/kernels-$name.json" ;;
+        *) echo "unknown part '$part': see the head of this file" >&2
+           exit 2 ;;
+    esac || status=1
+done
+exit "$status"

@@ -1,0 +1,113 @@
+"""`zeroreal tune`: what it prints, what it passes on, and its complaints."""
+
+import inspect
+
+import pytest
+import torch
+
+import zeroreal.generate.tuning
+from zeroreal.cli.tune import tune
+from zeroreal.engine import Cache
+from zeroreal.export import ExportProgress
+from zeroreal.generate.batch_curve import Point
+from zeroreal.generate.generator import DEFAULT_STEPS
+from zeroreal.generate.tuning import Tuned, TuneProgress, TuneRequest
+
+POINT = Point("torch", "denoise", 16, 0.25, 300 * 2**20)
+TUNED = Tuned("torch:compiled", "auto", False, 16, 4, 12.5, 0.25, 0.02, (POINT,))
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """What the command asks for, with the answer above."""
+    calls = []
+
+    def tune(folder, request, cache, on_progress, *, again):
+        calls.append((folder, request, cache.root, again))
+        on_progress(ExportProgress("denoise", "check"))
+        on_progress(TuneProgress("torch", POINT))
+        on_progress(TuneProgress("tensorrt", note="left out: no GPU"))
+        return TUNED
+
+    monkeypatch.setattr(zeroreal.generate.tuning, "tune", tune)
+    return calls
+
+
+def test_the_curve_goes_by_as_it_is_measured_and_the_choice_is_printed(command, calls):
+    done = command("tune")
+    assert done.returncode == 0, done.stderr
+    assert "torch: denoise, batch 16: 250.0 ms, 64.0 images/s, 300 MiB" in done.stderr
+    assert "tensorrt: left out: no GPU" in done.stderr
+    (row,) = [line for line in done.stdout.splitlines() if "denoise" in line]
+    assert row.replace("│", " ").split() == ["torch", "denoise", "16", "250.0", "64.0", "300"]
+    assert (
+        "Fastest: engine torch:compiled, attention auto, without CUDA graphs, batch 16, VAE "
+        f"batch 4: 12.5 images/s at {DEFAULT_STEPS} steps" in done.stdout
+    )
+
+
+def test_options_are_passed_on(command, calls, tiny_model, tmp_path):
+    folder = tiny_model("sd15")
+    options = {
+        "--engine": "torch",
+        "--device": "cpu",
+        "--precision": "fp32",
+        "--attention": "math",
+        "--steps": 4,
+        "--image-size": 32,
+        "--memory": "2GiB",
+        "--effort": "short",
+        "--cache": tmp_path,
+    }
+    command("tune", folder, "--again", *(part for pair in options.items() for part in pair))
+    expected = TuneRequest(
+        torch.device("cpu"),
+        steps=4,
+        engine="torch",
+        precision="fp32",
+        attention="math",
+        image_size=32,
+        memory_bytes=2147483648,
+        effort="short",
+    )
+    assert calls == [(folder, expected, tmp_path, True)]
+
+
+def test_without_options_everything_is_searched_to_the_end(command, calls):
+    command("tune", "--device", "cpu")
+    ((_, request, root, again),) = calls
+    assert request == TuneRequest(torch.device("cpu"), steps=DEFAULT_STEPS, effort="full")
+    assert root == Cache().root
+    assert not again
+
+
+def test_a_model_that_does_not_fit_gets_one_sentence(command, tiny_model, tmp_path):
+    arguments = ("tune", tiny_model("sd15"), "--engine", "torch", "--precision", "fp32")
+    done = command(*arguments, "--memory", "1MiB", "--cache", tmp_path)
+    assert done.returncode == 2
+    assert "the weights of engine torch do not fit into 1 MiB of memory" in done.shown
+    assert [entry for entry in Cache(tmp_path).entries() if entry.key.kind == "tuning"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--memory", "lots"], "size 'lots' is none: give a number and a unit, such as 16GiB"),
+        (["--steps", "0"], "steps is 0: at least 1 is needed"),
+        (["--engine", "torhc"], "unknown engine 'torhc': did you mean 'torch'?"),
+        (["--effort", "long"], "unknown effort 'long'"),
+        (["--device", "tpu"], "unknown device 'tpu'"),
+        (["no/such/model"], "no/such/model"),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_status_2(command, calls, arguments, complaint):
+    done = command("tune", *arguments)
+    assert done.returncode == 2
+    assert complaint in done.shown
+    assert "Traceback" not in done.stderr
+    assert calls == []
+
+
+def test_the_help_tells_the_default_steps():
+    option = inspect.get_annotations(tune, eval_str=True)["steps"].__metadata__[0]
+    assert f"[default: {DEFAULT_STEPS}]" in option.help
