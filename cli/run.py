@@ -51,6 +51,9 @@ def run(
     device: Annotated[
         str | None, typer.Option(help="auto, cpu, cuda or cuda:N. [default: auto]")
     ] = None,
+    devices: Annotated[
+        str | None, typer.Option(help="Generate with one process on each, such as 0,1.")
+    ] = None,
     precision: Annotated[
         str | None, typer.Option(help="Of the generator: auto, fp32, bf16 or fp16. [default: auto]")
     ] = None,
@@ -70,7 +73,30 @@ def run(
         int | None, typer.Option(help="Side in pixels for training. [default: the model's]")
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Images denoised together. [default: 128]")
+        int | None, typer.Option(help="Images denoised together. [default: as tuned]")
+    ] = None,
+    vae_batch_size: Annotated[
+        int | None, typer.Option(help="Images decoded together. [default: as tuned]")
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option(help="What generation may take, such as 16GiB. [default: most]")
+    ] = None,
+    tune: Annotated[
+        str | None,
+        typer.Option(help="auto measures for some seconds what is left open; off does not."),
+    ] = None,
+    guidance_interval: Annotated[
+        str | None, typer.Option(help="Noise levels at which guidance acts, such as 0.3:5.")
+    ] = None,
+    deep_cache: Annotated[
+        int | None, typer.Option(help="Run the whole UNet every so many steps only.")
+    ] = None,
+    vae: Annotated[
+        str | None,
+        typer.Option(help="'tiny', for the embedded model, or a folder of an AutoencoderTiny."),
+    ] = None,
+    generate_size: Annotated[
+        int | None, typer.Option(help="Side in pixels of generation. [default: the model's]")
     ] = None,
     epochs: Annotated[
         int | None, typer.Option(help="Passes of training over the images. [default: 16]")
@@ -108,7 +134,24 @@ def run(
         steps=steps,
         image_size=image_size,
         batch_size=batch_size,
+        vae_batch_size=vae_batch_size,
+        tune=tune,
+        deep_cache=deep_cache,
+        vae=vae,
+        generate_size=generate_size,
     )
+    if memory is not None:
+        from ..engine.memory import parse_size
+
+        chosen["memory"] = parse_size(memory)
+    if guidance_interval is not None:
+        from ..generate import parse_interval
+
+        chosen["guidance_interval"] = parse_interval(guidance_interval)
+    if devices is not None:
+        from ..generate import parse_devices
+
+        chosen["devices"] = parse_devices(devices)
     if classes is not None:
         from ..generate import class_entries
 

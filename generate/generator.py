@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import logging
+from collections import deque
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from ..engine import Cache, InputError, resolve_device
+from ..engine import Cache, GraphMemory, InputError, resolve_device
+from ..engine.memory import is_out_of_memory
 from ..export import (
-    EngineChoice,
     ExportProgress,
     check_model_folder,
     find_model,
@@ -22,17 +22,27 @@ from ..export import (
     load_engines,
     load_scheduler,
     load_tokenizers,
-    parse_engine,
+    noise_levels,
     schedule_of,
 )
-from ..kernels import finish
-from .choose_engine import load_fastest
-from .sampler import denoise, guidance_rows, noise
+from ..kernels import philox_normal
+from .batches import BatchQueue, Draft
+from .conditions import conditions_of
+from .decoder import Decoded, Decoder
+from .facts import GeneratorFacts
+from .sampler import Sampler, guided_steps, plan_calls
 from .samples import SampleSpec
-from .text import Conditions, TextEmbeddings
+from .stages import StageSeconds
+from .text import TextEmbeddings
+from .transfer import to_device
+from .tuning import TuneProgress, TuneRequest, tuned_choice
+
+_log = logging.getLogger(__name__)
 
 DEFAULT_STEPS = 12
-DEFAULT_BATCH_SIZE = 128
+_MOST_ATTEMPTS = 2
+_MOST_NAMED = 8
+_ALL_BAD = 32  # images without a good one among them: the model or its precision is broken
 
 
 @dataclass(frozen=True)
@@ -44,31 +54,25 @@ class ImageBatch:
     """uint8 `[B, size, size, 3]`, on the generator's device."""
     labels: Tensor
     """int64 `[B]`, on the generator's device."""
+    ready: torch.cuda.Event | None = None
+    """On a GPU, past from when on the images are there, for streams other than the current one."""
 
 
-@dataclass
-class StageSeconds:
-    """Seconds spent in each stage of generation; on a GPU the device is waited for at each end."""
+@dataclass(frozen=True)
+class _Enqueued:
+    """A batch whose work the device has been given."""
 
-    device: torch.device
-    text: float = 0.0
-    denoise: float = 0.0
-    decode: float = 0.0
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        started = self._now()
-        yield
-        setattr(self, name, getattr(self, name) + self._now() - started)
-
-    def _now(self) -> float:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        return time.perf_counter()
+    drafts: list[Draft]
+    labels: Tensor
+    decoded: Decoded
 
 
 class Generator:
     """Generates images with a latent diffusion model.
+
+    On a GPU, a batch is decoded on a stream of its own while the next one is denoised, and the host
+    waits for the device only to hand over a finished batch. What does not fit into memory is tried
+    again in batches of half the size.
 
     Args:
         model: a folder that `diffusers` saved or `zeroreal export` wrote, or a hub id; the embedded
@@ -78,15 +82,26 @@ class Generator:
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         precision: `auto`, `fp32`, `bf16` or `fp16`: the dtype of text encoder, UNet and VAE.
         attention: `auto` or a backend of `memory_efficient_attention`, for the torch engine.
-        cuda_graphs: replay each engine's work on a GPU as one graph per shape.
+        cuda_graphs: replay the work on a GPU as one graph per shape; None where tuning found it
+            faster.
         scheduler: a `diffusers` scheduler's class name, in place of the folder's own.
         steps: denoising steps.
-        image_size: side of the finished square images in pixels; by default the model's own.
-        batch_size: images denoised together.
-        cache: where exports, engines and choices are kept; by default the user's.
-        on_progress: told of exporting, which `onnxruntime` and `tensorrt` do on first use.
+        image_size: side of the finished square images in pixels; by default that of generation.
+        batch_size: images denoised together; by default what tuning found.
+        vae_batch_size: images decoded together; by default what tuning found, or `batch_size`.
+        memory: bytes that generation may take; by default most of what is free.
+        tune: where engine or batch size are left open and no tuning is remembered, `auto` measures
+            for some seconds; `off` takes defaults.
+        guidance_interval: lowest and highest noise level at which guidance acts.
+        deep_cache: the whole UNet runs every so many steps; between, its deep features serve again.
+        vae: another VAE decoder: `tiny`, for the embedded model, or a folder of an AutoencoderTiny.
+        generate_size: side in pixels at which images are generated; by default the model's own.
+        cache: where exports, engines and tunings are kept; by default the user's.
+        on_progress: told of exporting, which `onnxruntime` and `tensorrt` do on first use, and of
+            tuning.
 
-    Raises `InputError` for anything that cannot be used.
+    Raises `InputError` for anything that cannot be used. `guidance_interval`, `deep_cache`, `vae`
+    and `generate_size` change the images, as `steps` and `scheduler` do.
     """
 
     def __init__(
@@ -97,100 +112,244 @@ class Generator:
         device: str = "auto",
         precision: str = "auto",
         attention: str = "auto",
-        cuda_graphs: bool = False,
+        cuda_graphs: bool | None = None,
         scheduler: str | None = None,
         steps: int = DEFAULT_STEPS,
         image_size: int | None = None,
-        batch_size: int = DEFAULT_BATCH_SIZE,
+        batch_size: int | None = None,
+        vae_batch_size: int | None = None,
+        memory: int | None = None,
+        tune: str = "auto",
+        guidance_interval: tuple[float, float] | None = None,
+        deep_cache: int = 1,
+        vae: str | None = None,
+        generate_size: int | None = None,
         cache: Cache | None = None,
-        on_progress: Callable[[ExportProgress], None] = lambda progress: None,
+        on_progress: Callable[[ExportProgress | TuneProgress], None] = lambda progress: None,
     ) -> None:
-        for name, value in (("steps", steps), ("batch size", batch_size)):
-            if value < 1:
-                raise InputError(f"{name} is {value}: at least 1 is needed")
+        _check_positive(
+            steps=steps,
+            batch_size=batch_size,
+            vae_batch_size=vae_batch_size,
+            deep_cache=deep_cache,
+        )
         if image_size is not None and image_size < 8:
             raise InputError(f"image size is {image_size}: at least 8 pixels are needed")
-        backend, variant = ("auto", None) if engine == "auto" else parse_engine(engine)
         self.device = resolve_device(device)
         self.folder = find_model(model)
         if not is_exported(self.folder):
             check_model_folder(self.folder)
         self.scheduler = load_scheduler(self.folder, scheduler)
         self.schedule = schedule_of(self.scheduler, steps)
-        choice = EngineChoice(
-            backend, variant, self.device, precision, batch_size, attention, cuda_graphs
+        guided = guided_steps(noise_levels(self.scheduler, self.schedule), guidance_interval)
+        request = TuneRequest(
+            engine=engine,
+            device=self.device,
+            precision=precision,
+            attention=attention,
+            cuda_graphs=cuda_graphs,
+            batch_size=batch_size,
+            vae_batch_size=vae_batch_size,
+            steps=steps,
+            image_size=generate_size,
+            vae=vae,
+            deep_cache=deep_cache > 1,
+            memory_bytes=memory,
         )
         cache = cache or Cache()
-        if backend == "auto":
-            self.engines = load_fastest(self.folder, choice, steps, cache, on_progress)
-        else:
-            self.engines = load_engines(self.folder, choice, cache, on_progress)
+        choice = tuned_choice(self.folder, request, tune, cache, on_progress)
+        self.engines = load_engines(self.folder, choice, cache, on_progress)
+        if guidance_interval is not None and not self.engines.info.guided:
+            raise InputError(
+                "a guidance interval was given, the model has guidance built in, the same at all "
+                "noise levels: leave the interval out, or choose another model"
+            )
+        self.steps, self.batch_size = steps, choice.batch_size
+        self.dtype = self.engines.dtype
+        self.image_size = self.engines.image_size[0] if image_size is None else image_size
         self.text = TextEmbeddings(
             load_tokenizers(self.folder, self.engines.info),
             self.engines.text_encoder,
-            self.engines.dtype,
+            self.dtype,
             self.engines.info.empty_negative_is_zero,
         )
-        self.dtype = self.engines.dtype
-        self.steps, self.batch_size = steps, batch_size
-        self.image_size = self.engines.image_size[0] if image_size is None else image_size
+        self._sampler = Sampler(
+            self.engines.denoise,
+            self.schedule,
+            plan_calls(guided, deep_cache),
+            self.engines.denoise_shallow,
+            GraphMemory.on(self.device) if choice.cuda_graphs else None,
+        )
+        self._decoder = Decoder(
+            self.engines.vae_decoder, self.image_size, choice.vae_batch_size or choice.batch_size
+        )
         self.seconds = StageSeconds(self.device)
+        self.rejected: list[SampleSpec] = []
+        """Samples whose image was blank or not finite at every attempt."""
+        self._accepted = 0
 
-    def generate(self, specs: Iterable[SampleSpec]) -> Iterator[ImageBatch]:
-        """Yield the images of `specs` in order, `batch_size` at a time."""
-        iterator = iter(specs)
-        while batch := tuple(islice(iterator, self.batch_size)):
-            labels = torch.tensor([spec.label for spec in batch], device=self.device)
-            yield ImageBatch(batch, self._images(batch), labels)
+    def generate(
+        self, specs: Iterable[SampleSpec], done: Container[int] = ()
+    ) -> Iterator[ImageBatch]:
+        """Yield the images of `specs`, `batch_size` at a time, each once.
+
+        Those whose index is in `done` are left out. Batches are formed as if they were not, so that
+        what is missing comes out to the bit as it would have in one go.
+
+        Images with and without guidance come in batches of their own, so not in the order of
+        `specs`. An image that is blank or not finite is made once more, from other noise; if it is
+        so again, it is left out, which is said, and its sample is in `rejected`.
+        """
+        queue = BatchQueue(specs, self._encode_prompts)
+        enqueued: deque[_Enqueued] = deque()
+        ahead = 1 if self.device.type == "cuda" else 0
+        while True:
+            drafts = queue.take(self.batch_size)
+            if drafts and all(draft.spec.index in done for draft in drafts):
+                continue
+            if drafts:
+                batch = self._enqueue(drafts)
+                if batch is None:
+                    queue.put_back(drafts)
+                    continue
+                enqueued.append(batch)
+            if not enqueued:
+                return
+            if not drafts or len(enqueued) > ahead:
+                finished = self._hand_over(enqueued.popleft(), queue, done)
+                if finished.specs:
+                    yield finished
 
     def images(self, specs: Iterable[SampleSpec]) -> tuple[Tensor, Tensor]:
-        """All images of `specs`, uint8 `[N, size, size, 3]`, and labels, int64 `[N]`."""
-        batches = list(self.generate(specs))
-        if not batches:
+        """All images of `specs`, uint8 `[N, size, size, 3]`, and labels, int64 `[N]`, in order."""
+        wanted = list(specs)
+        if not wanted:
             raise InputError("no samples were asked for: give at least one spec")
-        return torch.cat([b.images for b in batches]), torch.cat([b.labels for b in batches])
+        batches = list(self.generate(wanted))
+        if not batches:
+            raise InputError("every image was blank or not finite: try another precision")
+        images = torch.cat([batch.images for batch in batches])
+        labels = torch.cat([batch.labels for batch in batches])
+        place = {id(spec): number for number, spec in enumerate(wanted)}
+        places = torch.tensor([place[id(spec)] for batch in batches for spec in batch.specs])
+        order = to_device(places.argsort(), self.device)
+        return images[order], labels[order]
 
-    @torch.inference_mode()
-    def latents(self, specs: Sequence[SampleSpec]) -> Tensor:
-        """Denoised latents, float32 `[B, C, H/8, W/8]` (for a VAE that reduces eightfold)."""
-        with self.seconds.stage("text"):
-            conditions = self._conditions(specs)
+    def noise(self, specs: Sequence[SampleSpec]) -> Tensor:
+        """The standard normal noise that images start from, float32 `[B, C, H/8, W/8]`."""
+        seeds = torch.tensor([spec.seed for spec in specs])
+        return philox_normal(to_device(seeds, self.device), self._latent_shape, 0)
+
+    @property
+    def facts(self) -> GeneratorFacts:
+        """What the generator settled on."""
+        return GeneratorFacts(
+            folder=self.folder,
+            scheduler=type(self.scheduler).__name__,
+            backend=self.engines.backend,
+            dtype=self.dtype,
+            generate_size=self.engines.image_size,
+            image_size=self.image_size,
+            batch_size=self.batch_size,
+            vae_batch_size=self._decoder.batch_size,
+        )
+
+    @property
+    def _latent_shape(self) -> tuple[int, int, int]:
         info = self.engines.info
         height, width = (side // info.vae_scale for side in self.engines.image_size)
+        return info.latent_channels, height, width
+
+    def _encode_prompts(self, specs: Sequence[SampleSpec]) -> None:
+        with self._on_device(), self.seconds.stage("text"):
+            self.text.add(spec.prompt for spec in specs)
+
+    def _on_device(self) -> AbstractContextManager[object]:
+        return torch.cuda.device(self.device) if self.device.type == "cuda" else nullcontext()
+
+    def _enqueue(self, drafts: list[Draft]) -> _Enqueued | None:
+        """Give the device the work of a batch; None where it did not fit, with less to do then."""
+        try:
+            with self._on_device(), torch.inference_mode():
+                return self._work(drafts)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        # Out of the handler: the error holds on to the tensors of the work that failed.
+        self._halve_batch(len(drafts))
+        return None
+
+    def _work(self, drafts: list[Draft]) -> _Enqueued:
+        specs = [draft.spec for draft in drafts]
+        with self.seconds.stage("text"):
+            size, info = self.engines.image_size, self.engines.info
+            conditions = conditions_of(specs, self.text, info, size, self.device)
         with self.seconds.stage("denoise"):
-            shape = (info.latent_channels, height, width)
-            start, generators = noise([spec.seed for spec in specs], shape)
-            return denoise(
-                self.engines.denoise,
-                self.schedule,
-                start.to(self.device),
-                conditions,
-                generators,
+            seeds = to_device(torch.tensor([draft.seed for draft in drafts]), self.device)
+            latents = self._sampler(seeds, self._latent_shape, conditions)
+        labels = to_device(torch.tensor([spec.label for spec in specs]), self.device)
+        with self._decoder.stream_of(latents) as kept, self.seconds.stage("decode"):
+            return _Enqueued(drafts, labels, self._decoder(kept))
+
+    def _halve_batch(self, failed: int) -> None:
+        height, width = self.engines.image_size
+        if failed == 1:
+            raise InputError(
+                f"one image of {height}x{width} pixels does not fit into the memory of "
+                f"{self.device}: generate at a smaller size, in a narrower precision, or free some"
             )
+        self.batch_size = failed // 2
+        _log.warning(
+            "%d images of %dx%d pixels at once do not fit into the memory of %s: going on with %d",
+            failed,
+            height,
+            width,
+            self.device,
+            self.batch_size,
+        )
+        self._sampler.release()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
 
-    def _conditions(self, specs: Sequence[SampleSpec]) -> Conditions:
-        """What the denoiser takes in every step."""
-        guidance = torch.tensor([spec.guidance for spec in specs])
-        conditions = self.text.lookup([spec.prompt for spec in specs])
-        if self.engines.info.guided:
-            guided, rows, unconditional = guidance_rows(guidance)
-            negative = [specs[image].negative_prompt for image in guided.tolist()]
-            away = self.text.lookup_negative(negative)
-            conditions = {
-                name: torch.cat([values, away[name]]) for name, values in conditions.items()
-            }
-            conditions["rows"] = rows.to(self.device)
-            conditions["unconditional"] = unconditional.to(self.device)
-        if self.engines.info.pooled_channels is not None:
-            height, width = self.engines.image_size
-            # Original size, top left corner of the crop, and target size (SDXL, arXiv 2307.01952).
-            ids = torch.tensor([[height, width, 0, 0, height, width]], dtype=torch.float32)
-            conditions["time_ids"] = ids.repeat(len(conditions["pooled"]), 1).to(self.device)
-        return {**conditions, "guidance": guidance.to(self.device)}
+    def _hand_over(self, batch: _Enqueued, queue: BatchQueue, done: Container[int]) -> ImageBatch:
+        """Wait for a batch and sort out what is no picture, and what is done already."""
+        batch.decoded.wait()
+        self.seconds.settle()
+        drafts, images, labels = batch.drafts, batch.decoded.images, batch.labels
+        ready = batch.decoded.ready
+        wanted = torch.tensor([draft.spec.index not in done for draft in drafts])
+        bad = wanted & ~batch.decoded.is_picture()
+        self._sort_out([drafts[row] for row in bad.nonzero()[:, 0].tolist()], queue)
+        rows = (wanted & ~bad).nonzero()[:, 0]
+        if len(rows) < len(drafts):
+            drafts = [drafts[row] for row in rows.tolist()]
+            images, labels = (part[to_device(rows, self.device)] for part in (images, labels))
+            ready = ready and torch.cuda.current_stream(self.device).record_event()
+        self._accepted += len(drafts)
+        return ImageBatch(tuple(draft.spec for draft in drafts), images, labels, ready)
 
-    @torch.inference_mode()
-    def _images(self, specs: Sequence[SampleSpec]) -> Tensor:
-        latents = self.latents(specs)
-        with self.seconds.stage("decode"):
-            decoded = self.engines.vae_decoder({"latents": latents})["images"]
-            return finish(decoded, self.image_size, self.image_size)
+    def _sort_out(self, bad: Sequence[Draft], queue: BatchQueue) -> None:
+        """Have images that are no pictures made again, once; reject their samples after that."""
+        queue.put_back([draft.again() for draft in bad if draft.attempt + 1 < _MOST_ATTEMPTS])
+        rejected = [draft.spec for draft in bad if draft.attempt + 1 == _MOST_ATTEMPTS]
+        if not rejected:
+            return
+        self.rejected += rejected
+        if not self._accepted and len(self.rejected) >= _ALL_BAD:
+            raise InputError(
+                f"the first {len(self.rejected)} images were all blank or not finite in precision "
+                f"{str(self.dtype).removeprefix('torch.')}: try 'bf16' or 'fp32', or another model"
+            )
+        named = ", ".join(str(spec.index) for spec in rejected[:_MOST_NAMED])
+        _log.warning(
+            "left out %d images that were blank or not finite twice: samples %s%s",
+            len(rejected),
+            named,
+            ", ..." if len(rejected) > _MOST_NAMED else "",
+        )
+
+
+def _check_positive(**numbers: int | None) -> None:
+    for name, value in numbers.items():
+        if value is not None and value < 1:
+            raise InputError(f"{name.replace('_', ' ')} is {value}: at least 1 is needed")

@@ -15,6 +15,7 @@ class Stream(IntEnum):
     NOISE = 0
     GUIDANCE = 1
     DOMAIN = 2
+    ATTEMPT = 3
 
 
 def philox4x32(counter: tuple[int, int, int, int], key: tuple[int, int]) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,16 @@ import torch
 from torch import Tensor
 
 from ..engine import Engine
+from .transfer import to_device
 
 if TYPE_CHECKING:
     from transformers import CLIPTokenizer
 
 _log = logging.getLogger(__name__)
 _BATCH = 256
+_FIRST_ROWS = 64
+_LEAST_ROWS = 1024
+_TABLE_BYTES = 2**30
 
 Conditions = dict[str, Tensor]
 """What the denoiser takes of a prompt: `text_embeddings` `[B, tokens, channels]`, for SDXL also
@@ -25,11 +30,15 @@ Conditions = dict[str, Tensor]
 class TextEmbeddings:
     """A table of text embeddings that encodes a prompt the first time it is asked for.
 
+    The table grows to `most_rows` prompts; after that, the prompts that were not asked for for
+    longest make room.
+
     Args:
         tokenizers: one for each text encoder.
         engine: the text encoder: token ids `[B, tokens]` to embeddings.
         dtype: of the embeddings handed out.
         empty_is_zero: an empty negative prompt has embeddings of zeros (SDXL).
+        most_rows: by default as many as 1 GiB holds, and no fewer than 1,024.
     """
 
     def __init__(
@@ -38,12 +47,14 @@ class TextEmbeddings:
         engine: Engine,
         dtype: torch.dtype,
         empty_is_zero: bool = False,
+        most_rows: int | None = None,
     ) -> None:
         self._tokenizers = tokenizers
         self._engine = engine
         self._dtype = dtype
         self._empty_is_zero = empty_is_zero
-        self._rows: dict[str, int] = {}
+        self._most_rows = most_rows
+        self._rows: OrderedDict[str, int] = OrderedDict()  # the last asked for are last
         self._tables: Conditions = {}
         batch = engine.profile.get("batch")
         self._batch = _BATCH if batch is None else batch.largest
@@ -54,31 +65,63 @@ class TextEmbeddings:
     def lookup(self, prompts: Sequence[str]) -> Conditions:
         """Embeddings of `prompts` on the engine's device."""
         self.add(prompts)
-        numbers = [self._rows[prompt] for prompt in prompts]
-        rows = torch.tensor(numbers, dtype=torch.int64, device=self._engine.device)
+        numbers = torch.tensor([self._rows[prompt] for prompt in prompts], dtype=torch.int64)
+        rows = to_device(numbers, self._engine.device)
         return {name: table[rows] for name, table in self._tables.items()}
 
     def lookup_negative(self, prompts: Sequence[str]) -> Conditions:
         """Embeddings of `prompts` as what guidance leads away from."""
         found = self.lookup(prompts)
         if self._empty_is_zero:
-            empty = [row for row, prompt in enumerate(prompts) if not prompt]
+            said = torch.tensor([bool(prompt) for prompt in prompts], dtype=self._dtype)
+            mask = to_device(said, self._engine.device)
             for values in found.values():
-                values[empty] = 0
+                values.mul_(mask.view(-1, *[1] * (values.ndim - 1)))
         return found
 
     @torch.inference_mode()
     def add(self, prompts: Iterable[str]) -> None:
         """Encode those of `prompts` that are new, in large batches."""
-        new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._rows]
+        distinct = list(dict.fromkeys(prompts))
+        new = [prompt for prompt in distinct if prompt not in self._rows]
+        for prompt in distinct:
+            if prompt in self._rows:
+                self._rows.move_to_end(prompt)
         if new:
             self._warn_of_long(new)
         for begin in range(0, len(new), self._batch):
-            encoded = self._encode(new[begin : begin + self._batch])
-            for name, values in encoded.items():
-                known = [self._tables[name]] if name in self._tables else []
-                self._tables[name] = torch.cat([*known, values.to(self._dtype)])
-        self._rows.update({prompt: len(self._rows) + row for row, prompt in enumerate(new)})
+            batch = new[begin : begin + self._batch]
+            self._store(batch, self._encode(batch))
+
+    def _store(self, prompts: list[str], encoded: Conditions) -> None:
+        if not self._tables:
+            self._allocate(encoded)
+        rows = to_device(torch.tensor([self._row_for(p) for p in prompts]), self._engine.device)
+        for name, values in encoded.items():
+            self._tables[name].index_copy_(0, rows, values.to(self._dtype))
+
+    def _row_for(self, prompt: str) -> int:
+        assert self._most_rows is not None
+        if len(self._rows) == self._most_rows:
+            _, row = self._rows.popitem(last=False)
+        else:
+            row = len(self._rows)
+            if any(row == len(table) for table in self._tables.values()):
+                self._grow()
+        self._rows[prompt] = row
+        return row
+
+    def _allocate(self, encoded: Conditions) -> None:
+        row_bytes = sum(values[0].numel() for values in encoded.values()) * self._dtype.itemsize
+        self._most_rows = self._most_rows or max(_LEAST_ROWS, _TABLE_BYTES // row_bytes)
+        first = min(_FIRST_ROWS, self._most_rows)
+        for name, values in encoded.items():
+            self._tables[name] = values.new_empty((first, *values.shape[1:]), dtype=self._dtype)
+
+    def _grow(self) -> None:
+        """Double the table."""
+        for name, table in self._tables.items():
+            self._tables[name] = torch.cat([table, torch.empty_like(table)])
 
     def _encode(self, prompts: list[str]) -> Conditions:
         inputs = {}
@@ -90,7 +133,7 @@ class TextEmbeddings:
                 truncation=True,
                 return_tensors="pt",
             )
-            inputs[wanted.name] = tokens.input_ids.to(self._engine.device)
+            inputs[wanted.name] = to_device(tokens.input_ids, self._engine.device)
         return self._engine(inputs)
 
     def _warn_of_long(self, prompts: list[str]) -> None:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,17 @@ from safetensors.torch import load_file, save
 
 from ..assets import FASHION_MNIST_TEST
 from ..engine import InputError, environment, peak_memory_bytes
-from ..generate import ClassName, Generator, Recipe, SamplePlan, load_recipe, parse_classes
+from ..export import ExportProgress
+from ..generate import (
+    ClassName,
+    DataParallelGenerator,
+    Generator,
+    Recipe,
+    SamplePlan,
+    TuneProgress,
+    load_recipe,
+    parse_classes,
+)
 from ..generate.classes import slug
 from .files import write_atomically
 from .pictures import confusion_picture, png_bytes, sample_grid
@@ -28,6 +37,7 @@ from .real_data import RealImages, load_real_images
 from .report import write_report
 from .run_settings import (
     EMBEDDED_CLASSES,
+    GENERATOR_OPTIONS,
     RunSettings,
     check_unused,
     new_run_folder,
@@ -120,22 +130,8 @@ class _Job:
             self.recipe, self.classes, settings.images_per_class, seed=settings.seed
         )
         loading = time.perf_counter()
-        self.generator = Generator(
-            settings.model,
-            engine=settings.engine,
-            device=settings.device,
-            precision=settings.precision,
-            attention=settings.attention,
-            cuda_graphs=settings.cuda_graphs,
-            scheduler=settings.scheduler,
-            steps=settings.steps,
-            image_size=settings.image_size,
-            batch_size=settings.batch_size,
-            on_progress=lambda export: on_progress(
-                Progress("export", export.done, export.total, f"{export.graph}: {export.stage}")
-            ),
-        )
-        size = self.generator.image_size
+        self.generator = _generator(settings, on_progress)
+        size = self.generator.facts.image_size
         self.trainer = Trainer(
             settings.classifier,
             num_classes=len(self.classes),
@@ -166,7 +162,7 @@ class _Job:
             return
         try:
             saved = load_file(path)
-            self.pool.add(saved["images"], saved["labels"])
+            self.pool.add(saved["images"], saved["labels"], saved["slots"].tolist())
         except (SafetensorError, KeyError) as error:
             raise InputError(
                 f"{str(path)!r} is damaged ({error}): remove it to generate its images again"
@@ -177,7 +173,9 @@ class _Job:
             self._generate()
             history = self._train()
         except KeyboardInterrupt:
-            saved = {"images": self.pool.images.cpu(), "labels": self.pool.labels.cpu()}
+            pool = self.pool
+            parts = {"images": pool.images, "labels": pool.labels, "slots": pool.slots}
+            saved = {name: part.cpu() for name, part in parts.items()}
             write_atomically(folder / _PARTIAL, save(saved))
             self._save_grid(folder)
             raise RunInterruptedError(folder, len(self.pool), len(self.plan)) from None
@@ -199,14 +197,15 @@ class _Job:
         total, before = len(self.plan), len(self.pool)
         self.on_progress(Progress("generate", before, total))
         began = time.perf_counter()
-        remaining = islice(self.plan, before, None)
-        for batch in self.generator.generate(remaining):
-            self.pool.add(batch.images, batch.labels)
+        for batch in self.generator.generate(self.plan, set(self.pool.slots.tolist())):
+            self.pool.add(batch.images, batch.labels, [spec.index for spec in batch.specs])
             rate = (len(self.pool) - before) / (time.perf_counter() - began)
             self.on_progress(Progress("generate", len(self.pool), total, f"{rate:.0f} images/s"))
-        stages = self.generator.seconds
         self.generated_now = len(self.pool) - before
-        self.seconds.update(text=stages.text, denoise=stages.denoise, decode=stages.decode)
+        self.generating = time.perf_counter() - began
+        self.seconds.update(self.generator.seconds.totals)
+        if isinstance(self.generator, DataParallelGenerator):
+            self.generator.close()  # its memory is for training now
 
     def _train(self) -> list[EpochReport]:
         began = time.perf_counter()
@@ -230,8 +229,7 @@ class _Job:
     def _summary(
         self, folder: Path, history: list[EpochReport], test: dict[str, Any] | None
     ) -> dict[str, Any]:
-        device = self.generator.device
-        generating = sum(self.seconds[stage] for stage in ("text", "denoise", "decode"))
+        device, facts = self.generator.device, self.generator.facts
         examples = {leaf.prompt: None for leaf in self.recipe.leaves}
         versions = environment(device)
         return {
@@ -246,20 +244,23 @@ class _Job:
                 "templates": list(examples),
                 "prompts": [spec.prompt for spec in self.plan[:_GRID_COLUMNS]],
             },
-            "model": str(self.generator.folder),
+            "model": str(facts.folder),
             "classifier": self.settings.classifier,
             "images": len(self.pool),
+            "rejected": [spec.index for spec in self.generator.rejected],
             "images_per_class": self.settings.images_per_class,
             "image_size": self.pool.image_size,
             "steps": self.settings.steps,
-            "scheduler": type(self.generator.scheduler).__name__,
+            "scheduler": facts.scheduler,
             "seed": self.settings.seed,
             "device": versions["device"],
-            "engine": self.generator.engines.backend,
-            "dtype": str(self.generator.dtype).removeprefix("torch."),
+            "engine": facts.backend,
+            "dtype": str(facts.dtype).removeprefix("torch."),
+            "batch_size": facts.batch_size,
+            "vae_batch_size": facts.vae_batch_size,
             "test": test,
             "throughput": {
-                "images_per_second": self.generated_now / generating if generating else 0.0,
+                "images_per_second": self.generated_now / self.generating,
                 "train_images_per_second": len(self.pool) * len(history) / self.seconds["train"],
             },
             "seconds": {stage: round(value, 3) for stage, value in self.seconds.items()},
@@ -293,6 +294,32 @@ class _Job:
         # Last, because its presence says that the run is finished.
         text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
         write_atomically(folder / METRICS, text.encode())
+
+
+def _generator(
+    settings: RunSettings, on_progress: Callable[[Progress], None]
+) -> Generator | DataParallelGenerator:
+    options = {name: getattr(settings, name) for name in GENERATOR_OPTIONS}
+
+    def tell(state: ExportProgress | TuneProgress) -> None:
+        if isinstance(state, ExportProgress):
+            note = f"{state.graph}: {state.stage}"
+            on_progress(Progress("export", state.done, state.total, note))
+        else:
+            told.append(state)
+            on_progress(Progress("tune", 0, 1, state.engine))
+
+    told: list[TuneProgress] = []
+    generator: Generator | DataParallelGenerator
+    if settings.devices:
+        generator = DataParallelGenerator(
+            settings.devices, device=settings.device, on_progress=tell, **options
+        )
+    else:
+        generator = Generator(device=settings.device, on_progress=tell, **options)
+    if told:
+        on_progress(Progress("tune", 1, 1, generator.facts.backend))
+    return generator
 
 
 def prompt_aliases(classes: tuple[ClassName, ...]) -> dict[str, str]:

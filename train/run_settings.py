@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from ..engine.errors import InputError
-from ..generate.generator import DEFAULT_BATCH_SIZE, DEFAULT_STEPS
+from ..generate.generator import DEFAULT_STEPS
 from .files import write_atomically
 from .settings import AugmentSettings, TrainSettings
 from .trainer import DEFAULT_CLASSIFIER
@@ -52,17 +52,53 @@ class RunSettings:
     engine: str = "auto"
     """`auto`, `torch`, `torch:compiled`, `onnxruntime` or `tensorrt`; see `Generator`."""
     device: str = "auto"
+    devices: tuple[str, ...] = ()
+    """Where to generate with one process each, instead of on `device`, which trains."""
     precision: str = "auto"
     attention: str = "auto"
     """Of the torch engine; see `Generator`."""
-    cuda_graphs: bool = False
+    cuda_graphs: bool | None = None
     scheduler: str | None = None
     steps: int = DEFAULT_STEPS
     image_size: int | None = None
-    """Side in pixels of the images that the classifier sees; the model's own by default."""
-    batch_size: int = DEFAULT_BATCH_SIZE
-    """Images denoised together."""
+    """Side in pixels of the images that the classifier sees; by default that of generation."""
+    batch_size: int | None = None
+    """Images denoised together; by default what tuning finds."""
+    vae_batch_size: int | None = None
+    """Images decoded together; by default what tuning finds, or `batch_size`."""
+    memory: int | None = None
+    """Bytes that generation may take; by default most of what is free."""
+    tune: str = "auto"
+    guidance_interval: tuple[float, float] | None = None
+    """Lowest and highest noise level at which guidance acts; everywhere by default."""
+    deep_cache: int = 1
+    """The whole UNet runs every so many steps; between, its deep features serve again."""
+    vae: str | None = None
+    """Another VAE decoder; see `Generator`."""
+    generate_size: int | None = None
+    """Side in pixels at which images are generated; by default the model's own."""
     train: TrainSettings = field(default_factory=TrainSettings)
+
+
+GENERATOR_OPTIONS = (
+    "model",
+    "engine",
+    "precision",
+    "attention",
+    "cuda_graphs",
+    "scheduler",
+    "steps",
+    "image_size",
+    "batch_size",
+    "vae_batch_size",
+    "memory",
+    "tune",
+    "guidance_interval",
+    "deep_cache",
+    "vae",
+    "generate_size",
+)
+"""The fields that go to the generator as they are."""
 
 
 def new_run_folder(out: str | Path | None, name: str) -> Path:
@@ -117,7 +153,9 @@ def read_config(folder: Path) -> tuple[RunSettings, dict[str, Any]]:
         recipe = content.pop("recipe_content")
         train = content.pop("train")
         train["augment"] = AugmentSettings(**train["augment"])
-        content["classes"] = tuple(content["classes"])
+        for name in ("classes", "devices", "guidance_interval"):
+            if content[name] is not None:
+                content[name] = tuple(content[name])
         known = {field.name for field in fields(RunSettings)}
         if set(content) != known - {"train"}:
             raise ValueError("its fields are not those of this version")

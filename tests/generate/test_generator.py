@@ -1,5 +1,7 @@
 """Generation against `diffusers` itself, with the same weights, prompts, guidance and noise."""
 
+import itertools
+import logging
 from dataclasses import replace
 
 import pytest
@@ -8,6 +10,7 @@ from diffusers import StableDiffusionPipeline
 
 from zeroreal.assets import TINY_FASHION
 from zeroreal.generate import Generator, InputError, SamplePlan, load_recipe, parse_classes
+from zeroreal.kernels import philox_normal_reference
 from zeroreal.train import RunSettings
 
 CLASSES = parse_classes(RunSettings().classes)
@@ -32,20 +35,29 @@ def specs(recipe="merged", count=8, seed=3):
 
 
 def by_diffusers(pipeline, scheduler, wanted):
-    """Each image alone, by the published pipeline: uint8 `[N, H, W, 3]`."""
+    """Each image alone, by the published pipeline from the same noise: uint8 `[N, H, W, 3]`."""
     pipeline.scheduler = scheduler
-    images = [
-        pipeline(
+    return torch.cat([one_by_diffusers(pipeline, spec) for spec in wanted])
+
+
+def one_by_diffusers(pipeline, spec):
+    seed, draws = torch.tensor([spec.seed]), itertools.count(1)
+
+    def own_noise(shape, *_, **__):
+        return philox_normal_reference(seed, shape[1:], next(draws))
+
+    with pytest.MonkeyPatch.context() as patch:
+        module = type(pipeline.scheduler).__module__
+        patch.setattr(f"{module}.randn_tensor", own_noise, raising=False)
+        image = pipeline(
             spec.prompt,
             negative_prompt=spec.negative_prompt,
             guidance_scale=spec.guidance,
             num_inference_steps=STEPS,
-            generator=torch.Generator().manual_seed(spec.seed),
+            latents=philox_normal_reference(seed, (4, 8, 8), 0),
             output_type="pt",
-        ).images[0]
-        for spec in wanted
-    ]
-    return (torch.stack(images) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+        ).images
+    return (image * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
 
 
 def difference(left, right):
@@ -102,6 +114,151 @@ def test_the_seed_and_the_prompt_and_the_guidance_each_change_the_image():
     assert all(difference(images[0], other).mean() > 1 for other in images[1:])
 
 
+class Failing:
+    """An engine in whose place another fails for a while: memory, or values that are none."""
+
+    def __init__(self, engine, fails):
+        self.engine, self.fails, self.calls = engine, fails, 0
+        self.spec, self.profile, self.device = engine.spec, engine.profile, engine.device
+
+    def __call__(self, inputs, outputs=None):
+        self.calls += 1
+        return self.fails(self.engine, inputs, outputs)
+
+
+def with_engine(ours, name, fails):
+    """`ours`, with its engine `name` failing as told."""
+    failing = Failing(getattr(ours.engines, name), fails)
+    if name == "denoise":
+        ours._sampler._engine = failing
+    else:
+        ours._decoder._engine = failing
+    return ours
+
+
+def test_out_of_memory_halves_the_batch_is_said_once_and_loses_no_image(caplog):
+    def fails(engine, inputs, outputs):
+        if len(inputs["latents"]) > 3:
+            raise torch.OutOfMemoryError("injected")
+        return engine(inputs, outputs)
+
+    wanted = specs(count=10)
+    expected, labels = generator().images(wanted)
+    ours = with_engine(generator(batch_size=10), "denoise", fails)
+    with caplog.at_level(logging.WARNING):
+        images, found_labels = ours.images(wanted)
+    assert difference(images, expected).max() <= 1
+    assert torch.equal(found_labels, labels)
+    assert ours.batch_size == 2
+    told = [record.getMessage() for record in caplog.records]
+    assert [text.rpartition(" ")[2] for text in told] == ["5", "2"]
+
+
+def test_one_image_that_does_not_fit_gets_one_sentence():
+    def fails(engine, inputs, outputs):
+        raise torch.OutOfMemoryError("injected")
+
+    with pytest.raises(InputError, match="one image of 32x32 pixels does not fit"):
+        with_engine(generator(), "denoise", fails).images(specs(count=3))
+
+
+def test_an_error_that_is_not_of_memory_is_not_hidden():
+    def fails(engine, inputs, outputs):
+        raise RuntimeError("something else")
+
+    with pytest.raises(RuntimeError, match="something else"):
+        with_engine(generator(), "denoise", fails).images(specs(count=3))
+
+
+def spoil(rows, times):
+    """Decoding in which the first images of the first `times` batches have no finite value."""
+    done = []
+
+    def fails(engine, inputs, outputs):
+        images = engine(inputs, outputs)["images"].clone()
+        if len(done) < times:
+            images[:rows] = float("nan")
+        done.append(len(images))
+        return {"images": images}
+
+    return fails
+
+
+def test_an_image_that_is_none_is_made_again_from_other_noise():
+    wanted = specs(count=6)
+    expected, _ = generator().images(wanted)
+    ours = with_engine(generator(), "vae_decoder", spoil(rows=2, times=1))
+    batches = list(ours.generate(wanted))
+    found = {spec.index: image for b in batches for spec, image in zip(b.specs, b.images, strict=1)}
+    assert sorted(found) == sorted(spec.index for spec in wanted)
+    distances = [difference(found[spec.index], expected[i]) for i, spec in enumerate(wanted)]
+    assert sum(bool(distance.max() > 3) for distance in distances) == 2
+    assert ours.rejected == []
+
+
+def test_an_image_that_is_none_twice_is_left_out_and_reported(caplog):
+    wanted = specs(count=6)
+    ours = with_engine(generator(), "vae_decoder", spoil(rows=2, times=2))
+    with caplog.at_level(logging.WARNING):
+        made = [spec.index for batch in ours.generate(wanted) for spec in batch.specs]
+    rejected = [spec.index for spec in ours.rejected]
+    assert len(rejected) == 2
+    assert sorted(made + rejected) == sorted(spec.index for spec in wanted)
+    assert f"samples {rejected[0]}, {rejected[1]}" in caplog.records[-1].getMessage()
+
+
+def test_a_model_that_makes_no_image_at_all_is_an_error():
+    ours = with_engine(generator(batch_size=40, steps=1), "vae_decoder", spoil(99, 99))
+    with pytest.raises(InputError, match="all blank or not finite in precision float32"):
+        list(ours.generate(specs("base", count=40)))
+
+
+def test_every_buffer_is_allocated_by_the_third_batch():
+    """Nothing that the sampler and the table of prompts hold grows after that."""
+    ours = generator(steps=1, batch_size=2)
+    held = []
+    for _ in ours.generate(specs(count=16)):
+        buffers = list(ours.text._tables.values())
+        buffers += [shape._latents[0] for shape in ours._sampler._trajectories.values()]
+        held.append([buffer.data_ptr() for buffer in buffers])
+    assert held[2:] == [held[2]] * len(held[2:])
+
+
+def test_guidance_outside_its_interval_is_none():
+    """In an interval that holds every step it is whole, and in one of a few it is less."""
+    wanted = specs("base", 3)
+    whole, _ = generator().images(wanted)
+    everywhere, _ = generator(guidance_interval=(0, 1e9)).images(wanted)
+    some, _ = generator(guidance_interval=(0, 1)).images(wanted)
+    without, _ = generator().images([replace(spec, guidance=1.0) for spec in wanted])
+    assert torch.equal(whole, everywhere)
+    assert difference(some, whole).mean() > 1
+    assert difference(some, without).mean() > 1
+
+
+@pytest.mark.parametrize("scheduler", ["DDIM", "EulerAncestralDiscrete"])
+def test_deep_features_used_again_change_the_images_a_little(scheduler):
+    wanted = specs("base", 8)
+    options = {"scheduler": scheduler, "steps": 12}
+    whole, _ = generator(**options).images(wanted)
+    again, _ = generator(**options, deep_cache=2).images(wanted)
+    other, _ = generator(**options).images([replace(spec, seed=spec.seed + 1) for spec in wanted])
+    assert 0 < difference(whole, again).mean() < difference(whole, other).mean() / 2
+
+
+def test_images_generated_smaller_come_at_the_size_that_training_asks_for():
+    images, _ = generator(generate_size=24, image_size=32).images(specs(count=2))
+    assert images.shape == (2, 32, 32, 3)
+    assert generator(generate_size=24).image_size == 24
+
+
+def test_the_small_decoder_draws_nearly_the_same():
+    wanted = specs("base", 8)
+    large, _ = generator().images(wanted)
+    small, _ = generator(vae="tiny").images(wanted)
+    assert 0 < difference(large, small).mean() < 8
+
+
 def test_images_come_at_the_size_that_training_asks_for():
     small = generator(image_size=20)
     images, _ = small.images(specs(count=2))
@@ -138,6 +295,11 @@ def test_each_distinct_prompt_is_encoded_once():
         ({"steps": 0}, "steps is 0"),
         ({"steps": 2_000}, "give 1 to 1000"),
         ({"batch_size": 0}, "batch size is 0"),
+        ({"vae_batch_size": -1}, "vae batch size is -1"),
+        ({"deep_cache": 0}, "deep cache is 0"),
+        ({"guidance_interval": (5, 1)}, "5 to 1 is not one"),
+        ({"generate_size": 30}, "24 or 32"),
+        ({"vae": "tiny-fashion"}, "tiny-fashion"),
         ({"image_size": 4}, "at least 8 pixels"),
         ({"precision": "fp8"}, "unknown precision 'fp8'"),
         ({"precision": "fp16"}, "use 'bf16' or 'fp32'"),
@@ -161,6 +323,25 @@ def test_a_gpu_gives_the_images_of_the_cpu():
     assert labels.is_cuda
     on_cpu, _ = generator().images(wanted)
     assert difference(on_gpu.cpu(), on_cpu).mean() <= 1
+
+
+@pytest.mark.gpu
+def test_graphs_of_all_steps_give_the_same_images_again_and_again():
+    wanted = specs("merged", 40)
+    plain, _ = generator(device="cuda").images(wanted)
+    graphed = generator(device="cuda", cuda_graphs=True)
+    for _ in range(3):
+        assert difference(graphed.images(wanted)[0], plain).max() <= 1
+
+
+@pytest.mark.gpu
+def test_memory_after_the_third_batch_is_that_after_many():
+    ours = generator(device="cuda", steps=1, batch_size=2)
+    held = []
+    for batch in ours.generate(specs("merged", 90)):
+        del batch
+        held.append(torch.cuda.memory_allocated())
+    assert held[-2] == held[3]
 
 
 @pytest.mark.gpu

@@ -20,6 +20,7 @@ from zeroreal.train import (
 SMALL = RunSettings(
     images_per_class=8,
     steps=2,
+    engine="torch",
     precision="fp32",
     device="cpu",
     batch_size=20,

@@ -1,0 +1,30 @@
+"""What a generator settled on, for reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+
+@dataclass(frozen=True)
+class GeneratorFacts:
+    """A generator's model, engine and sizes, once its choices are made."""
+
+    folder: Path
+    """Of the model."""
+    scheduler: str
+    """A `diffusers` scheduler's class name."""
+    backend: str
+    """Of the engines."""
+    dtype: torch.dtype
+    """Of text encoder, UNet and VAE."""
+    generate_size: tuple[int, int]
+    """Height and width in pixels at which images are generated."""
+    image_size: int
+    """Side of the finished square images in pixels."""
+    batch_size: int
+    """Images denoised together."""
+    vae_batch_size: int
+    """Images decoded together."""
