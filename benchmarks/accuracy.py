@@ -110,6 +110,8 @@ def main() -> None:
         images_per_class=chosen.images_per_class,
         classifier=chosen.classifier,
         device=chosen.device,
+        engine="torch",  # not tuned: which engine is fastest must not decide over accuracy
+        tune="off",
     )
     if chosen.epochs is not None:
         settings = replace(settings, train=replace(settings.train, epochs=chosen.epochs))

@@ -98,6 +98,12 @@ def run(
     generate_size: Annotated[
         int | None, typer.Option(help="Side in pixels of generation. [default: the model's]")
     ] = None,
+    time_budget: Annotated[
+        str | None,
+        typer.Option(
+            help="Choose levers and number of images for the most accuracy in a time such as 10m."
+        ),
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option(help="Passes of training over the images. [default: 16]")
     ] = None,
@@ -152,6 +158,10 @@ def run(
         from ..generate import parse_devices
 
         chosen["devices"] = parse_devices(devices)
+    if time_budget is not None:
+        from ..train.time_budget import parse_duration
+
+        chosen["time_budget"] = parse_duration(time_budget)
     if classes is not None:
         from ..generate import class_entries
 
@@ -165,7 +175,7 @@ def run(
             else:
                 settings = RunSettings(**chosen)
                 settings = replace(settings, train=replace(TrainSettings(), **training))
-                result = start_run(settings, out, bars.show)
+                result = start_run(settings, out, bars.show, keep=chosen)
         except RunInterruptedError as interruption:
             bars.stop()
             errors.print(
@@ -186,6 +196,12 @@ def _print_result(folder: Path, summary: dict[str, Any]) -> None:
         output.print(accuracy_table(summary["test"]))
     else:
         output.print("No test data: give real images with --data to measure the accuracy.")
+    if (budget := summary["time_budget"]) is not None:
+        output.print(
+            f"Time budget {budget['seconds']:.0f} s: levers {budget['levers']}, "
+            f"{budget['expected_images']} images expected, {summary['images']} made, "
+            f"{summary['elapsed_seconds']:.0f} s taken"
+        )
     table = Table(title="Cost")
     table.add_column("stage")
     table.add_column("seconds", justify="right")

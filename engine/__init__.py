@@ -16,6 +16,7 @@ from .engine import Engine
 from .environment import environment, library_versions
 from .errors import InputError, unknown
 from .graph import DimensionRange, GraphFile, GraphSpec, Profile, TensorSpec
+from .host_memory import keep_freed_memory
 from .onnxruntime_engine import OnnxRuntimeEngine
 from .tensorrt import (
     ActivationArena,
@@ -63,6 +64,7 @@ __all__ = [
     "gpu_target",
     "inspect_plan",
     "instruction_set",
+    "keep_freed_memory",
     "key_digest",
     "library_versions",
     "load_tensorrt",

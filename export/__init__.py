@@ -2,14 +2,15 @@
 
 from .build import build_plans, check_buildable, parse_range
 from .components import load_scheduler, load_tokenizers
-from .engines import EngineChoice, ModelEngines, load_engines, parse_engine
+from .engines import EngineChoice, ModelEngines, parse_engine
 from .exporter import ExportProgress, ExportSettings, export_model, source_digest
+from .load_engines import load_engines
 from .lora import Lora, parse_lora
 from .manifest import Exported, is_exported, read_manifest
 from .model_folder import check_model_folder, find_model
 from .model_info import ModelInfo
 from .random_weights import random_model
-from .schedule import Schedule, Step, schedule_of
+from .schedule import Schedule, Step, noise_levels, schedule_of
 from .verify import random_inputs
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "load_engines",
     "load_scheduler",
     "load_tokenizers",
+    "noise_levels",
     "parse_engine",
     "parse_lora",
     "parse_range",

@@ -16,8 +16,9 @@ from ..engine import (
     gpu_target,
     inspect_plan,
 )
-from .engines import parse_engine, plan_profiles
+from .engines import parse_engine
 from .manifest import read_manifest
+from .profiles import plan_profiles
 
 DEFAULT_BATCH = DimensionRange(1, 16, 32)
 

@@ -14,9 +14,10 @@ from torch import nn
 from ..engine.errors import InputError, unknown
 from .json_files import read_json
 from .model_info import ModelInfo
+from .vae_folder import vae_class
 
 if TYPE_CHECKING:
-    from diffusers import AutoencoderKL, SchedulerMixin, UNet2DConditionModel
+    from diffusers import AutoencoderKL, AutoencoderTiny, SchedulerMixin, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
 
@@ -50,22 +51,21 @@ def load_unet(folder: Path, dtype: torch.dtype | None) -> UNet2DConditionModel:
     """The UNet in `dtype` (None: as stored), in eval mode, on the CPU."""
     from diffusers import UNet2DConditionModel
 
-    return _load_diffusers(UNet2DConditionModel, folder, "unet", dtype)
+    return _load_diffusers(UNet2DConditionModel, folder / "unet", dtype)
 
 
-def load_vae(folder: Path, dtype: torch.dtype | None) -> AutoencoderKL:
-    """The VAE in `dtype` (None: as stored), in eval mode, on the CPU."""
-    from diffusers import AutoencoderKL
+def load_vae(folder: Path, dtype: torch.dtype | None) -> AutoencoderKL | AutoencoderTiny:
+    """The VAE whose own folder is given, in `dtype` (None: as stored), in eval mode, on the CPU."""
+    import diffusers
 
-    return _load_diffusers(AutoencoderKL, folder, "vae", dtype)
+    return _load_diffusers(getattr(diffusers, vae_class(folder)), folder, dtype)
 
 
-def _load_diffusers(kind: Any, folder: Path, part: str, dtype: torch.dtype | None) -> Any:
-    stored = dtype or stored_dtype(folder / part)
+def _load_diffusers(kind: Any, folder: Path, dtype: torch.dtype | None) -> Any:
+    stored = dtype or stored_dtype(folder)
     with _one_sentence(folder):
         module = kind.from_pretrained(
             folder,
-            subfolder=part,
             torch_dtype=stored,
             use_safetensors=True,
             low_cpu_mem_usage=False,

@@ -33,6 +33,7 @@ from .model_info import ModelInfo, read_model_info
 from .modules import load_module
 from .onnx_export import graph_digests, write_onnx
 from .schedule import schedule_of
+from .vae_folder import find_vae
 from .verify import (
     Case,
     InexactGraphError,
@@ -81,6 +82,8 @@ class ExportSettings:
     any_size: bool = False
     """Leave height and width free, in place of `image_size`."""
     loras: tuple[Lora, ...] = ()
+    vae: str | None = None
+    """Another VAE than the model's own; see `find_vae`."""
 
 
 def export_model(
@@ -128,6 +131,7 @@ class _Export:
     ) -> None:
         self.folder, self.settings, self.on_progress = folder, settings, on_progress
         self.info = check_model_folder(folder)
+        self.vae = find_vae(folder, self.info, settings.vae)
         self.image_size = _image_size(self.info, settings)
         scheduler = load_scheduler(folder, "DPMSolverMultistep")
         self.schedule = schedule_of(scheduler, _CHECKED_STEPS)
@@ -142,7 +146,8 @@ class _Export:
             folder=out,
             source={
                 "model": str(self.folder),
-                "digest": source_digest(self.folder, self.settings.loras),
+                "vae": str(self.vae),
+                "digest": source_digest(self.folder, self.settings.loras, self.vae),
                 "lora": [{"file": lora.path.name, "scale": lora.scale} for lora in self.loras],
             },
             info=self.info,
@@ -209,7 +214,7 @@ class _Export:
         self.on_progress(ExportProgress(name, "load"))
         # The VAE's code turns what it computes into its weights' dtype: float32 or no reference.
         stored = torch.float32 if name == VAE_DECODER else None
-        module = load_module(name, self.folder, self.info, stored, self.loras)
+        module = load_module(name, self.folder, self.info, stored, self.loras, vae=self.vae)
         vocabulary = self.vocabulary
         sizes = {"height": _FREE_SIDE, "width": _FREE_SIDE}
         self.on_progress(ExportProgress(name, "reference"))
@@ -221,12 +226,18 @@ class _Export:
         return cases
 
 
-def source_digest(folder: Path, loras: Sequence[Lora] = ()) -> str:
-    """SHA-256 over the weights, the parts' configurations and the LoRA files with their scales."""
-    parts = (*read_model_info(folder).text_encoders, "unet", "vae")
-    files = [path for part in parts for path in weight_files(folder / part)]
-    files += [folder / part / "config.json" for part in parts]
-    content = {str(path.relative_to(folder)): file_digest(path) for path in files}
+def source_digest(folder: Path, loras: Sequence[Lora] = (), vae: Path | None = None) -> str:
+    """SHA-256 over the weights, the parts' configurations and the LoRA files with their scales.
+
+    `vae` is the folder of another VAE than the model's own.
+    """
+    parts = {name: folder / name for name in (*read_model_info(folder).text_encoders, "unet")}
+    parts["vae"] = vae or folder / "vae"
+    content = {
+        f"{name}/{path.name}": file_digest(path)
+        for name, part in parts.items()
+        for path in (*weight_files(part), part / "config.json")
+    }
     merged = [[file_digest(lora.path), lora.scale] for lora in loras]
     return key_digest({"files": content, "lora": merged})
 

@@ -13,13 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from ..engine.graph import GraphSpec, TensorSpec
+from ..kernels import guided_step
 from .model_info import ModelInfo
 
 if TYPE_CHECKING:
-    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from diffusers import AutoencoderKL, AutoencoderTiny
     from transformers import CLIPTextModel
 
 TEXT_ENCODER, DENOISE, VAE_DECODER = GRAPHS = ("text_encoder", "denoise", "vae_decoder")
+DENOISE_SHALLOW = "denoise_shallow"
+"""A fourth graph, for steps that take the deep features of an earlier one; see `deep_cache`."""
 COEFFICIENTS = 7
 
 
@@ -54,32 +57,40 @@ class DenoiseStep(nn.Module):
     conditional on the images' prompts, the rest on negative prompts. `rows` names the image of
     every row, and `unconditional` the row that guidance pushes each image away from: its own
     conditional row if it has no other, which makes guidance nothing.
+
+    Args:
+        unet: a `UNet2DConditionModel`, or a module that is called in the same way; whatever it
+            gives beside its prediction the step gives, too.
+        guidance_channels: of the guidance embedding that a distilled UNet takes; else None.
     """
 
-    def __init__(self, unet: UNet2DConditionModel) -> None:
+    def __init__(self, unet: nn.Module, guidance_channels: int | None) -> None:
         super().__init__()
-        self.unet = unet
-        self.guided = unet.config.time_cond_proj_dim is None
+        self.unet, self.guidance_channels = unet, guidance_channels
 
     def forward(
         self,
         latents: Tensor,
         history: Tensor,
-        noise: Tensor,
         timestep: Tensor,
         coefficients: Tensor,
         guidance: Tensor,
         text_embeddings: Tensor,
+        noise: Tensor | None = None,
+        seeds: Tensor | None = None,
+        draw: Tensor | None = None,
         rows: Tensor | None = None,
         unconditional: Tensor | None = None,
         pooled: Tensor | None = None,
         time_ids: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
+        deep_features: Tensor | None = None,
+    ) -> tuple[Tensor, ...]:
         """The next latents and what a multistep scheduler remembers, float32 `[B, C, H/8, W/8]`.
 
         `coefficients` are those of `Schedule`: with x the latents and o the guided output, the next
         latents are `c1 x + c2 o + c3 history + c4 noise`, remembered is `c5 x + c6 o`, and the UNet
-        sees `c0 x`, in the dtype of `text_embeddings`.
+        sees `c0 x`, in the dtype of `text_embeddings`. Without `noise`, it is the `draw` of `seeds`
+        and drawn by the kernel that does all this; see `guided_step`.
         """
         scaled = latents * coefficients[0]
         if rows is not None:
@@ -91,15 +102,26 @@ class DenoiseStep(nn.Module):
             # float32, as the embedding of `time_ids` is: ONNX joins only what is of one type.
             added = {"text_embeds": pooled.float(), "time_ids": time_ids}
             conditions["added_cond_kwargs"] = added
-        if not self.guided:
-            conditions["timestep_cond"] = self._guidance_embedding(guidance).to(dtype)
-        output = self.unet(
+        if self.guidance_channels is not None:
+            embedding = _guidance_embedding(guidance, self.guidance_channels)
+            conditions["timestep_cond"] = embedding.to(dtype)
+        if deep_features is not None:
+            conditions["deep_features"] = deep_features
+        output, *features = self.unet(
             inputs,
             timestep,
             encoder_hidden_states=text_embeddings,
             return_dict=False,
             **conditions,
-        )[0].float()
+        )
+        if noise is None:
+            assert seeds is not None
+            assert draw is not None
+            updated = guided_step(
+                output, unconditional, guidance, latents, history, coefficients, seeds, draw
+            )
+            return *updated, *features
+        output = output.float()
         if unconditional is not None:
             away = output.index_select(0, unconditional)
             toward = output[: latents.shape[0]]
@@ -110,15 +132,15 @@ class DenoiseStep(nn.Module):
             + coefficients[3] * history
             + coefficients[4] * noise
         )
-        return following, coefficients[5] * latents + coefficients[6] * output
+        return following, coefficients[5] * latents + coefficients[6] * output, *features
 
-    def _guidance_embedding(self, guidance: Tensor) -> Tensor:
-        """Sinusoidal embedding `[B, channels]` of the guidance scale less 1 (arXiv 2310.04378)."""
-        channels = self.unet.config.time_cond_proj_dim
-        half = channels // 2
-        exponents = torch.arange(half, dtype=torch.float32, device=guidance.device) / (half - 1)
-        angles = (guidance - 1)[:, None] * 1000.0 * torch.pow(10000.0, -exponents)
-        return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+def _guidance_embedding(guidance: Tensor, channels: int) -> Tensor:
+    """Sinusoidal embedding `[B, channels]` of the guidance scale less 1 (arXiv 2310.04378)."""
+    half = channels // 2
+    exponents = torch.arange(half, dtype=torch.float32, device=guidance.device) / (half - 1)
+    angles = (guidance - 1)[:, None] * 1000.0 * torch.pow(10000.0, -exponents)
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
 class VaeDecoder(nn.Module):
@@ -127,7 +149,7 @@ class VaeDecoder(nn.Module):
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, vae: AutoencoderKL) -> None:
+    def __init__(self, vae: AutoencoderKL | AutoencoderTiny) -> None:
         super().__init__()
         self.vae = vae
         config = vae.config
@@ -149,11 +171,17 @@ def graph_specs(
     info: ModelInfo,
     dtypes: Mapping[str, torch.dtype],
     image_size: tuple[int, int] | None = None,
+    *,
+    draws_noise: bool = False,
+    deep_cache: bool = False,
 ) -> dict[str, GraphSpec]:
-    """Inputs and outputs of the three graphs whose weights have the `dtypes`.
+    """Inputs and outputs of the graphs whose weights have the `dtypes`.
 
     `image_size` is height and width in pixels; None leaves both free (dimensions `height` and
     `width`, counted in latents). The batch (`batch` images; `rows` in the UNet) is always free.
+    With `draws_noise` the denoising step takes `seeds` and the number of their `draw` in place of
+    `noise`. With `deep_cache` it gives its deep features, and `denoise_shallow` takes
+    them.
     """
     side: tuple[int | str, int | str] = ("height", "width")
     pixels: tuple[int | str, int | str] = (f"{info.vae_scale}*height", f"{info.vae_scale}*width")
@@ -170,7 +198,7 @@ def graph_specs(
     step = [
         TensorSpec("latents", float32, latents),
         TensorSpec("history", float32, latents),
-        TensorSpec("noise", float32, latents),
+        *_noise_inputs(latents, draws_noise),
         TensorSpec("timestep", float32, (1,)),
         TensorSpec("coefficients", float32, (COEFFICIENTS,)),
         TensorSpec("guidance", float32, ("batch",)),
@@ -185,16 +213,24 @@ def graph_specs(
         embeddings.append(TensorSpec("pooled", dtypes[TEXT_ENCODER], pooled))
         step.append(TensorSpec("pooled", text_dtype, (rows, info.pooled_channels)))
         step.append(TensorSpec("time_ids", float32, (rows, 6)))
-    return {
+    stepped = [TensorSpec("next_latents", float32, latents), TensorSpec("carry", float32, latents)]
+    specs = {
         TEXT_ENCODER: GraphSpec(TEXT_ENCODER, tuple(tokens), tuple(embeddings)),
-        DENOISE: GraphSpec(
-            DENOISE,
-            tuple(step),
-            (TensorSpec("next_latents", float32, latents), TensorSpec("carry", float32, latents)),
-        ),
+        DENOISE: GraphSpec(DENOISE, tuple(step), tuple(stepped)),
         VAE_DECODER: GraphSpec(
             VAE_DECODER,
             (TensorSpec("latents", float32, latents),),
             (TensorSpec("images", dtypes[VAE_DECODER], ("batch", 3, *pixels)),),
         ),
     }
+    if deep_cache:
+        features = TensorSpec("deep_features", text_dtype, (rows, info.unet_channels, *side))
+        specs[DENOISE] = GraphSpec(DENOISE, tuple(step), (*stepped, features))
+        specs[DENOISE_SHALLOW] = GraphSpec(DENOISE_SHALLOW, (*step, features), tuple(stepped))
+    return specs
+
+
+def _noise_inputs(latents: tuple[int | str, ...], drawn: bool) -> list[TensorSpec]:
+    if not drawn:
+        return [TensorSpec("noise", torch.float32, latents)]
+    return [TensorSpec("seeds", torch.int64, ("batch",)), TensorSpec("draw", torch.int64, (1,))]

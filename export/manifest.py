@@ -17,7 +17,7 @@ from .model_info import ModelInfo
 from .verify import OutputError
 
 MANIFEST = "manifest.json"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)

@@ -20,18 +20,26 @@ def find_model(name: str | Path | None) -> Path:
     """The folder of a model: the embedded one, a local folder, or a hub id's local snapshot."""
     if name is None:
         return TINY_FASHION
+    return find_folder(name, "model", "for the embedded model")
+
+
+def find_folder(name: str | Path, kind: str, default: str) -> Path:
+    """The local folder called `name`, or the local snapshot of the hub id.
+
+    `kind` says in errors what was looked for, and `default` what leaving it out is good for.
+    """
     folder = Path(name)
     if folder.is_dir():
         return folder
     if _HUB_ID.fullmatch(str(name)) and not folder.exists():
-        return _download(str(name))
+        return _download(kind, str(name))
     raise InputError(
-        f"model folder {str(name)!r} does not exist: give a folder that diffusers saved, a hub id "
-        "such as 'owner/name', or leave it out for the embedded model"
+        f"{kind} folder {str(name)!r} does not exist: give a folder that diffusers saved, a hub id "
+        f"such as 'owner/name', or leave it out {default}"
     )
 
 
-def _download(hub_id: str) -> Path:
+def _download(kind: str, hub_id: str) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
@@ -39,7 +47,7 @@ def _download(hub_id: str) -> Path:
     except Exception as error:  # the hub client raises many kinds, from DNS to licence gates
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(
-            f"model {hub_id!r} is no local folder and could not be fetched from the hub "
+            f"{kind} {hub_id!r} is no local folder and could not be fetched from the hub "
             f"({reason}): check the name and the network, or give a folder"
         ) from None
     return Path(found)
@@ -49,9 +57,14 @@ def check_model_folder(folder: Path) -> ModelInfo:
     """What the folder holds; `InputError` for the first file that is missing or damaged."""
     info = read_model_info(folder)
     for part in (*info.text_encoders, "unet", "vae"):
-        for path in weight_files(folder / part):
-            _check_safetensors(path)
+        check_weights(folder / part)
     return info
+
+
+def check_weights(folder: Path) -> None:
+    """Raise `InputError` for the first weights file of one part that is missing or damaged."""
+    for path in weight_files(folder):
+        _check_safetensors(path)
 
 
 def weight_files(folder: Path) -> list[Path]:

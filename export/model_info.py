@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ PIPELINES = (
     "StableDiffusionXLPipeline",
     "LatentConsistencyModelPipeline",
 )
+VAES = ("AutoencoderKL", "AutoencoderTiny")
 _TEXT_ENCODERS = ("CLIPTextModel", "CLIPTextModelWithProjection")
 
 
@@ -38,6 +40,10 @@ class ModelInfo:
     """Side of the square latents that the model was trained on."""
     vae_scale: int
     """Pixels a latent, along each side."""
+    unet_channels: int
+    """Channels of the UNet's finest level."""
+    unet_scale: int
+    """Latents a position of the UNet's coarsest level, along each side."""
     empty_negative_is_zero: bool
     """An empty negative prompt stands for embeddings of zeros (SDXL), not for an encoded ''."""
     prediction_type: str
@@ -87,7 +93,9 @@ def read_model_info(folder: Path) -> ModelInfo:
             guidance_channels=unet.get("time_cond_proj_dim"),
             latent_channels=unet["in_channels"],
             latent_side=unet["sample_size"],
-            vae_scale=2 ** (len(vae["block_out_channels"]) - 1),
+            vae_scale=vae_scale(vae),
+            unet_channels=unet["block_out_channels"][0],
+            unet_scale=2 ** (len(unet["block_out_channels"]) - 1),
             empty_negative_is_zero=index.get("force_zeros_for_empty_prompt", len(text) > 1),
             prediction_type=scheduler.get("prediction_type", "epsilon"),
             train_timesteps=scheduler.get("num_train_timesteps", 1000),
@@ -98,6 +106,12 @@ def read_model_info(folder: Path) -> ModelInfo:
         ) from None
 
 
+def vae_scale(config: Mapping[str, Any]) -> int:
+    """Pixels a latent, along each side, of a VAE of one of the classes `VAES`."""
+    channels = config.get("decoder_block_out_channels") or config["block_out_channels"]
+    return int(2 ** (len(channels) - 1))
+
+
 def _class(index: dict[str, Any], name: str) -> str | None:
     """The class name of a component; None for one that the model does without."""
     _, kind = index.get(name) or (None, None)
@@ -105,7 +119,7 @@ def _class(index: dict[str, Any], name: str) -> str | None:
 
 
 def _check_components(folder: Path, index: dict[str, Any], encoders: tuple[str, ...]) -> None:
-    supported = {"unet": ("UNet2DConditionModel",), "vae": ("AutoencoderKL",)}
+    supported = {"unet": ("UNet2DConditionModel",), "vae": VAES}
     for name in ("unet", "vae", *encoders):
         kind = _class(index, name)
         expected = supported.get(name, _TEXT_ENCODERS)

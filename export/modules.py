@@ -15,6 +15,7 @@ from ..engine.errors import InputError
 from ..kernels import resolve_attention_backend
 from .attention_processor import MemoryEfficientAttnProcessor
 from .components import load_text_encoders, load_unet, load_vae
+from .fused_norms import fuse_norms
 from .graphs import DENOISE, TEXT_ENCODER, DenoiseStep, TextEncoder, VaeDecoder
 from .lora import Lora, merge_into_text_encoders, merge_into_unet
 from .model_info import ModelInfo
@@ -31,11 +32,28 @@ def load_module(
     dtype: torch.dtype | None,
     loras: Sequence[Lora] = (),
     attention: str = "auto",
+    vae: Path | None = None,
+    native: bool = False,
 ) -> nn.Module:
     """The graph called `name` with weights in `dtype` (None: as stored), on the CPU.
 
-    `attention` is the UNet's backend of `memory_efficient_attention`.
+    `attention` is the UNet's backend of `memory_efficient_attention`, `vae` the folder of another
+    VAE than the model's own. With `native`, which is not for export, norms are computed by our
+    kernel, and the module is channels-last.
     """
+    module = _load(name, folder, info, dtype, loras, attention, vae or folder / "vae")
+    return fuse_norms(module).to(memory_format=torch.channels_last) if native else module
+
+
+def _load(
+    name: str,
+    folder: Path,
+    info: ModelInfo,
+    dtype: torch.dtype | None,
+    loras: Sequence[Lora],
+    attention: str,
+    vae: Path,
+) -> nn.Module:
     if name == TEXT_ENCODER:
         encoders = load_text_encoders(folder, info, dtype)
         merge_into_text_encoders(encoders, loras)
@@ -44,10 +62,19 @@ def load_module(
         unet = load_unet(folder, dtype)
         merge_into_unet(unet, loras)
         unet.set_attn_processor(MemoryEfficientAttnProcessor(attention))
-        return DenoiseStep(_streamlined(unet))
+        return DenoiseStep(_streamlined(unet), info.guidance_channels)
+    return _vae_decoder(vae, dtype)
+
+
+def _vae_decoder(folder: Path, dtype: torch.dtype | None) -> VaeDecoder:
+    from diffusers import AutoencoderKL
+
     vae = load_vae(folder, dtype)
-    vae.encoder = vae.quant_conv = None  # images only come out
-    vae.set_attn_processor(MemoryEfficientAttnProcessor())  # its one wide head suits few backends
+    vae.encoder = None  # images only come out
+    if isinstance(vae, AutoencoderKL):
+        vae.quant_conv = None
+        # Its one wide head suits few backends.
+        vae.set_attn_processor(MemoryEfficientAttnProcessor())
     return VaeDecoder(_streamlined(vae))
 
 

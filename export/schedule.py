@@ -128,6 +128,22 @@ def schedule_of(scheduler: SchedulerMixin, steps: int) -> Schedule:
     return schedule
 
 
+def noise_levels(scheduler: SchedulerMixin, schedule: Schedule) -> list[float]:
+    """Standard deviation of the noise relative to the signal at every step of `schedule`.
+
+    From the noise schedule that the model was trained on (`alphas_cumprod`), between whole
+    timesteps interpolated as the Euler schedulers do; infinite where there is noise alone.
+    """
+    alphas = scheduler.alphas_cumprod.double()
+    levels = ((1 - alphas) / alphas).sqrt().tolist()
+    found = []
+    for step in schedule.steps:
+        below = int(step.timestep)
+        above = min(below + 1, len(levels) - 1)
+        found.append(levels[below] + (step.timestep - below) * (levels[above] - levels[below]))
+    return found
+
+
 def _check_steps(scheduler: SchedulerMixin, name: str, steps: int) -> None:
     distilled = scheduler.config.get("original_inference_steps")
     most = distilled or scheduler.config.num_train_timesteps

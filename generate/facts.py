@@ -16,8 +16,10 @@ class GeneratorFacts:
     """Of the model."""
     scheduler: str
     """A `diffusers` scheduler's class name."""
+    engine: str
+    """As `Generator` takes it, with its variant."""
     backend: str
-    """Of the engines."""
+    """Of the engine."""
     dtype: torch.dtype
     """Of text encoder, UNet and VAE."""
     generate_size: tuple[int, int]

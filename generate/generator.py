@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..engine import Cache, GraphMemory, InputError, resolve_device
+from ..engine import Cache, GraphMemory, InputError, keep_freed_memory, resolve_device
 from ..engine.memory import is_out_of_memory
 from ..export import (
     ExportProgress,
@@ -136,6 +136,8 @@ class Generator:
         if image_size is not None and image_size < 8:
             raise InputError(f"image size is {image_size}: at least 8 pixels are needed")
         self.device = resolve_device(device)
+        if self.device.type == "cpu":
+            keep_freed_memory()
         self.folder = find_model(model)
         if not is_exported(self.folder):
             check_model_folder(self.folder)
@@ -158,6 +160,7 @@ class Generator:
         )
         cache = cache or Cache()
         choice = tuned_choice(self.folder, request, tune, cache, on_progress)
+        self._engine = f"{choice.backend}:{choice.variant}" if choice.variant else choice.backend
         self.engines = load_engines(self.folder, choice, cache, on_progress)
         if guidance_interval is not None and not self.engines.info.guided:
             raise InputError(
@@ -246,6 +249,7 @@ class Generator:
         return GeneratorFacts(
             folder=self.folder,
             scheduler=type(self.scheduler).__name__,
+            engine=self._engine,
             backend=self.engines.backend,
             dtype=self.dtype,
             generate_size=self.engines.image_size,

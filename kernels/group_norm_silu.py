@@ -130,10 +130,11 @@ def _empty_output(
         raise ValueError(f"images must have 1 to {_MAX_CHANNELS} channels, not {channels}")
     if groups < 1 or channels % groups:
         raise ValueError(f"{channels} channels cannot be normalised in {groups} groups of one size")
-    wanted = {"weight": (weight, (channels,)), "bias": (bias, (channels,))}
+    given: list[tuple[str, Tensor, tuple[int, ...]]]
+    given = [("weight", weight, (channels,)), ("bias", bias, (channels,))]
     if shift is not None:
-        wanted["shift"] = (shift, (batch, channels))
-    for name, (tensor, shape) in wanted.items():
+        given.append(("shift", shift, (batch, channels)))
+    for name, tensor, shape in given:
         if tensor.shape != shape or tensor.dtype != images.dtype or tensor.device != images.device:
             raise ValueError(
                 f"{name} must be of shape {shape}, {images.dtype} on {images.device} as images "

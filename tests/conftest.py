@@ -1,6 +1,8 @@
 """What all tests share."""
 
 import functools
+import itertools
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -23,6 +25,30 @@ def _own_cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ZEROREAL_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@contextmanager
+def noise_of(seed, shape, scheduler):
+    """The start of an image's latents, and inside, the noise of its own seed for a scheduler.
+
+    For a `diffusers` pipeline that makes one image: our noise comes from a counter, not from a
+    generator that the pipeline could be given.
+    """
+    from zeroreal.kernels import philox_normal_reference
+
+    seeds, draws = torch.tensor([seed]), itertools.count(1)
+
+    def draw(size, *_, **__):
+        return philox_normal_reference(seeds, size[1:], next(draws))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(f"{type(scheduler).__module__}.randn_tensor", draw, raising=False)
+        yield philox_normal_reference(seeds, shape, 0)
+
+
+@pytest.fixture(name="noise_of", scope="session")
+def _noise_of():
+    return noise_of
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,9 @@ from ..generate import (
     parse_classes,
 )
 from ..generate.classes import slug
+from .calibration import measure_speeds, most_images
 from .files import write_atomically
+from .levers import read_levers
 from .pictures import confusion_picture, png_bytes, sample_grid
 from .pool import ImagePool
 from .real_data import RealImages, load_real_images
@@ -45,6 +47,7 @@ from .run_settings import (
     write_config,
 )
 from .saved import ClassifierCard, save_classifier
+from .time_budget import Budget, BudgetPlan, GenerationClock, deadline_of, rank_plans
 from .trainer import EpochReport, Trainer
 
 METRICS = "metrics.json"
@@ -82,19 +85,24 @@ def run(
     settings: RunSettings,
     out: str | Path | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
+    keep: Collection[str] = (),
 ) -> RunResult:
     """Generate images, train a classifier on them, test it on real ones, and report.
 
     Everything that the user gave is checked before anything is written. `out` is the new run's
-    folder, by default `runs/<time>-<recipe>`. Raises `InputError` for what cannot be used and
+    folder, by default `runs/<time>-<recipe>`. With a time budget, the settings that make the most
+    of it are chosen; those that `keep` names, and those that differ from the defaults, stay as they
+    are. Raises `InputError` for what cannot be used and
     `RunInterruptedError` on Ctrl-C, with the images so far saved.
     """
     started = time.perf_counter()
     if out is not None:
         check_unused(Path(out))
     job = _Job(settings, on_progress)
+    if settings.time_budget is not None:
+        job = _within_budget(job, settings.time_budget, keep, started)
     folder = new_run_folder(out, slug(job.recipe.name) or "run")
-    write_config(folder, settings, job.recipe_content)
+    write_config(folder, job.settings, job.recipe_content)
     return job.finish(folder, started)
 
 
@@ -115,6 +123,41 @@ def resume(
         )
     job.restore(folder)
     return job.finish(folder, started)
+
+
+def _within_budget(job: _Job, seconds: float, keep: Collection[str], started: float) -> _Job:
+    """The job with the settings that promise most within `seconds`, by what was measured."""
+    job.on_progress(Progress("calibrate", 0, 1))
+    facts, settings = job.generator.facts, job.settings
+    speeds = measure_speeds(
+        job.generator,
+        job.plan,
+        settings,
+        at_once=facts.batch_size * max(1, len(settings.devices)),
+        image_size=facts.image_size,
+        test_images=0 if job.test is None else len(job.test.images),
+        load=job.seconds["load"],
+    )
+    spent = time.perf_counter() - started
+    budget = Budget(seconds, spent, most_images(job.generator.device, facts.image_size))
+    plans = rank_plans(settings, keep, budget, speeds, read_levers())
+    job.close()
+    found: dict[str, Any] = {
+        "engine": facts.engine,
+        "batch_size": facts.batch_size,
+        "vae_batch_size": facts.vae_batch_size,
+    }
+    for chosen in plans:
+        try:
+            best = _Job(replace(chosen.settings, **found), job.on_progress)
+            break
+        except InputError:  # levers that this model or engine does not have
+            if chosen is plans[-1]:
+                raise
+    job.on_progress(Progress("calibrate", 1, 1, chosen.lever))
+    best.clock = GenerationClock(deadline_of(seconds, started), speeds)
+    best.budget = chosen
+    return best
 
 
 class _Job:
@@ -143,6 +186,8 @@ class _Job:
         self.test = self._test_images(size)
         self.pool = ImagePool(len(self.plan), size, self.generator.device)
         self.seconds = {"load": time.perf_counter() - loading}
+        self.clock: GenerationClock | None = None
+        self.budget: BudgetPlan | None = None
 
     @property
     def recipe_content(self) -> dict[str, Any]:
@@ -155,6 +200,11 @@ class _Job:
                 return None
             source = str(FASHION_MNIST_TEST)
         return load_real_images(source, self.names, size, prompt_aliases(self.classes))
+
+    def close(self) -> None:
+        """End the processes that generate, if there are any."""
+        if isinstance(self.generator, DataParallelGenerator):
+            self.generator.close()
 
     def restore(self, folder: Path) -> None:
         path = folder / _PARTIAL
@@ -201,11 +251,12 @@ class _Job:
             self.pool.add(batch.images, batch.labels, [spec.index for spec in batch.specs])
             rate = (len(self.pool) - before) / (time.perf_counter() - began)
             self.on_progress(Progress("generate", len(self.pool), total, f"{rate:.0f} images/s"))
+            if self.clock is not None and self.clock.is_over(len(self.pool)):
+                break
         self.generated_now = len(self.pool) - before
         self.generating = time.perf_counter() - began
         self.seconds.update(self.generator.seconds.totals)
-        if isinstance(self.generator, DataParallelGenerator):
-            self.generator.close()  # its memory is for training now
+        self.close()  # training has the memory now
 
     def _train(self) -> list[EpochReport]:
         began = time.perf_counter()
@@ -258,6 +309,7 @@ class _Job:
             "dtype": str(facts.dtype).removeprefix("torch."),
             "batch_size": facts.batch_size,
             "vae_batch_size": facts.vae_batch_size,
+            "time_budget": self._budget_summary(),
             "test": test,
             "throughput": {
                 "images_per_second": self.generated_now / self.generating,
@@ -271,6 +323,22 @@ class _Job:
                 "accuracy": [epoch.accuracy for epoch in history],
             },
             "environment": versions,
+        }
+
+    def _budget_summary(self) -> dict[str, Any] | None:
+        if self.budget is None:
+            return None
+        plan = self.budget
+        return {
+            "seconds": self.settings.time_budget,
+            "levers": plan.lever,
+            "expected_images": plan.images,
+            "expected_accuracy": plan.accuracy,
+            "expected_seconds": {
+                "generate": plan.generate_seconds,
+                "train": plan.train_seconds,
+                "other": plan.other_seconds,
+            },
         }
 
     def _save_grid(self, folder: Path) -> None:

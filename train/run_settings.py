@@ -77,6 +77,8 @@ class RunSettings:
     """Another VAE decoder; see `Generator`."""
     generate_size: int | None = None
     """Side in pixels at which images are generated; by default the model's own."""
+    time_budget: float | None = None
+    """Seconds that the whole run may take: levers and number of images follow from it."""
     train: TrainSettings = field(default_factory=TrainSettings)
 
 

@@ -26,7 +26,7 @@ COMMAND = [sys.executable, "-c", "from zeroreal.cli.main import main; main()"]
 SMALL = [
     "run",
     *("--images-per-class", "8", "--steps", "2", "--epochs", "2"),
-    *("--device", "cpu", "--precision", "fp32", "--batch-size", "20"),
+    *("--device", "cpu", "--precision", "fp32", "--batch-size", "20", "--tune", "off"),
 ]
 
 
@@ -85,7 +85,7 @@ def test_auto_becomes_an_engine_that_the_metrics_name(finished):
 
 FEW = [
     *("run", "--classes", "coat,bag", "-n", "2", "--steps", "1", "--epochs", "1"),
-    *("--device", "cpu", "--precision", "fp32"),
+    *("--device", "cpu", "--precision", "fp32", "--tune", "off"),
 ]
 
 
@@ -133,7 +133,6 @@ def test_the_help_names_the_defaults(command):
         settings.classifier,
         settings.engine,
         settings.steps,
-        settings.batch_size,
         settings.train.epochs,
         settings.train.optimizer,
         settings.train.learning_rate,
@@ -203,6 +202,8 @@ def test_bad_input_gets_one_sentence_and_status_2(
 ):
     monkeypatch.chdir(tmp_path)
     places = {"run": finished[0], "data": FASHION_MNIST_TEST}
+    if arguments[0] == "run" and "--resume" not in arguments:
+        arguments = [*arguments, "--tune", "off"]
     done = command(*(argument.format(**places) for argument in arguments))
     assert done.returncode == 2, done.stderr
     assert complaint in done.shown

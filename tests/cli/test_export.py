@@ -109,13 +109,13 @@ def changed(folder, part, **changes):
 def places(tiny_model, tmp_path_factory):
     """Folders and files by the names that the cases below have for them."""
     model, here = tiny_model("sd15"), tmp_path_factory.mktemp("places")
-    folders = {name: here / name for name in ("flux", "t5", "tiny-vae", "inpainting")}
+    folders = {name: here / name for name in ("flux", "t5", "vq-vae", "inpainting")}
     for folder in folders.values():
         shutil.copytree(model, folder)
     changed(folders["flux"], "model_index.json", _class_name="FluxPipeline")
-    t5, tiny_vae = ["transformers", "T5EncoderModel"], ["diffusers", "AutoencoderTiny"]
+    t5, vq_vae = ["transformers", "T5EncoderModel"], ["diffusers", "VQModel"]
     changed(folders["t5"], "model_index.json", text_encoder=t5)
-    changed(folders["tiny-vae"], "model_index.json", vae=tiny_vae)
+    changed(folders["vq-vae"], "model_index.json", vae=vq_vae)
     changed(folders["inpainting"], "unet/config.json", in_channels=9)
     layer = "text_encoder.text_model.encoder.layers.0.self_attn.q_proj"
     down, up = torch.ones(4, 768), torch.ones(768, 4)
@@ -132,7 +132,7 @@ def places(tiny_model, tmp_path_factory):
     [
         (["{flux}"], "holds a FluxPipeline, not a Stable Diffusion style pipeline"),
         (["{t5}"], "has a text_encoder of class T5EncoderModel"),
-        (["{tiny-vae}"], "has a vae of class AutoencoderTiny: AutoencoderKL is needed"),
+        (["{vq-vae}"], "has a vae of class VQModel: AutoencoderKL"),
         (
             ["{inpainting}"],
             "takes 9 channels where latents have 4 (an inpainting or editing model)",

@@ -7,11 +7,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from diffusers import AutoencoderKL
 
 from zeroreal.assets import TINY_FASHION
 from zeroreal.engine import BuiltPlan, Cache, DimensionRange, GraphFile, GraphSpec, InputError
 from zeroreal.export import EngineChoice, load_engines, parse_engine, random_inputs
-from zeroreal.export.engines import _fitting
+from zeroreal.export.exported_engines import _fitting
+from zeroreal.export.profiles import batch_profiles, chosen_batches
+from zeroreal.kernels import philox_normal_reference
 
 CPU = torch.device("cpu")
 CHOICE = EngineChoice("torch", None, CPU, "fp32", batch_size=4)
@@ -31,14 +34,23 @@ def engines(cache):
     }
 
 
+def with_noise(inputs):
+    """For engines that take noise, where others draw it themselves."""
+    if "seeds" not in inputs:
+        return inputs
+    noise = philox_normal_reference(inputs["seeds"], inputs["latents"].shape[1:], inputs["draw"])
+    given = {name: inputs[name] for name in inputs if name not in ("seeds", "draw")}
+    return {**given, "noise": noise}
+
+
 @pytest.mark.parametrize("graph", ["text_encoder", "denoise", "vae_decoder"])
 @pytest.mark.parametrize("batch", [1, 3, 4])
 def test_engines_of_all_backends_agree(engines, graph, batch):
     one, other = (getattr(engines[name], graph) for name in ("torch", "onnxruntime"))
-    assert one.spec == other.spec
+    assert one.spec.outputs == other.spec.outputs
     inputs = random_inputs(one.spec, {"batch": batch, "rows": batch + 1}, 5, vocabulary=600)
     before = {name: tensor.clone() for name, tensor in inputs.items()}
-    expected, found = one(inputs), other(inputs)
+    expected, found = one(inputs), other(with_noise(inputs))
     for name, tensor in expected.items():
         torch.testing.assert_close(found[name], tensor, rtol=1e-4, atol=1e-4)
     assert all(torch.equal(before[name], inputs[name]) for name in inputs)
@@ -55,6 +67,58 @@ def test_results_go_into_the_callers_tensors(engines):
             result = engine(inputs, {"images": buffer})
             assert result["images"] is buffer
             torch.testing.assert_close(buffer, expected)
+
+
+def test_the_torch_engine_draws_its_noise_and_exported_graphs_are_given_it(engines):
+    names = {
+        backend: {wanted.name for wanted in model.denoise.spec.inputs}
+        for backend, model in engines.items()
+    }
+    assert names["torch"] - names["onnxruntime"] == {"seeds", "draw"}
+    assert names["onnxruntime"] - names["torch"] == {"noise"}
+
+
+def test_images_of_another_size_are_those_that_diffusers_makes(cache):
+    engines = load_engines(TINY_FASHION, replace(CHOICE, image_size=48), cache)
+    assert engines.image_size == (48, 48)
+    latents = torch.randn(2, 4, 12, 12, generator=torch.Generator().manual_seed(0))
+    vae = AutoencoderKL.from_pretrained(TINY_FASHION, subfolder="vae")
+    with torch.inference_mode():
+        expected = vae.decode(latents / vae.config.scaling_factor).sample
+    found = engines.vae_decoder({"latents": latents})["images"]
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    shapes = {wanted.name: wanted.shape for wanted in engines.denoise.spec.inputs}
+    assert shapes["latents"] == ("batch", 4, 12, 12)
+
+
+def test_an_export_for_any_size_serves_the_size_asked_for(any_size_export, cache):
+    choice = replace(CHOICE, backend="onnxruntime", precision="auto", image_size=24)
+    engines = load_engines(any_size_export.folder, choice, cache)
+    assert engines.image_size == (24, 24)
+    inputs = random_inputs(engines.vae_decoder.spec, {"batch": 1, "height": 12, "width": 12}, 5, 1)
+    assert engines.vae_decoder(inputs)["images"].shape == (1, 3, 24, 24)
+
+
+@pytest.mark.parametrize(("size", "remedy"), [(36, "so give 32 or 40"), (4, "so give 8"), (0, "8")])
+def test_a_size_that_the_model_cannot_divide_is_refused_with_the_nearest(cache, size, remedy):
+    with pytest.raises(InputError) as caught:
+        load_engines(TINY_FASHION, replace(CHOICE, image_size=size), cache)
+    assert f"images of {size} pixels" in str(caught.value)
+    assert "the VAE divides sides by 4 and the UNet by 2" in str(caught.value)
+    assert str(caught.value).endswith(remedy)
+
+
+def test_an_export_for_one_size_serves_no_other(tiny_export, cache):
+    choice = replace(CHOICE, backend="onnxruntime", image_size=24)
+    with pytest.raises(InputError, match=r"images of 24 pixels .* was exported for 16x16"):
+        load_engines(tiny_export("sd15", "fp32").folder, choice, cache)
+
+
+@pytest.mark.parametrize(("given", "decoded"), [(None, 4), (2, 2), (16, 16)])
+def test_the_decoder_is_built_for_a_batch_size_of_its_own(given, decoded):
+    profiles = batch_profiles(*chosen_batches(replace(CHOICE, vae_batch_size=given)))
+    assert profiles["vae_decoder"]["batch"] == DimensionRange(1, decoded, decoded)
+    assert profiles["denoise"]["batch"] == DimensionRange(1, 4, 4)
 
 
 def test_an_engine_out_of_the_cache_needs_neither_diffusers_nor_transformers(engines, cache):

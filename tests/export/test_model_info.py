@@ -20,6 +20,8 @@ ONE_ENCODER = {
     "latent_channels": 4,
     "latent_side": 8,
     "vae_scale": 2,
+    "unet_channels": 32,
+    "unet_scale": 2,
     "empty_negative_is_zero": False,
     "prediction_type": "epsilon",
     "train_timesteps": 1000,
@@ -104,8 +106,8 @@ def test_sdxls_empty_negative_prompt_is_zero_unless_the_model_says_no(changed, w
         (
             "sd15",
             "model_index",
-            {"vae": ["diffusers", "AutoencoderTiny"]},
-            "has a vae of class AutoencoderTiny: AutoencoderKL is needed",
+            {"vae": ["diffusers", "AutoencoderDC"]},
+            "has a vae of class AutoencoderDC: AutoencoderKL or AutoencoderTiny is needed",
         ),
         (
             "sd15",

@@ -1,6 +1,5 @@
 """Generation against `diffusers` itself, with the same weights, prompts, guidance and noise."""
 
-import itertools
 import logging
 from dataclasses import replace
 
@@ -10,7 +9,6 @@ from diffusers import StableDiffusionPipeline
 
 from zeroreal.assets import TINY_FASHION
 from zeroreal.generate import Generator, InputError, SamplePlan, load_recipe, parse_classes
-from zeroreal.kernels import philox_normal_reference
 from zeroreal.train import RunSettings
 
 CLASSES = parse_classes(RunSettings().classes)
@@ -34,30 +32,27 @@ def specs(recipe="merged", count=8, seed=3):
     return SamplePlan(load_recipe(recipe), CLASSES, 100, seed)[: 7 * count : 7]
 
 
-def by_diffusers(pipeline, scheduler, wanted):
-    """Each image alone, by the published pipeline from the same noise: uint8 `[N, H, W, 3]`."""
-    pipeline.scheduler = scheduler
-    return torch.cat([one_by_diffusers(pipeline, spec) for spec in wanted])
+@pytest.fixture
+def by_diffusers(pipeline, noise_of):
+    """A function that makes each image alone, by the published pipeline from the same noise."""
 
+    def make(scheduler, wanted):
+        pipeline.scheduler = scheduler
+        return torch.cat([make_one(spec) for spec in wanted])
 
-def one_by_diffusers(pipeline, spec):
-    seed, draws = torch.tensor([spec.seed]), itertools.count(1)
+    def make_one(spec):
+        with noise_of(spec.seed, (4, 8, 8), pipeline.scheduler) as latents:
+            image = pipeline(
+                spec.prompt,
+                negative_prompt=spec.negative_prompt,
+                guidance_scale=spec.guidance,
+                num_inference_steps=STEPS,
+                latents=latents,
+                output_type="pt",
+            ).images
+        return (image * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
 
-    def own_noise(shape, *_, **__):
-        return philox_normal_reference(seed, shape[1:], next(draws))
-
-    with pytest.MonkeyPatch.context() as patch:
-        module = type(pipeline.scheduler).__module__
-        patch.setattr(f"{module}.randn_tensor", own_noise, raising=False)
-        image = pipeline(
-            spec.prompt,
-            negative_prompt=spec.negative_prompt,
-            guidance_scale=spec.guidance,
-            num_inference_steps=STEPS,
-            latents=philox_normal_reference(seed, (4, 8, 8), 0),
-            output_type="pt",
-        ).images
-    return (image * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+    return make
 
 
 def difference(left, right):
@@ -75,22 +70,22 @@ def difference(left, right):
         "PNDMScheduler",
     ],
 )
-def test_images_equal_those_of_diffusers(pipeline, scheduler):
+def test_images_equal_those_of_diffusers(by_diffusers, scheduler):
     ours = generator(scheduler=scheduler)
     wanted = specs()
     assert len({spec.guidance for spec in wanted}) > 1, "guidance is mixed inside the batch"
     images, labels = ours.images(wanted)
-    expected = by_diffusers(pipeline, ours.scheduler, wanted)
+    expected = by_diffusers(ours.scheduler, wanted)
     distance = difference(images, expected)
     assert distance.mean() <= 1
     assert distance.max() <= 3
     assert labels.tolist() == [spec.label for spec in wanted]
 
 
-def test_images_without_guidance_equal_those_of_diffusers(pipeline):
+def test_images_without_guidance_equal_those_of_diffusers(by_diffusers):
     ours = generator(scheduler="DDIM")
     wanted = [spec for spec in specs("random-guidance", 60) if spec.guidance == 1][:3]
-    distance = difference(ours.images(wanted)[0], by_diffusers(pipeline, ours.scheduler, wanted))
+    distance = difference(ours.images(wanted)[0], by_diffusers(ours.scheduler, wanted))
     assert distance.max() <= 3
 
 

@@ -1,34 +1,15 @@
 """The script that made the embedded model, on a few random images and steps."""
 
-import gzip
 import json
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import torch
 from safetensors.torch import load_file
 
 SCRIPT = Path(__file__).parents[2] / "tools" / "train_tiny_pipeline.py"
 WEIGHTS = "unet/diffusion_pytorch_model.safetensors"
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    """Fashion-MNIST's files with 40 random images."""
-    folder = tmp_path_factory.mktemp("data")
-    generator = torch.Generator().manual_seed(0)
-    images = torch.randint(256, (40, 28, 28), generator=generator, dtype=torch.uint8)
-    labels = (torch.arange(40) % 10).to(torch.uint8)
-    for name, header, content in (
-        ("train-images-idx3-ubyte.gz", (0x803, 40, 28, 28), images),
-        ("train-labels-idx1-ubyte.gz", (0x801, 40), labels),
-    ):
-        prefix = b"".join(number.to_bytes(4, "big") for number in header)
-        with gzip.open(folder / name, "wb") as file:
-            file.write(prefix + content.numpy().tobytes())
-    return folder
 
 
 def train(data, folder, unet_steps):

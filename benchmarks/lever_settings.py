@@ -1,0 +1,29 @@
+"""The settings whose effect is measured: each lever alone, and those together that do no harm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+BASELINE = "baseline"
+"""12 steps of the model's own DPM-Solver++ (2M), with guidance at all of them."""
+
+LEVERS: Mapping[str, Mapping[str, Any]] = {
+    BASELINE: {},
+    "4-steps": {"steps": 4},
+    "6-steps": {"steps": 6},
+    "8-steps": {"steps": 8},
+    "20-steps": {"steps": 20},
+    "ddim": {"scheduler": "DDIMScheduler"},
+    "euler-ancestral": {"scheduler": "EulerAncestralDiscreteScheduler"},
+    # The noise levels of the 12 steps go from 14.6 down to 0.3.
+    "guidance-0.6-6": {"guidance_interval": (0.6, 6.0)},
+    "guidance-1-15": {"guidance_interval": (1.0, 15.0)},
+    "deep-cache-2": {"deep_cache": 2},
+    "deep-cache-3": {"deep_cache": 3},
+    "tiny-vae": {"vae": "tiny"},
+    "24-pixels": {"generate_size": 24, "image_size": 32},
+    "8-steps-tiny-vae": {"steps": 8, "vae": "tiny"},
+    "8-steps-deep-cache-2": {"steps": 8, "deep_cache": 2},
+}
+"""What each changes of `RunSettings`."""
