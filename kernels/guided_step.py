@@ -82,6 +82,7 @@ def guided_step_reference(
     following, carry = _empty_outputs(
         output, unconditional, guidance, latents, history, coefficients, seeds, draw
     )
+    _check_rows(output, latents)
     output = output.float()
     toward = output[: latents.shape[0]]
     if unconditional is not None:
@@ -105,16 +106,20 @@ def _guided_step_native(
 ) -> tuple[Tensor, Tensor]:
     inputs = (unconditional, guidance, latents, history, coefficients, seeds, draw)
     outputs = _empty_outputs(output, *inputs)
-    # Not among what the fake implementation refuses: exported graphs would hold the batch fixed.
-    if output.shape[0] < latents.shape[0]:
-        raise ValueError(
-            f"output has {output.shape[0]} rows, latents {latents.shape[0]}: give at least as many"
-        )
+    _check_rows(output, latents)
     contiguous = [None if x is None else x.contiguous() for x in inputs]
     sizes = (*latents.shape, *output.stride())
     if _kernel(latents.device, output, output.dtype, *sizes, *contiguous, *outputs):
         return outputs
     return guided_step_reference(output, *inputs)
+
+
+def _check_rows(output: Tensor, latents: Tensor) -> None:
+    """Not in the fake implementation: a graph that is exported would hold the batch fixed."""
+    if output.shape[0] < latents.shape[0]:
+        raise ValueError(
+            f"output has {output.shape[0]} rows, latents {latents.shape[0]}: give at least as many"
+        )
 
 
 def _empty_outputs(
