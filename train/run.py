@@ -38,6 +38,7 @@ from .pool import ImagePool
 from .real_data import RealImages, load_real_images
 from .report import write_report
 from .run_settings import (
+    CONFIG,
     EMBEDDED_CLASSES,
     GENERATOR_OPTIONS,
     RunSettings,
@@ -102,7 +103,6 @@ def run(
     if settings.time_budget is not None:
         job = _within_budget(job, settings.time_budget, keep, started)
     folder = new_run_folder(out, slug(job.recipe.name) or "run")
-    write_config(folder, job.settings, job.recipe_content)
     return job.finish(folder, started)
 
 
@@ -220,9 +220,11 @@ class _Job:
 
     def finish(self, folder: Path, started: float) -> RunResult:
         try:
+            self._keep_config(folder)
             self._generate()
             history = self._train()
         except KeyboardInterrupt:
+            self._keep_config(folder)  # it may have been written just then
             pool = self.pool
             parts = {"images": pool.images, "labels": pool.labels, "slots": pool.slots}
             saved = {name: part.cpu() for name, part in parts.items()}
@@ -242,6 +244,11 @@ class _Job:
         self._write(folder, summary)
         (folder / _PARTIAL).unlink(missing_ok=True)
         return RunResult(folder, summary)
+
+    def _keep_config(self, folder: Path) -> None:
+        """Write what the run can be resumed by, if it is not there yet."""
+        if not (folder / CONFIG).exists():
+            write_config(folder, self.settings, self.recipe_content)
 
     def _generate(self) -> None:
         total, before = len(self.plan), len(self.pool)
