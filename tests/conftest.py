@@ -2,12 +2,18 @@
 
 import functools
 import itertools
+import signal
 from contextlib import contextmanager
 
 import pytest
 import torch
 
 FAMILIES = ("sd15", "sd21", "sd-turbo", "lcm", "sdxl")
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach the commands under test: a shell's background jobs ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
