@@ -99,9 +99,8 @@ class Sampler:
         shallow: Engine | None = None,
         graphs: GraphMemory | None = None,
     ) -> None:
-        self._engine, self._shallow = engine, shallow
-        self._schedule = schedule
-        self._calls = calls or plan_calls([True] * len(schedule.steps))
+        calls = calls or plan_calls([True] * len(schedule.steps))
+        self._steps = _Steps(engine, shallow, schedule, calls)
         self._graphs = graphs
         self._trajectories: OrderedDict[tuple[torch.Size, ...], _Trajectory] = OrderedDict()
 
@@ -117,9 +116,9 @@ class Sampler:
         trajectory = self._trajectories.get(key)
         if trajectory is None:
             if len(self._trajectories) == _MOST_SHAPES:
+                self._wait_for_graphs()
                 self._trajectories.popitem(last=False)
-            steps = _Steps(self._engine, self._shallow, self._schedule, self._calls)
-            trajectory = self._trajectories[key] = _Trajectory(steps, seeds, shape)
+            trajectory = self._trajectories[key] = _Trajectory(self._steps, seeds, shape)
         elif self._graphs is not None:
             trajectory.record(self._graphs, seeds, given)
         self._trajectories.move_to_end(key)
@@ -127,7 +126,13 @@ class Sampler:
 
     def release(self) -> None:
         """Give back the memory held for every shape."""
+        self._wait_for_graphs()
         self._trajectories.clear()
+
+    def _wait_for_graphs(self) -> None:
+        """A graph that is still running must not go."""
+        if self._graphs is not None:
+            torch.cuda.synchronize(self._graphs.stream.device)
 
 
 @dataclass(frozen=True)

@@ -93,8 +93,8 @@ def run(
     Everything that the user gave is checked before anything is written. `out` is the new run's
     folder, by default `runs/<time>-<recipe>`. With a time budget, the settings that make the most
     of it are chosen; those that `keep` names, and those that differ from the defaults, stay as they
-    are. Raises `InputError` for what cannot be used and
-    `RunInterruptedError` on Ctrl-C, with the images so far saved.
+    are. Raises `InputError` for what cannot be used and `RunInterruptedError` on Ctrl-C, with the
+    images so far saved.
     """
     started = time.perf_counter()
     if out is not None:
@@ -142,6 +142,7 @@ def _within_budget(job: _Job, seconds: float, keep: Collection[str], started: fl
     budget = Budget(seconds, spent, most_images(job.generator.device, facts.image_size))
     plans = rank_plans(settings, keep, budget, speeds, read_levers())
     job.close()
+    del job.generator  # before another takes memory
     found: dict[str, Any] = {
         "engine": facts.engine,
         "batch_size": facts.batch_size,

@@ -125,7 +125,7 @@ def with_engine(ours, name, fails):
     """`ours`, with its engine `name` failing as told."""
     failing = Failing(getattr(ours.engines, name), fails)
     if name == "denoise":
-        ours._sampler._engine = failing
+        ours._sampler._steps = replace(ours._sampler._steps, engine=failing)
     else:
         ours._decoder._engine = failing
     return ours
