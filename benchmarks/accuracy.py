@@ -28,8 +28,9 @@ from ..generate import parse_classes
 from ..train import RunSettings, Trainer, load_real_images, resume, run
 from ..train.fashion_mnist import as_rgb, load_fashion_mnist
 from ..train.files import write_atomically
-from ..train.run import METRICS, prompt_aliases
+from ..train.run_job import prompt_aliases
 from ..train.run_settings import CONFIG
+from ..train.run_summary import METRICS
 
 RECIPES = ("base", "class-prompt", "multi-domain", "random-guidance", "merged")
 REAL = "real images"

@@ -20,7 +20,7 @@ from ..generate import Generator, SamplePlan, load_recipe, parse_classes
 from ..train import RunSettings, Trainer, load_real_images
 from ..train.fashion_mnist import as_rgb, load_fashion_mnist
 from ..train.files import write_atomically
-from ..train.run import prompt_aliases
+from ..train.run_job import prompt_aliases
 
 IMAGE_SIZE = 32
 _CHUNK = 1_000  # images of a file

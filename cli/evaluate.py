@@ -15,8 +15,8 @@ def evaluate(
     data: Annotated[
         str,
         typer.Option(
-            help="Real images: a folder with a sub-folder a class, a Parquet file, "
-            "or 'fashion-mnist'."
+            help="Real images: a folder with a sub-folder a class, a Parquet file, WebDataset "
+            "shards, or 'fashion-mnist'."
         ),
     ],
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",

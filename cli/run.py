@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +10,10 @@ from rich.table import Table
 
 from .console import accuracy_table, errors, output
 from .progress import StageBars
+
+_TRAINING = "Training"
+_POOL = "Pool and sharing"
+_GAP = "Between synthetic and real images"
 
 
 def run(
@@ -34,7 +37,8 @@ def run(
         str | None,
         typer.Option(
             help="Real test images: a folder with a sub-folder a class, a Parquet file, "
-            "or 'fashion-mnist'. [default: the shipped ones for the embedded classes]"
+            "WebDataset shards, or 'fashion-mnist'. [default: the shipped ones for the embedded "
+            "classes]"
         ),
     ] = None,
     out: Annotated[
@@ -104,12 +108,134 @@ def run(
             help="Choose levers and number of images for the most accuracy in a time such as 10m."
         ),
     ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(help="Passes of training over the images. [default: 16]")
+    preset: Annotated[
+        str | None,
+        typer.Option(help="A published recipe: fast, method or timm.", rich_help_panel=_TRAINING),
     ] = None,
-    optimizer: Annotated[str | None, typer.Option(help="adamw or sgd. [default: adamw]")] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="How often each image is used. [default: 16]", rich_help_panel=_TRAINING),
+    ] = None,
+    train_batch_size: Annotated[
+        int | None, typer.Option(help="[default: 64]", rich_help_panel=_TRAINING)
+    ] = None,
+    accumulate: Annotated[
+        int | None,
+        typer.Option(help="Batches for one update. [default: 1]", rich_help_panel=_TRAINING),
+    ] = None,
+    optimizer: Annotated[
+        str | None,
+        typer.Option(help="adamw, sgd or lamb. [default: adamw]", rich_help_panel=_TRAINING),
+    ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Peak learning rate. [default: 0.004]")
+        float | None,
+        typer.Option(help="Peak learning rate. [default: 0.004]", rich_help_panel=_TRAINING),
+    ] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            help="How the rate falls: cosine or linear. [default: cosine]",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option(help="[default: 0.05]", rich_help_panel=_TRAINING)
+    ] = None,
+    clip_grad: Annotated[
+        float | None,
+        typer.Option(help="Largest norm of the gradients.", rich_help_panel=_TRAINING),
+    ] = None,
+    label_smoothing: Annotated[
+        float | None, typer.Option(help="[default: 0.1]", rich_help_panel=_TRAINING)
+    ] = None,
+    mixup: Annotated[
+        float | None, typer.Option(help="Alpha of mixup.", rich_help_panel=_TRAINING)
+    ] = None,
+    cutmix: Annotated[
+        float | None, typer.Option(help="Alpha of CutMix.", rich_help_panel=_TRAINING)
+    ] = None,
+    ema_decay: Annotated[
+        float | None,
+        typer.Option(
+            help="Of the average of the weights; 0: none. [default: 0.99]",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = None,
+    balanced: Annotated[
+        bool | None,
+        typer.Option("--balanced", help="Draw all classes alike.", rich_help_panel=_TRAINING),
+    ] = None,
+    amp: Annotated[
+        str | None,
+        typer.Option(help="auto, fp32, bf16 or fp16. [default: auto]", rich_help_panel=_TRAINING),
+    ] = None,
+    compile_classifier: Annotated[
+        bool | None,
+        typer.Option("--compile", help="Compile the classifier.", rich_help_panel=_TRAINING),
+    ] = None,
+    checkpoint_seconds: Annotated[
+        float | None,
+        typer.Option(help="Between checkpoints. [default: 60]", rich_help_panel=_TRAINING),
+    ] = None,
+    blocks: Annotated[
+        int | None,
+        typer.Option(
+            help="Images arrive in so many; training begins after the first. [default: 8]",
+            rich_help_panel=_POOL,
+        ),
+    ] = None,
+    pool: Annotated[
+        str | None,
+        typer.Option(
+            help="Memory for images, such as 8GiB. [default: auto]", rich_help_panel=_POOL
+        ),
+    ] = None,
+    pool_policy: Annotated[
+        str | None,
+        typer.Option(
+            help="When it is full: keep, or replace the oldest or most-replayed. [default: oldest]",
+            rich_help_panel=_POOL,
+        ),
+    ] = None,
+    max_replay: Annotated[
+        float | None,
+        typer.Option(help="Most samples trained on for each image.", rich_help_panel=_POOL),
+    ] = None,
+    sharing: Annotated[
+        str | None,
+        typer.Option(
+            help="Generate and train in turn or at once: auto, alternate, overlap or partition.",
+            rich_help_panel=_POOL,
+        ),
+    ] = None,
+    degrade_to: Annotated[
+        int | None,
+        typer.Option(help="Shrink to this side and enlarge again.", rich_help_panel=_GAP),
+    ] = None,
+    blur: Annotated[
+        float | None, typer.Option(help="Largest blur, in pixels.", rich_help_panel=_GAP)
+    ] = None,
+    noise: Annotated[
+        float | None,
+        typer.Option(help="Largest noise, as a share of the range.", rich_help_panel=_GAP),
+    ] = None,
+    jpeg: Annotated[
+        int | None, typer.Option(help="Lowest JPEG quality.", rich_help_panel=_GAP)
+    ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(help="A CLIP model that softens the labels.", rich_help_panel=_GAP),
+    ] = None,
+    teacher_weight: Annotated[
+        float | None,
+        typer.Option(help="Its share of the targets. [default: 0.5]", rich_help_panel=_GAP),
+    ] = None,
+    batch_norm_data: Annotated[
+        str | None,
+        typer.Option(
+            help="Unlabelled real images to re-estimate BatchNorm on: no longer zero-shot.",
+            rich_help_panel=_GAP,
+        ),
     ] = None,
     resume: Annotated[
         Path | None, typer.Option(help="Continue the interrupted run in this folder.")
@@ -119,11 +245,28 @@ def run(
 
     With no option: the embedded model's ten garments, tested on real Fashion-MNIST photographs.
     """
-    from ..train import RunInterruptedError, RunSettings, TrainSettings
+    from ..train import RunInterruptedError, RunSettings, train_settings
     from ..train import resume as resume_run
     from ..train import run as start_run
 
-    training = _given(epochs=epochs, optimizer=optimizer, learning_rate=learning_rate)
+    training = _given(
+        epochs=epochs,
+        batch_size=train_batch_size,
+        accumulate=accumulate,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        schedule=schedule,
+        weight_decay=weight_decay,
+        clip_grad=clip_grad,
+        label_smoothing=label_smoothing,
+        mixup=mixup,
+        cutmix=cutmix,
+        ema_decay=ema_decay,
+        balanced=balanced,
+        max_replay=max_replay,
+        compile=compile_classifier,
+    )
+    degrade = _given(resolution=degrade_to, blur=blur, noise=noise, jpeg=jpeg)
     chosen = _given(
         recipe=recipe,
         model=model,
@@ -145,11 +288,20 @@ def run(
         deep_cache=deep_cache,
         vae=vae,
         generate_size=generate_size,
+        amp=amp,
+        checkpoint_seconds=checkpoint_seconds,
+        blocks=blocks,
+        pool_policy=pool_policy,
+        sharing=sharing,
+        teacher=teacher,
+        teacher_weight=teacher_weight,
+        batch_norm_data=batch_norm_data,
     )
-    if memory is not None:
-        from ..engine.memory import parse_size
+    for name, size in (("memory", memory), ("pool", pool)):
+        if size is not None:
+            from ..engine.memory import parse_size
 
-        chosen["memory"] = parse_size(memory)
+            chosen[name] = parse_size(size)
     if guidance_interval is not None:
         from ..generate import parse_interval
 
@@ -166,15 +318,16 @@ def run(
         from ..generate import class_entries
 
         chosen["classes"] = class_entries(classes)
-    if resume is not None and (chosen or training or out is not None):
+    is_described = chosen or training or degrade or preset is not None or out is not None
+    if resume is not None and is_described:
         raise typer.BadParameter("--resume takes its settings from the run: give it alone")
     with StageBars() as bars:
         try:
             if resume is not None:
                 result = resume_run(resume, bars.show)
             else:
-                settings = RunSettings(**chosen)
-                settings = replace(settings, train=replace(TrainSettings(), **training))
+                train = train_settings(preset, degrade, **training)
+                settings = RunSettings(**chosen, train=train)
                 result = start_run(settings, out, bars.show, keep=chosen)
         except RunInterruptedError as interruption:
             bars.stop()

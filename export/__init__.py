@@ -4,7 +4,7 @@ from .build import build_plans, check_buildable, parse_range
 from .components import load_scheduler, load_tokenizers
 from .engines import EngineChoice, ModelEngines, parse_engine
 from .exporter import ExportProgress, ExportSettings, export_model, source_digest
-from .load_engines import load_engines
+from .load_engines import load_engines, native_side
 from .lora import Lora, parse_lora
 from .manifest import Exported, is_exported, read_manifest
 from .model_folder import check_model_folder, find_model
@@ -32,6 +32,7 @@ __all__ = [
     "load_engines",
     "load_scheduler",
     "load_tokenizers",
+    "native_side",
     "noise_levels",
     "parse_engine",
     "parse_lora",

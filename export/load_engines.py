@@ -9,6 +9,8 @@ from ..engine import Cache
 from .engines import EngineChoice, ModelEngines
 from .exported_engines import exported_engines
 from .exporter import ExportProgress
+from .manifest import is_exported, read_manifest
+from .model_folder import check_model_folder
 from .torch_engines import torch_engines
 
 
@@ -25,3 +27,11 @@ def load_engines(
     if choice.backend == "torch":
         return torch_engines(folder, choice, cache)
     return exported_engines(folder, choice, cache, on_progress)
+
+
+def native_side(folder: Path) -> int:
+    """Side in pixels of the images that the model or exported folder generates by itself."""
+    if not is_exported(folder):
+        return check_model_folder(folder).image_side
+    exported = read_manifest(folder)
+    return exported.image_size[0] if exported.image_size else exported.info.image_side

@@ -18,8 +18,7 @@ from ..engine import (
     unknown,
 )
 from ..engine.device import driver_version
-from ..export import EngineChoice, is_exported, read_manifest, source_digest
-from ..export.model_info import read_model_info
+from ..export import EngineChoice, is_exported, native_side, read_manifest, source_digest
 from .batch_curve import Point
 from .tune_request import Candidate, TuneProgress, TuneRequest
 from .tuning_bench import OnProgress
@@ -115,18 +114,10 @@ def tuned_choice(
     if engine == "auto":
         engine = "onnxruntime" if is_exported(folder) else "torch"
     if batch is None:
-        pixels = (request.image_size or _image_side(folder)) ** 2
+        pixels = (request.image_size or native_side(folder)) ** 2
         batch = min(_DEFAULT_BATCH, max(1, _DEFAULT_PIXELS // pixels))
     candidate = Candidate(engine, request.attention, request.cuda_graphs is True)
     return candidate.choice(request, batch, request.vae_batch_size or batch)
-
-
-def _image_side(folder: Path) -> int:
-    """Side in pixels of the images that the model or exported folder gives by itself."""
-    if not is_exported(folder):
-        return read_model_info(folder).image_side
-    exported = read_manifest(folder)
-    return exported.image_size[0] if exported.image_size else exported.info.image_side
 
 
 def _key(folder: Path, request: TuneRequest) -> CacheKey:

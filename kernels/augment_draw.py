@@ -31,8 +31,9 @@ class AugmentRanges:
     """Narrowest and widest crop: width / height over that of the image, log-uniform."""
     zoom: float = 0.0
     """Largest zoom in or out of the crop, as a share of its sides."""
-    shift: int = 0
-    """Largest shift along each axis, in whole source pixels; beyond the image comes its padding."""
+    shift: float = 0.0
+    """Largest shift along each axis, as a share of the image's side, in whole source pixels; beyond
+    the image comes its padding."""
     rotate: float = 0.0
     """Largest rotation, in degrees."""
     flip: float = 0.0
@@ -111,9 +112,9 @@ def _geometry(
     crop_height = ((area / aspect).sqrt() * height).round().clamp(1, height)
     left = (draws[2] * (width - crop_width + 1)).floor()
     top = (draws[3] * (height - crop_height + 1)).floor()
-    shift_x, shift_y = (
-        (draw * (2 * ranges.shift + 1)).floor() - ranges.shift for draw in draws[4:6]
-    )
+    most_x, most_y = (round(ranges.shift * side) for side in (width, height))
+    shift_x = (draws[4] * (2 * most_x + 1)).floor() - most_x
+    shift_y = (draws[5] * (2 * most_y + 1)).floor() - most_y
 
     zoom = _between(draws[6], 1 - ranges.zoom, 1 + ranges.zoom)
     angle = _between(draws[7], -1, 1) * math.radians(ranges.rotate)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 import torch
 
-from ..engine.memory import free_memory
-from ..generate import ImageBatch, SampleSpec
+from ..generate import SampleSpec
 from ..generate.stages import StageSeconds
+from .feed import ImageSource
 from .run_settings import RunSettings
 from .time_budget import Speeds
 from .trainer import Trainer
@@ -20,20 +20,16 @@ _ENOUGH = 2.0  # seconds that a measurement takes
 _FIRST_ON_CPU = 16  # images
 _MOST_BATCHES = 32  # of training and test
 _REPORT = 1.0  # seconds for pictures and files
-_POOL = 0.25  # share of the free memory that images for training may take
 
 
-class ImageSource(Protocol):
-    """What generates images, on one device or on several."""
+class TimedSource(ImageSource, Protocol):
+    """What generates images and says how long each stage took."""
 
-    device: torch.device
     seconds: StageSeconds
-
-    def generate(self, specs: Iterable[SampleSpec]) -> Iterator[ImageBatch]: ...
 
 
 def measure_speeds(
-    source: ImageSource,
+    source: TimedSource,
     plan: Sequence[SampleSpec],
     settings: RunSettings,
     *,
@@ -74,11 +70,6 @@ def measure_speeds(
     )
 
 
-def most_images(device: torch.device, image_size: int) -> int:
-    """How many images for training there is room for on `device`, beside all else."""
-    return int(_POOL * free_memory(device)) // (3 * image_size**2)
-
-
 def _classifier_seconds(settings: RunSettings, image_size: int) -> tuple[float, float]:
     """Seconds of training on an image once, and of testing one."""
     batch, classes = settings.train.batch_size, len(settings.classes)
@@ -93,6 +84,7 @@ def _classifier_seconds(settings: RunSettings, image_size: int) -> tuple[float, 
         image_size=image_size,
         settings=replace(settings.train, epochs=1),
         device=settings.device,
+        precision=settings.amp,
     )
     train = _seconds_each(lambda count: trainer.fit(images[:count], labels[:count]), batch, most)
     test = _seconds_each(lambda count: trainer.predict(images[:count]), batch, most)

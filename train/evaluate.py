@@ -8,9 +8,8 @@ from math import sqrt
 from typing import Any
 
 import torch
+from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
-
-from .augment import normalize
 
 _BATCH = 500
 _Z95 = 1.959964
@@ -62,6 +61,14 @@ def wilson_interval(correct: int, count: int) -> tuple[float, float]:
     centre = (share + z2 / (2 * count)) / (1 + z2 / count)
     half = _Z95 * sqrt(share * (1 - share) / count + z2 / (4 * count**2)) / (1 + z2 / count)
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def normalize(images: Tensor) -> Tensor:
+    """uint8 `[B, S, S, 3]` to float32 `[B, 3, S, S]`, channels-last, by ImageNet's statistics."""
+    mean = torch.tensor(IMAGENET_DEFAULT_MEAN, device=images.device).view(1, 3, 1, 1)
+    deviation = torch.tensor(IMAGENET_DEFAULT_STD, device=images.device).view(1, 3, 1, 1)
+    batch = (images.permute(0, 3, 1, 2).float() / 255 - mean) / deviation
+    return batch.contiguous(memory_format=torch.channels_last)
 
 
 @torch.inference_mode()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -33,27 +33,6 @@ Encoded = bytes | Path | Image.Image
 _CHUNK = 256
 
 
-@dataclass(frozen=True)
-class Labelled:
-    """Images of some source, still encoded, with the class names that the source itself uses."""
-
-    names: Sequence[str]
-    labels: NDArray[Any]
-    """int64 `[N]`, indices into `names`."""
-    pictures: Iterable[tuple[Encoded, str]]
-    """N images in order, each with what to call it in an error."""
-
-
-def check_range(labels: NDArray[Any], names: Sequence[str], where: object) -> None:
-    """Raise `InputError` for the first of `labels` that is no index into `names`."""
-    wrong = np.flatnonzero((labels < 0) | (labels >= len(names)))
-    if len(wrong):
-        raise InputError(
-            f"image {wrong[0]} of {str(where)!r} has label {labels[wrong[0]]}, outside the "
-            f"{len(names)} class names of the data (0 to {len(names) - 1})"
-        )
-
-
 def read_image(path: str | Path, size: int) -> Tensor:
     """The image in a file as uint8 `[size, size, 3]`: see `decode` for how it is fitted."""
     path = Path(path)
@@ -69,16 +48,14 @@ def decode(encoded: Encoded, name: str, size: int) -> tuple[NDArray[Any], bool]:
     Orientation tags are obeyed, transparency lies on white, 16-bit greys keep their range, and of
     several frames the first counts. Raises `InputError`, with `name`, for what cannot be decoded.
     """
-    try:
-        if not isinstance(encoded, Image.Image):
-            source = io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded
-            with Image.open(source, formats=FORMATS) as opened:
-                opened.load()
-                return _fit(_to_rgb(ImageOps.exif_transpose(opened)), size)
-        return _fit(_to_rgb(encoded), size)
-    except Exception as error:  # on damaged bytes, decoders raise almost anything
-        reason = "no known image format" if isinstance(error, UnidentifiedImageError) else error
-        raise InputError(f"cannot read image {name!r} ({reason}); replace or remove it") from error
+    with _opened(encoded, name) as image:
+        return _fit(_to_rgb(ImageOps.exif_transpose(image)), size)
+
+
+def shorter_side(encoded: Encoded, name: str) -> int:
+    """The image's width or height in pixels, whichever is less. Raises what `decode` does."""
+    with _opened(encoded, name) as image:
+        return min(image.size)
 
 
 def decode_all(
@@ -99,6 +76,21 @@ def decode_all(
                 resized += differed
                 done += 1
     return torch.from_numpy(images), resized
+
+
+@contextmanager
+def _opened(encoded: Encoded, name: str) -> Iterator[Image.Image]:
+    """The image, its pixels not yet decoded; whatever fails inside is an `InputError`."""
+    try:
+        if isinstance(encoded, Image.Image):
+            yield encoded
+            return
+        source = io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded
+        with Image.open(source, formats=FORMATS) as image:
+            yield image
+    except Exception as error:  # on damaged bytes, decoders raise almost anything
+        reason = "no known image format" if isinstance(error, UnidentifiedImageError) else error
+        raise InputError(f"cannot read image {name!r} ({reason}); replace or remove it") from error
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

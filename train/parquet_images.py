@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..engine.errors import InputError
-from .image_files import Encoded, Labelled, check_range
+from .image_files import Encoded
+from .labelled import Labelled, check_range
 
 _ROWS_AT_ONCE = 256
 
@@ -28,13 +29,14 @@ def open_parquet(path: Path) -> Labelled:
         missing = {"image", "label"} - set(file.schema_arrow.names)
         if missing:
             raise InputError(
-                f"{str(path)!r} lacks the column {min(missing)!r}; test data needs 'image' and "
-                f"'label', and this has {', '.join(file.schema_arrow.names)}"
+                f"{str(path)!r} lacks the column {min(missing)!r}; it needs 'image' and 'label', "
+                f"and this has {', '.join(file.schema_arrow.names)}"
             )
         column = file.read(columns=["label"]).column(0)
     except (pa.ArrowException, OSError) as error:
         raise InputError(
-            f"cannot read {str(path)!r} as Parquet ({error}); give a folder or a Parquet file"
+            f"cannot read {str(path)!r} as Parquet ({error}); give a folder, a Parquet file "
+            f"or WebDataset shards (.tar)"
         ) from error
     if column.null_count:
         raise InputError(f"{str(path)!r} holds images without a label; remove those rows")

@@ -1,27 +1,74 @@
-"""The pool: generated images in one tensor on the device, from which training draws its batches."""
+"""The pool: generated images in slots on the device, from which training draws its batches."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..engine.errors import InputError
+from .fences import Fence, fences_on
+
+POLICIES = ("keep", "oldest", "most-replayed")
+"""What happens when the pool is full: nothing more is generated, or the images that came first, or
+those trained on most, make room."""
+
+_EMPTY = -1
 
 
 class ImagePool:
-    """Preallocated uint8 images `[N, S, S, 3]` and int64 labels `[N]` on one device.
+    """Preallocated slots of uint8 images `[S, S, 3]` and int64 labels on one device.
 
-    Every image has a slot of its own, so that the order in which they arrive changes nothing.
+    A slot has one owner at a time. It is free until whoever generates takes it and writes into it;
+    published, it belongs to training, until it is evicted and free again. Each passes a slot on
+    with a fence: past `ready`, the image is there; past `free`, nothing reads it any more. All may
+    be called from a generating thread while another trains.
+
+    Args:
+        capacity: how many images are published at once, at most.
+        image_size: S, in pixels.
+        device: where the images lie.
+        spare: further slots, for images that are generated while all others are trained on.
+        classes: K, where each image has probabilities of K classes as its target, not its label.
     """
 
-    def __init__(self, capacity: int, image_size: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        capacity: int,
+        image_size: int,
+        device: torch.device,
+        spare: int = 0,
+        classes: int | None = None,
+    ) -> None:
+        slots = capacity + spare
+        self.capacity = capacity
         self._images = torch.empty(
-            capacity, image_size, image_size, 3, dtype=torch.uint8, device=device
+            slots, image_size, image_size, 3, dtype=torch.uint8, device=device
         )
-        self._labels = torch.empty(capacity, dtype=torch.int64, device=device)
-        self._filled = torch.zeros(capacity, dtype=torch.bool)  # on the host
+        self._targets = (
+            torch.empty(slots, dtype=torch.int64, device=device)
+            if classes is None
+            else torch.empty(slots, classes, device=device)
+        )
+        # On the host, so that what to do next is known without asking the device.
+        self._index = np.full(slots, _EMPTY)  # the sample in the slot
+        self._label = np.zeros(slots, np.int64)
+        self._age = np.zeros(slots, np.int64)  # of which publication
+        self._uses = np.zeros(slots, np.int64)
+        self._live = np.zeros(slots, bool)
+        self._publications = 0
+        self.samples = 0
+        """How many samples were trained on."""
+        self._free = list(range(slots))[::-1]
+        self._fences = fences_on(device)
+        self._ready: list[Fence | None] = [None] * slots
+        self._unread: list[Fence | None] = [None] * slots
+        self._changed = threading.Condition()
 
     @classmethod
     def of(cls, images: Tensor, labels: Tensor, device: torch.device) -> ImagePool:
@@ -35,11 +82,12 @@ class ImagePool:
         if len(images) != len(labels):
             raise InputError(f"{len(images)} images have {len(labels)} labels: give one for each")
         pool = cls(len(images), images.shape[1], device)
-        pool.add(images, labels)
+        pool.add(images, labels.tolist(), range(len(images)))
         return pool
 
     def __len__(self) -> int:
-        return int(self._filled.sum())
+        """How many images are published."""
+        return int(self._live.sum())
 
     @property
     def device(self) -> torch.device:
@@ -50,46 +98,143 @@ class ImagePool:
         return self._images.shape[1]
 
     @property
-    def slots(self) -> Tensor:
-        """The slots that hold an image, in order, int64 `[len]` on the host."""
-        return self._filled.nonzero()[:, 0]
+    def storage(self) -> Tensor:
+        """All slots, uint8 `[slots, S, S, 3]`: to be read at published slots only."""
+        return self._images
 
     @property
-    def images(self) -> Tensor:
-        """The images so far, in the order of their slots, `[len, S, S, 3]`."""
-        return self._images[self.slots.to(self.device)]
+    def target_storage(self) -> Tensor:
+        """What all slots show: labels int64 `[slots]`, or probabilities float32 `[slots, K]`."""
+        return self._targets
 
-    @property
-    def labels(self) -> Tensor:
-        """Their labels, `[len]`."""
-        return self._labels[self.slots.to(self.device)]
+    def slots(self) -> NDArray[np.int64]:
+        """The published slots, in the order of their samples, on the host."""
+        return self._in_order(self._live)
 
-    def add(self, images: Tensor, labels: Tensor, slots: Sequence[int] | None = None) -> None:
-        """Copy images and labels into `slots`; by default those after the last one filled."""
-        capacity = len(self._labels)
-        if slots is None:
-            first = int(self.slots[-1]) + 1 if len(self) else 0
-            slots = range(first, first + len(images))
-        if slots and not 0 <= min(slots) <= max(slots) < capacity:
+    def labels_of(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The labels in `slots`, on the host."""
+        return self._label[slots]
+
+    def written(self, most: int | None = None) -> tuple[Tensor, Tensor, list[int]]:
+        """Images, labels and samples of what is written, published or not: the first `most`."""
+        slots = self._in_order(self._index != _EMPTY)[:most]
+        self._wait(self._ready, slots)
+        rows = torch.from_numpy(slots).to(self.device)
+        return self._images[rows], torch.from_numpy(self._label[slots]), self._index[slots].tolist()
+
+    def take(self, count: int, is_stopped: Callable[[], bool] = lambda: False) -> list[int]:
+        """`count` free slots to write into; waits until there are so many, or until stopped."""
+        if count > len(self._live):
             raise InputError(
-                f"the pool has {capacity} slots, {max(slots) + 1} are needed: make it larger"
+                f"the pool has {len(self._live)} slots, {count} are needed at once: make it larger"
             )
-        numbers = torch.tensor(slots, dtype=torch.int64)
-        self._filled[numbers] = True
-        numbers = numbers.to(self.device)
-        self._images[numbers] = images.to(self.device)
-        self._labels[numbers] = labels.to(self.device)
+        with self._changed:
+            while len(self._free) < count:
+                if is_stopped():
+                    return []
+                self._changed.wait(timeout=0.1)
+            return [self._free.pop() for _ in range(count)]
 
-    def batches(
-        self, batch_size: int, generator: torch.Generator
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """One epoch: shuffled without replacement, the last batch as small as what is left.
+    def write(
+        self,
+        slots: Sequence[int],
+        images: Tensor,
+        labels: Sequence[int],
+        samples: Sequence[int],
+        targets: Tensor | None = None,
+    ) -> None:
+        """Copy images, uint8 `[B, S, S, 3]`, into slots that were taken, on the current stream.
 
-        A last batch of one image joins the one before, for batch normalisation needs two.
+        `targets` are their probabilities `[B, K]`, where the pool holds such.
         """
-        order = torch.randperm(len(self), generator=generator, device=generator.device)
-        chunks = list(self.slots.to(self.device)[order.to(self.device)].split(batch_size))
-        if len(chunks) > 1 and len(chunks[-1]) == 1:
-            chunks[-2:] = [torch.cat(chunks[-2:])]
-        for rows in chunks:
-            yield self._images[rows], self._labels[rows]
+        self._wait(self._unread, slots)
+        rows = torch.tensor(slots).to(self.device)
+        self._images[rows] = images.to(self.device)
+        self._targets[rows] = torch.tensor(labels).to(self.device) if targets is None else targets
+        fence = self._fences.record()
+        with self._changed:
+            for slot, label, sample in zip(slots, labels, samples, strict=True):
+                self._label[slot], self._index[slot] = label, sample
+                self._ready[slot] = fence
+
+    def publish(self, slots: Sequence[int], uses: Sequence[int] | None = None) -> None:
+        """Give written slots to training; `uses` is how often each was trained on already."""
+        with self._changed:
+            if len(self) + len(slots) > self.capacity:
+                raise InputError(
+                    f"the pool holds {len(self)} of {self.capacity} images, {len(slots)} more do "
+                    "not fit: make it larger"
+                )
+            self._live[list(slots)] = True
+            self._uses[list(slots)] = 0 if uses is None else uses
+            self._age[list(slots)] = self._publications
+            self._publications += 1
+
+    def add(self, images: Tensor, labels: Sequence[int], samples: Iterable[int]) -> None:
+        """Write images and publish them."""
+        if len(images) > len(self._free):
+            raise InputError(
+                f"the pool has {len(self._free)} free slots, {len(images)} are needed: make it "
+                "larger"
+            )
+        slots = self.take(len(images))
+        self.write(slots, images, labels, list(samples))
+        self.publish(slots)
+
+    def evict(self, count: int, policy: str) -> None:
+        """Free the slots of `count` published images, chosen by `policy`."""
+        slots = self.slots()
+        keys = [self._index[slots], self._age[slots]]  # the last one counts first
+        if policy == "most-replayed":
+            keys.append(-self._uses[slots])
+        victims = slots[np.lexsort(keys)[:count]]
+        with self._changed:
+            self._live[victims] = False
+            self._index[victims] = _EMPTY
+            self._free += victims[::-1].tolist()
+            self._changed.notify_all()
+
+    def begin_reading(self, slots: NDArray[np.int64]) -> None:
+        """What the current stream does from now on comes after the images are in their slots."""
+        self._wait(self._ready, slots)
+
+    def end_reading(self, slots: NDArray[np.int64]) -> None:
+        """What the current stream was given so far is all that reads these slots."""
+        fence = self._fences.record()
+        for slot in slots:
+            self._unread[slot] = fence
+
+    def count_uses(self, slots: NDArray[np.int64]) -> None:
+        """Note that the images in `slots` were trained on once more."""
+        np.add.at(self._uses, slots, 1)
+        self.samples += len(slots)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Which samples are published, how old and how often used they are; not their pixels."""
+        slots = self.slots()
+        return {
+            "samples": self._index[slots].tolist(),
+            "ages": self._age[slots].tolist(),
+            "uses": self._uses[slots].tolist(),
+            "publications": self._publications,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Give the published images, which must be the same ones, the ages and uses they had."""
+        slots = self.slots()
+        if self._index[slots].tolist() != state["samples"]:
+            raise InputError(
+                f"the pool holds {len(slots)} other images than the {len(state['samples'])} of the "
+                "state: fill it with those first"
+            )
+        self._age[slots], self._uses[slots] = state["ages"], state["uses"]
+        self._publications = state["publications"]
+
+    def _in_order(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+        slots = np.flatnonzero(chosen)
+        return slots[self._index[slots].argsort(kind="stable")]
+
+    def _wait(self, fences: list[Fence | None], slots: Iterable[int]) -> None:
+        found = (fences[slot] for slot in slots)
+        for fence in {id(fence): fence for fence in found if fence is not None}.values():
+            self._fences.wait(fence)

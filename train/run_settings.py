@@ -12,9 +12,11 @@ import yaml
 
 from ..engine.errors import InputError
 from ..generate.generator import DEFAULT_STEPS
+from ..kernels import AugmentRanges
+from .degrade import DegradeRanges
 from .files import write_atomically
-from .settings import AugmentSettings, TrainSettings
-from .trainer import DEFAULT_CLASSIFIER
+from .settings import TrainSettings
+from .trainer import CHECKPOINT_SECONDS, DEFAULT_CLASSIFIER
 
 CONFIG = "config.yaml"
 
@@ -77,6 +79,24 @@ class RunSettings:
     """Another VAE decoder; see `Generator`."""
     generate_size: int | None = None
     """Side in pixels at which images are generated; by default the model's own."""
+    amp: str = "auto"
+    """What training computes in, by autocast: `auto`, `fp32`, `bf16` or `fp16`."""
+    blocks: int = 8
+    """Images arrive in so many blocks; training begins when the first is there."""
+    pool: int | None = None
+    """Bytes that the pool of images may take; by default a quarter of what is free."""
+    pool_policy: str = "oldest"
+    """What happens when the pool is full; see `POLICIES`."""
+    sharing: str = "auto"
+    """How generating and training share a device; see `Feed`."""
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
+    """About how often the state of training is saved."""
+    teacher: str | None = None
+    """A CLIP model, by folder or hub id, whose probabilities soften the labels."""
+    teacher_weight: float = 0.5
+    """The teacher's share of the targets."""
+    batch_norm_data: str | None = None
+    """Unlabelled real images to re-estimate BatchNorm statistics on, after training."""
     time_budget: float | None = None
     """Seconds that the whole run may take: levers and number of images follow from it."""
     train: TrainSettings = field(default_factory=TrainSettings)
@@ -154,7 +174,9 @@ def read_config(folder: Path) -> tuple[RunSettings, dict[str, Any]]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         recipe = content.pop("recipe_content")
         train = content.pop("train")
-        train["augment"] = AugmentSettings(**train["augment"])
+        ranges = {name: tuple(train["augment"][name]) for name in ("area", "aspect")}
+        train["augment"] = AugmentRanges(**{**train["augment"], **ranges})
+        train["degrade"] = DegradeRanges(**train["degrade"])
         for name in ("classes", "devices", "guidance_interval"):
             if content[name] is not None:
                 content[name] = tuple(content[name])

@@ -1,32 +1,21 @@
-"""What decides a training run."""
+"""What decides how a classifier is trained."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from ..engine.errors import InputError, unknown
+from ..kernels import AugmentRanges
+from .degrade import DegradeRanges
 
-OPTIMIZERS = ("adamw", "sgd")
+OPTIMIZERS = ("adamw", "sgd", "lamb")
+SCHEDULES = ("cosine", "linear")
+LOSSES = ("cross-entropy", "binary")
 
 
-@dataclass(frozen=True)
-class AugmentSettings:
-    """Random changes that each image gets anew in each epoch."""
-
-    flip: bool = True
-    """Mirror half of the images."""
-    shift: float = 0.07
-    """Largest shift, as a share of the side."""
-    scale: float = 0.1
-    """Largest zoom in or out, as a share of the size."""
-    rotate: float = 0.0
-    """Largest rotation in degrees."""
-    brightness: float = 0.1
-    """Largest change of brightness, as a share of the full range."""
-    contrast: float = 0.2
-    """Largest change of contrast, as a share."""
-    erase: float = 0.0
-    """Share of images of which a random rectangle is greyed (arXiv 1708.04896)."""
+def default_augmentation() -> AugmentRanges:
+    """Mirrored halves, small shifts and zooms, some change of brightness and contrast."""
+    return AugmentRanges(flip=0.5, shift=0.07, zoom=0.1, brightness=0.1, contrast=0.2)
 
 
 @dataclass(frozen=True)
@@ -34,30 +23,67 @@ class TrainSettings:
     """How a classifier is trained."""
 
     epochs: int = 16
+    """How often each image is trained on, on average: the replay ratio at the end."""
     batch_size: int = 64
+    accumulate: int = 1
+    """Batches whose gradients are added up for one update."""
     optimizer: str = "adamw"
     learning_rate: float = 4e-3
-    """Peak of a cosine schedule with linear warm-up."""
+    """Peak of the schedule, after a linear warm-up."""
+    schedule: str = "cosine"
+    """How the learning rate falls to zero: `cosine` or `linear`."""
     warmup: float = 0.1
-    """Share of all steps in which the learning rate rises."""
+    """Share of all updates in which the learning rate rises."""
     weight_decay: float = 0.05
     momentum: float = 0.9
     """Nesterov momentum of SGD."""
+    clip_grad: float = 0.0
+    """Largest norm of the gradients, which are scaled down to it; 0: none."""
+    loss: str = "cross-entropy"
+    """`cross-entropy`, or `binary` for each class on its own (arXiv 2110.00476)."""
     label_smoothing: float = 0.1
+    mixup: float = 0.0
+    """Alpha of mixup (arXiv 1710.09412); 0: none."""
+    cutmix: float = 0.0
+    """Alpha of CutMix (arXiv 1905.04899); 0: none."""
     ema_decay: float = 0.99
     """Decay of the moving average of the weights, which is what is tested and saved; 0: none."""
-    augment: AugmentSettings = field(default_factory=AugmentSettings)
+    balanced: bool = False
+    """Draw as many images of each class, however many there are."""
+    max_replay: float | None = None
+    """Most samples trained on for each image generated; none by default."""
+    compile: bool = False
+    """Compile the classifier's forward and backward passes."""
+    augment: AugmentRanges = field(default_factory=default_augmentation)
+    """Random changes that each image gets anew each time."""
+    degrade: DegradeRanges = field(default_factory=DegradeRanges)
+    """Degradation to what the camera of the real images does; none by default."""
 
     def __post_init__(self) -> None:
-        if self.optimizer not in OPTIMIZERS:
-            raise unknown("optimizer", self.optimizer, OPTIMIZERS)
-        for name in ("epochs", "batch_size"):
+        for name, known in (
+            ("optimizer", OPTIMIZERS),
+            ("schedule", SCHEDULES),
+            ("loss", LOSSES),
+        ):
+            if getattr(self, name) not in known:
+                raise unknown(name, getattr(self, name), known)
+        for name in ("epochs", "batch_size", "accumulate"):
             value = getattr(self, name)
             if value < 1:
-                raise InputError(f"{name.replace('_', ' ')} is {value}: at least 1 is needed")
-        if self.learning_rate <= 0:
-            raise InputError(f"learning rate is {self.learning_rate}: it must be above 0")
-        for name in ("warmup", "label_smoothing", "ema_decay"):
+                raise InputError(f"{_words(name)} is {value}: at least 1 is needed")
+        for name in ("learning_rate", "max_replay"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise InputError(f"{_words(name)} is {value}: it must be above 0")
+        for name in ("weight_decay", "clip_grad", "mixup", "cutmix"):
+            value = getattr(self, name)
+            if value < 0:
+                raise InputError(f"{_words(name)} is {value}: it must be 0 or more")
+        for name in ("warmup", "momentum", "label_smoothing", "ema_decay"):
             value = getattr(self, name)
             if not 0 <= value < 1:
-                raise InputError(f"{name.replace('_', ' ')} is {value}: it must be in [0, 1)")
+                raise InputError(f"{_words(name)} is {value}: it must be in [0, 1)")
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

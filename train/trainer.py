@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
-import math
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-import torch.nn.functional as F
-from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 
 from ..engine import InputError, resolve_device, resolve_precision
-from .augment import augment
 from .classifier import create_classifier, to_channels_last
+from .distributed import Ranks
 from .evaluate import Evaluation, evaluate, predict
+from .feed import Feed
+from .loader import Loader
 from .pool import ImagePool
+from .scalars import Scalars
 from .settings import TrainSettings
+from .sharing import training_stream
+from .training import EpochReport, Training
+
+if TYPE_CHECKING:
+    from timm.utils.model_ema import ModelEmaV3
 
 DEFAULT_CLASSIFIER = "test_resnet"
+CHECKPOINT_SECONDS = 60.0
 
 
-@dataclass(frozen=True)
-class EpochReport:
-    """Means over one epoch, on augmented training images."""
+class States(Protocol):
+    """Where states of a training are kept; see `CheckpointFolder`."""
 
-    epoch: int
-    epochs: int
-    loss: float
-    accuracy: float
+    def save(self, state: Any) -> None: ...
+
+    def load(self) -> Any | None: ...
 
 
 class Trainer:
     """Trains a timm classifier from scratch, channels-last, in mixed precision.
+
+    Where `torch.distributed` is initialised, every process trains on a share of each batch, and all
+    end with the same weights.
 
     Args:
         classifier: a timm model's name.
@@ -40,8 +49,10 @@ class Trainer:
         image_size: side of the square images in pixels.
         settings: epochs, optimiser, augmentation.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        precision: `auto`, `fp32`, `bf16`: what autocast computes in.
+        precision: `auto`, `fp32`, `bf16` or `fp16`: what autocast computes in.
         seed: decides initial weights, order and augmentation.
+
+    Raises `InputError` for what cannot be used.
     """
 
     def __init__(
@@ -58,10 +69,8 @@ class Trainer:
         self.settings = settings or TrainSettings()
         self.device = resolve_device(device)
         self.dtype = resolve_precision(precision, self.device)
-        if self.dtype is torch.float16:
-            raise InputError("training in fp16 needs loss scaling: use precision 'bf16' or 'fp32'")
-        self.num_classes = num_classes
-        self.seed = seed
+        self.classifier, self.num_classes, self.seed = classifier, num_classes, seed
+        self.image_size = image_size
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = create_classifier(classifier, num_classes, image_size)
@@ -76,46 +85,95 @@ class Trainer:
         averaged: nn.Module = self._average.module
         return averaged
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a training must agree in with a state to go on from it."""
+        return {
+            "classifier": self.classifier,
+            "number of classes": self.num_classes,
+            "image size": self.image_size,
+            "precision": str(self.dtype).removeprefix("torch."),
+            "recipe": asdict(self.settings),
+            "seed": self.seed,
+        }
+
+    def loader(self, source: ImagePool | Feed) -> Loader:
+        """What draws batches from `source` by the settings, in the dtype of training."""
+        ranks, settings = Ranks.current(), self.settings
+        return Loader(
+            source,
+            settings.batch_size,
+            augment=settings.augment,
+            degrade=settings.degrade,
+            size=self.image_size,
+            dtype=self.dtype,
+            seed=self.seed,
+            epochs=settings.epochs,
+            max_replay=settings.max_replay,
+            balanced=settings.balanced,
+            rank=ranks.rank,
+            world_size=ranks.world_size,
+        )
+
     def fit(
         self,
-        images: Tensor | ImagePool,
+        images: Tensor | ImagePool | Loader,
         labels: Tensor | None = None,
         on_epoch: Callable[[EpochReport], None] | None = None,
+        *,
+        states: States | None = None,
+        state_seconds: float = CHECKPOINT_SECONDS,
+        on_scalars: Callable[[Scalars], None] | None = None,
     ) -> list[EpochReport]:
-        """Train on a pool, or on uint8 images `[N, S, S, 3]` and labels int64 `[N]`."""
-        pool = images if isinstance(images, ImagePool) else self._pool(images, labels)
-        if len(pool) < 2:
-            raise InputError(f"{len(pool)} images cannot be trained on: give at least 2")
-        settings = self.settings
-        steps = settings.epochs * math.ceil(len(pool) / settings.batch_size)
-        optimizer = self._optimizer()
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._learning_rate(steps))
-        if settings.ema_decay:
-            self._average = ModelEmaV3(self._model, decay=settings.ema_decay, use_warmup=True)
-        generator = torch.Generator(self.device).manual_seed(self.seed)
-        reports = []
-        step = 0
-        for epoch in range(1, settings.epochs + 1):
-            self._model.train()
-            # Sums stay on the device: reading them in the loop would wait for every step.
-            loss_sum = torch.zeros((), device=self.device)
-            correct = torch.zeros((), device=self.device)
-            for batch, targets in pool.batches(settings.batch_size, generator):
-                loss, hits = self._step(
-                    augment(batch, settings.augment, generator), targets, optimizer
-                )
-                schedule.step()
-                step += 1
-                if self._average is not None:
-                    self._average.update(self._model, step=step)
-                loss_sum += loss * len(targets)
-                correct += hits
-            means = (loss_sum.item() / len(pool), correct.item() / len(pool))
-            reports.append(EpochReport(epoch, settings.epochs, *means))
-            if on_epoch is not None:
-                on_epoch(reports[-1])
-        self.model.eval()
-        return reports
+        """Train on a loader with an end, a pool, or images `[N, S, S, 3]` and labels `[N]`.
+
+        Args:
+            images: a loader, a pool, or uint8 images.
+            labels: int64, where `images` is a tensor.
+            on_epoch: told of each epoch's means.
+            states: where training goes on from, if there is a state, and where one is saved about
+                every `state_seconds`.
+            state_seconds: see `states`.
+            on_scalars: told of the same means, and more, for a log.
+
+        Raises `InputError` for images that cannot be trained on, for a state of another training,
+        and where the loss is no longer finite: the weights are those of the last epoch before.
+        """
+        loader = images if isinstance(images, Loader) else self.loader(self._pool(images, labels))
+        if loader.pool.capacity < 2:
+            raise InputError(f"{loader.pool.capacity} images cannot be trained on: give at least 2")
+        cuda = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=cuda), training_stream(self.device):
+            torch.manual_seed(self.seed)
+            training = Training(
+                self._model,
+                loader,
+                self.settings,
+                num_classes=self.num_classes,
+                dtype=self.dtype,
+                seed=self.seed,
+            )
+            self._average = training.average
+            if states is not None and (state := states.load()) is not None:
+                training.load_state_dict(state)
+            saved = time.monotonic()
+
+            def save_when_due() -> None:
+                nonlocal saved
+                if states is None or time.monotonic() - saved < state_seconds:
+                    return
+                if Ranks.current().is_first and training.is_finite():
+                    states.save(training.state_dict())
+                saved = time.monotonic()
+
+            while not loader.is_finished:
+                scalars = training.epoch(save_when_due)
+                if on_epoch is not None:
+                    on_epoch(training.reports[-1])
+                if on_scalars is not None:
+                    on_scalars(scalars)
+        self._model.eval()
+        return training.reports
 
     def predict(self, images: Tensor) -> Tensor:
         """Class probabilities, float32 `[N, K]` on the CPU, of uint8 images `[N, S, S, 3]`."""
@@ -125,47 +183,9 @@ class Trainer:
         """Test on uint8 images `[N, S, S, 3]` with labels int64 `[N]`."""
         return evaluate(self.model, images, labels, self.num_classes, self.device)
 
-    def _pool(self, images: Tensor, labels: Tensor | None) -> ImagePool:
+    def _pool(self, images: Tensor | ImagePool, labels: Tensor | None) -> ImagePool:
+        if isinstance(images, ImagePool):
+            return images
         if labels is None:
             raise InputError("images came without labels: give one label for each image")
         return ImagePool.of(images, labels, self.device)
-
-    def _step(
-        self, inputs: Tensor, targets: Tensor, optimizer: torch.optim.Optimizer
-    ) -> tuple[Tensor, Tensor]:
-        """One update; gives the loss and the number of hits as device scalars."""
-        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not torch.float32):
-            logits = self._model(inputs)
-        loss = F.cross_entropy(
-            logits.float(), targets, label_smoothing=self.settings.label_smoothing
-        )
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        return loss.detach(), (logits.argmax(1) == targets).sum()
-
-    def _optimizer(self) -> torch.optim.Optimizer:
-        settings = self.settings
-        # Norms and biases are not decayed, as timm does by default.
-        decayed = [p for p in self._model.parameters() if p.ndim > 1]
-        plain = [p for p in self._model.parameters() if p.ndim <= 1]
-        groups = [
-            {"params": decayed, "weight_decay": settings.weight_decay},
-            {"params": plain, "weight_decay": 0.0},
-        ]
-        if settings.optimizer == "sgd":
-            return torch.optim.SGD(
-                groups, lr=settings.learning_rate, momentum=settings.momentum, nesterov=True
-            )
-        return torch.optim.AdamW(groups, lr=settings.learning_rate)
-
-    def _learning_rate(self, steps: int) -> Callable[[int], float]:
-        """Linear warm-up, then a cosine to zero, as factors of the peak."""
-        warmup = round(self.settings.warmup * steps)
-
-        def factor(step: int) -> float:
-            if step < warmup:
-                return (step + 1) / warmup
-            return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
-
-        return factor

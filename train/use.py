@@ -11,7 +11,8 @@ import torch
 
 from ..engine import resolve_device
 from .evaluate import evaluate
-from .real_data import load_real_images, read_image
+from .image_files import read_image
+from .real_data import load_real_images
 from .saved import load_classifier
 
 

@@ -24,6 +24,7 @@ SMALL = RunSettings(
     precision="fp32",
     device="cpu",
     batch_size=20,
+    blocks=2,
     train=TrainSettings(epochs=2, batch_size=32),
 )
 
@@ -51,6 +52,8 @@ def test_a_run_leaves_everything_that_it_promises(finished):
         "samples.png",
         "confusion.png",
         "report.html",
+        "scalars.csv",
+        "tensorboard",
     }
     config = yaml.safe_load((folder / "config.yaml").read_text())
     assert config["images_per_class"] == 8
@@ -74,7 +77,9 @@ def test_progress_is_reported_stage_by_stage(finished):
     stages = finished[1]
     generated = [state.done for state in stages if state.stage == "generate"]
     assert generated == [0, 20, 40, 60, 80]
-    assert [state.done for state in stages if state.stage == "train"] == [0, 1, 2]
+    # The first half of the images once, all of them, and half of them: two passes in all.
+    trained = [(state.done, state.total) for state in stages if state.stage == "train"]
+    assert trained == [(0, 3), (1, 3), (2, 3), (3, 3)]
 
 
 def test_the_saved_classifier_gives_the_reported_accuracy(finished):
@@ -112,7 +117,7 @@ def test_an_interrupted_run_keeps_its_images_and_ends_as_if_it_had_not_stopped(f
 
 def test_an_interruption_in_training_keeps_all_images(tmp_path):
     def stop_in_training(state: Progress) -> None:
-        if state.stage == "train" and state.done == 1:
+        if state.stage == "train" and state.done == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(RunInterruptedError, match="80 of 80"):
@@ -122,12 +127,13 @@ def test_an_interruption_in_training_keeps_all_images(tmp_path):
 
 def test_a_run_is_never_written_over(finished):
     folder = finished[0].folder
-    before = {path: path.read_bytes() for path in folder.iterdir()}
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     with pytest.raises(InputError, match="already holds a run"):
         run(SMALL, folder)
     with pytest.raises(InputError, match="is finished"):
         resume(folder)
-    assert before == {path: path.read_bytes() for path in folder.iterdir()}
+    after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert before == after
 
 
 def test_folders_with_other_files_and_files_are_declined(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from zeroreal.generate import InputError
-from zeroreal.train import AugmentSettings, ImagePool, Trainer, TrainSettings
+from zeroreal.train import ImagePool, Trainer, TrainSettings
 from zeroreal.train.saved import ClassifierCard, load_classifier, save_classifier
 
 CPU = torch.device("cpu")

@@ -1,0 +1,69 @@
+"""Training in several processes, as `torchrun` starts them: one for each GPU."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from ..engine.errors import InputError
+
+__all__ = ["Ranks", "distribute", "join_ranks", "sum_over_ranks"]
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Which process is the one at hand, among those that train together."""
+
+    rank: int
+    world_size: int
+
+    @classmethod
+    def current(cls) -> Ranks:
+        """Of the process group that is initialised; alone where there is none."""
+        if not (dist.is_available() and dist.is_initialized()):
+            return cls(0, 1)
+        return cls(dist.get_rank(), dist.get_world_size())
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes files and shows progress."""
+        return self.rank == 0
+
+
+def join_ranks(device: torch.device) -> Ranks:
+    """Join the processes that `torchrun` started, by its environment; alone where it did not.
+
+    NCCL carries the gradients between GPUs, Gloo between CPUs.
+    """
+    if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
+        return Ranks(0, 1)
+    if not dist.is_initialized():
+        try:
+            dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        except (ValueError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(
+                f"the processes of torchrun cannot be joined ({reason}): start them with torchrun, "
+                "or unset RANK and WORLD_SIZE"
+            ) from None
+    return Ranks.current()
+
+
+def distribute(model: nn.Module, device: torch.device) -> nn.Module:
+    """`model`, its gradients averaged over all processes; as it is where there is one."""
+    if Ranks.current().world_size == 1:
+        return model
+    ids = [device] if device.type == "cuda" else None
+    return DistributedDataParallel(model, device_ids=ids)
+
+
+def sum_over_ranks(tensor: Tensor) -> Tensor:
+    """The sum of `tensor` over all processes, in place."""
+    if Ranks.current().world_size > 1:
+        dist.all_reduce(tensor)
+    return tensor

@@ -1,0 +1,63 @@
+"""A run that keeps to a time budget: its parts, with the settings that promise most."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from typing import Any
+
+from ..engine import InputError
+from .calibration import measure_speeds
+from .levers import read_levers
+from .pool_size import room_for
+from .run_job import Job, Progress
+from .run_settings import RunSettings
+from .time_budget import Budget, GenerationClock, deadline_of, rank_plans
+
+
+def within_budget(
+    settings: RunSettings,
+    seconds: float,
+    on_progress: Callable[[Progress], None],
+    keep: Collection[str],
+    started: float,
+) -> Job:
+    """The job that promises most within `seconds` from `started`, by what was measured.
+
+    Images come first and then training, for how many there will be shows only when the time for
+    them is over.
+    """
+    job = Job(replace(settings, blocks=1, pool_policy="keep"), on_progress)
+    on_progress(Progress("calibrate", 0, 1))
+    facts = job.generator.facts
+    speeds = measure_speeds(
+        job.generator,
+        job.plan,
+        job.settings,
+        at_once=facts.batch_size * max(1, len(settings.devices)),
+        image_size=job.image_size,
+        test_images=0 if job.test is None else len(job.test.images),
+        load=job.seconds["load"],
+    )
+    spent = time.perf_counter() - started
+    room = room_for(job.generator.device, job.image_size, settings.pool)
+    plans = rank_plans(job.settings, keep, Budget(seconds, spent, room), speeds, read_levers())
+    job.close()
+    del job  # before another takes memory
+    found: dict[str, Any] = {
+        "engine": facts.engine,
+        "batch_size": facts.batch_size,
+        "vae_batch_size": facts.vae_batch_size,
+    }
+    for chosen in plans:
+        try:
+            best = Job(replace(chosen.settings, **found), on_progress)
+            break
+        except InputError:  # levers that this model or engine does not have
+            if chosen is plans[-1]:
+                raise
+    on_progress(Progress("calibrate", 1, 1, chosen.lever))
+    best.clock = GenerationClock(deadline_of(seconds, started), speeds)
+    best.budget = chosen
+    return best

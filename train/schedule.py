@@ -1,0 +1,63 @@
+"""When images arrive and how often they are trained on: fixed before the first is generated.
+
+What training sees follows from these plain functions and the seed, so that it does not depend on
+how fast images are generated, nor on whether that goes on beside training or between its epochs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+_LEAST = 2  # samples of a pass: batch normalisation needs them
+
+
+@dataclass(frozen=True)
+class VirtualEpoch:
+    """One pass over what the pool holds, or over a part of it, drawn at random."""
+
+    generated: int
+    """How many images were published by then, replaced ones included."""
+    samples: int
+    """How many are trained on."""
+
+
+def block_sizes(images: int, capacity: int, block: int, replaces: bool) -> list[int]:
+    """The images of each block, in order: `block`, and what is left last.
+
+    A pool that keeps what it has takes no more than `capacity` images in all.
+    """
+    total = images if replaces else min(images, capacity)
+    return [min(block, total - begun) for begun in range(0, total, block)]
+
+
+def virtual_epochs(
+    blocks: Sequence[int],
+    capacity: int,
+    epochs: int | None,
+    max_replay: float | None = None,
+) -> Iterator[VirtualEpoch]:
+    """The passes of a training on `blocks` that use each image `epochs` times, on average.
+
+    After each block comes a pass over what is there. Once blocks replace others, as many passes
+    come between two as it takes to use an image `epochs` times while it is in the pool. No pass
+    takes the samples trained on beyond `epochs`, or `max_replay`, times the images generated so
+    far. With `epochs` None, there is one pass a block and no end.
+    """
+    most = min(math.inf if limit is None else limit for limit in (epochs, max_replay))
+    wanted = math.inf if epochs is None else epochs * sum(blocks)
+    generated = trained = held = 0
+    for block in blocks:
+        generated += block
+        replaced = held + block > capacity
+        held = min(capacity, held + block)
+        for _ in range(max(1, round((epochs or 1) * block / capacity)) if replaced else 1):
+            if trained + held <= most * generated:
+                yield VirtualEpoch(generated, held)
+                trained += held
+    total = min(wanted, most * generated)
+    while total - trained >= _LEAST:
+        samples = int(min(held, total - trained))
+        yield VirtualEpoch(generated, samples)
+        trained += samples
