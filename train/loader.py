@@ -239,9 +239,8 @@ class Loader:
             slots = _balanced(slots, self.pool.labels_of(slots), random)
         order = random.permutation(slots)[: self._samples_of_epoch()]
         # Ranks must take as many steps: some images are seen twice.
-        return np.resize(order, -(-len(order) // self.world_size) * self.world_size)[
-            self.rank :: self.world_size
-        ]
+        order = np.resize(order, -(-len(order) // self.world_size) * self.world_size)
+        return np.ascontiguousarray(order[self.rank :: self.world_size])
 
     def _batches(self, order: NDArray[np.int64]) -> Iterator[tuple[Tensor, Tensor]]:
         rows = to_device(torch.from_numpy(order), self.pool.device)

@@ -40,19 +40,19 @@ def virtual_epochs(
 ) -> Iterator[VirtualEpoch]:
     """The passes of a training on `blocks` that use each image `epochs` times, on average.
 
-    After each block comes a pass over what is there. Once blocks replace others, as many passes
-    come between two as it takes to use an image `epochs` times while it is in the pool. No pass
+    Each block is followed by as many passes over what is there as it takes to use an image `epochs`
+    times while a full pool is replaced: so about half of the training has images to come. No pass
     takes the samples trained on beyond `epochs`, or `max_replay`, times the images generated so
     far. With `epochs` None, there is one pass a block and no end.
     """
     most = min(math.inf if limit is None else limit for limit in (epochs, max_replay))
     wanted = math.inf if epochs is None else epochs * sum(blocks)
+    full = min(capacity, sum(blocks))
     generated = trained = held = 0
     for block in blocks:
         generated += block
-        replaced = held + block > capacity
         held = min(capacity, held + block)
-        for _ in range(max(1, round((epochs or 1) * block / capacity)) if replaced else 1):
+        for _ in range(max(1, round((epochs or 1) * block / full))):
             if trained + held <= most * generated:
                 yield VirtualEpoch(generated, held)
                 trained += held
