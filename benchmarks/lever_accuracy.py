@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..assets import FASHION_MNIST_TEST
 from ..generate import Generator, SamplePlan, load_recipe, parse_classes
-from ..train import RunSettings, Trainer, load_real_images
+from ..train import RunSettings, Trainer, TrainSettings, load_real_images
 from ..train.fashion_mnist import as_rgb, load_fashion_mnist
 from ..train.files import write_atomically
 from ..train.run_job import prompt_aliases
@@ -63,17 +63,19 @@ class AccuracyRuns:
         folder = self._work / name / f"seed-{seed}"
         path = folder / f"accuracy-{images}.json"
         if not path.exists():
-            measured = self._train(*self._images(folder, change, seed, images), seed)
+            trainer = self.trained(*self.images(name, change, seed, images), seed)
+            measured = self.tested(trainer)
             write_atomically(path, json.dumps(asdict(measured)).encode())
         return Accuracy(**json.loads(path.read_text()))
 
-    def _images(
-        self, folder: Path, change: Mapping[str, Any], seed: int, count: int
+    def images(
+        self, name: str, change: Mapping[str, Any], seed: int, count: int
     ) -> tuple[Tensor, Tensor]:
-        """uint8 `[count, S, S, 3]` and labels: those in `folder`, and what is missing there.
+        """uint8 `[count, S, S, 3]` and labels: those that are kept, and what is missing there.
 
         A plan's images are the same however many there are, so more build on fewer.
         """
+        folder = self._work / name / f"seed-{seed}"
         folder.mkdir(parents=True, exist_ok=True)
         files = -(-count // _CHUNK)
         per_class = files * _CHUNK // len(self._classes)
@@ -97,16 +99,23 @@ class AccuracyRuns:
         )
         return images[:count], labels[:count]
 
-    def _train(self, images: Tensor, labels: Tensor, seed: int) -> Accuracy:
+    def trained(
+        self, images: Tensor, labels: Tensor, seed: int, settings: TrainSettings | None = None
+    ) -> Trainer:
+        """A classifier trained on these images."""
         trainer = Trainer(
             self._settings.classifier,
             num_classes=len(self._classes),
             image_size=IMAGE_SIZE,
-            settings=self._settings.train,
+            settings=settings or self._settings.train,
             device=self._device,
             seed=seed,
         )
         trainer.fit(images, labels)
+        return trainer
+
+    def tested(self, trainer: Trainer) -> Accuracy:
+        """Its accuracy on the real images."""
         return Accuracy(
             test=trainer.evaluate(*self._test).accuracy,
             held_out=trainer.evaluate(*self._held_out).accuracy,

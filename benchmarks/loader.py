@@ -104,7 +104,7 @@ def _case(
 
     on_progress(f"{name}: looking for torchvision's best number of workers")
     workers, tried = best_workers(lambda count: timed(peer(count), device))
-    ours = partial(deque, loader, maxlen=0)
+    ours: Callable[[], object] = partial(deque, loader, maxlen=0)
     repeats = calibrated(ours, device, _ROUND_SECONDS)
     return RateCase(
         name,

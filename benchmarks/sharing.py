@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import torch
 
 from ..engine import InputError, resolve_device
 from ..generate import Generator, SamplePlan, load_recipe, parse_classes
-from ..train import Feed, ImagePool, Loader, RunSettings, Trainer, TrainSettings
+from ..train import Feed, ImagePool, RunSettings, Trainer, TrainSettings
 from ..train.sharing import MODES, Sharing
 from .harness import (
     Contender,
@@ -86,3 +86,93 @@ class Shared:
             settings=self.settings,
             device=str(self.device),
         )
+
+
+def balanced_epochs(shared: Shared) -> tuple[Shared, ImagePool]:
+    """As many epochs as take about as long as generating, and a full pool; warms everything up."""
+    pool = shared.generate()
+    generating = timed(shared.generate, shared.device)
+    once = replace(shared, settings=replace(shared.settings, epochs=1))
+    once.train(pool)
+    training = timed(partial(once.train, pool), shared.device)
+    epochs = max(1, min(_MOST_EPOCHS, round(generating / training)))
+    return replace(shared, settings=replace(shared.settings, epochs=epochs)), pool
+
+
+def modes_of(device: torch.device) -> tuple[list[str], dict[str, str]]:
+    """The ways of sharing `device`, and why it does not have the others."""
+    missing = {}
+    for mode in MODES[1:]:
+        try:
+            Sharing(mode, device)
+        except InputError as error:
+            missing[mode] = str(error)
+    return [mode for mode in MODES[1:] if mode not in missing], missing
+
+
+def figures(rounds: Rounds) -> dict[str, Any]:
+    """The seconds of each part, and of each mode how often what it is to take: `target_seconds`."""
+    spreads = {one.name: spread(one.seconds) for one in rounds.measurements if one.seconds}
+    shorter, longer = sorted(spreads[part]["median"] for part in (GENERATING, TRAINING))
+    target = longer + shorter / 2
+    return {
+        "target_seconds": target,
+        "seconds": spreads,
+        "of_target": {
+            name: times["median"] / target
+            for name, times in spreads.items()
+            if name not in (GENERATING, TRAINING)
+        },
+        "failed": {one.name: one.reason for one in rounds.measurements if one.reason},
+        "doubts": doubts(rounds),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print, and write the result."""
+    options = _options(arguments)
+    if options.result is not None:
+        check_result_path(options.result)
+    device = resolve_device(options.device)
+    classes = parse_classes(RunSettings().classes)
+    plan = SamplePlan(load_recipe("base"), classes, options.images_per_class)
+    settings = TrainSettings(batch_size=options.batch_size)
+    generator = Generator(device=options.device)
+    shared, pool = balanced_epochs(
+        Shared(generator, plan, options.classifier, settings, options.blocks)
+    )
+    modes, missing = modes_of(device)
+    contenders = [
+        Contender(GENERATING, partial(timed, shared.generate, device)),
+        Contender(TRAINING, partial(timed, partial(shared.train, pool), device)),
+        *(Contender(mode, partial(timed, partial(shared.both, mode), device)) for mode in modes),
+    ]
+    result: dict[str, Any] = {
+        **run_facts(device),
+        "classifier": options.classifier,
+        "images": len(plan),
+        "blocks": options.blocks,
+        "batch_size": options.batch_size,
+        "epochs": shared.settings.epochs,
+        "modes_missing": missing,
+        **figures(run_rounds(contenders, options.rounds)),
+    }
+    if options.result is not None:
+        write_result(options.result, result)
+    print(json.dumps(result, indent=2))
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--classifier", default="resnet18")
+    parser.add_argument("--images-per-class", type=int, default=1000)
+    parser.add_argument("--blocks", type=int, default=8)
+    parser.add_argument("--batch-size", type=int, default=256)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--result", type=Path)
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -49,7 +49,7 @@ def timm_loader(
     workers: int,
     device: torch.device,
 ) -> Any:
-    """timm's loader for training: random crops and flips by Pillow, normalised on the device."""
+    """A training loader of timm's: Pillow crops and mirrors at random, the device normalises."""
     return create_loader(
         dataset,
         size,

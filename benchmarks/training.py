@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ..engine import InputError, resolve_device, resolve_precision, unknown
 from ..kernels import AugmentRanges

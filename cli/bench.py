@@ -12,7 +12,9 @@ from rich.table import Table
 
 from .console import errors, output
 
-bench_app = typer.Typer(help="Measure this machine: generators and kernels.", no_args_is_help=True)
+bench_app = typer.Typer(
+    help="Measure this machine: generators, kernels, loaders and training.", no_args_is_help=True
+)
 
 _Result = Annotated[Path | None, typer.Option(help="Write everything measured to this JSON file.")]
 
@@ -92,6 +94,55 @@ def kernels(
         raise KeyboardInterrupt
 
 
+@bench_app.command()
+def loader(
+    cases: Annotated[list[str] | None, typer.Argument(help="[default: all]")] = None,
+    images: Annotated[int, typer.Option(help="Images in memory, and in each round.")] = 4096,
+    batch_size: Annotated[int, typer.Option(help="Images of a batch.")] = 128,
+    rounds: Annotated[int, typer.Option(help="Rounds of each.")] = 7,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    result: _Result = None,
+) -> None:
+    """The loader alone, against torchvision's transforms in a DataLoader."""
+    from ..benchmarks.loader import LoaderSettings, bench_loader
+    from ..benchmarks.loader_cases import CASES
+
+    settings = LoaderSettings(tuple(cases or CASES), images, batch_size, device, rounds, result)
+    _show_rates(bench_loader(settings, _tell), "Loaders")
+
+
+@bench_app.command()
+def training(
+    cases: Annotated[
+        list[str] | None,
+        typer.Argument(help="cached-32, cached-64, cached-224, timm-64, timm-224."),
+    ] = None,
+    batch_size: Annotated[int, typer.Option(help="Images of a batch.")] = 64,
+    batches: Annotated[int, typer.Option(help="Batches of a round.")] = 16,
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
+    compile: Annotated[
+        bool, typer.Option("--compile", help="Compile the classifier; not timm's.")
+    ] = False,
+    rounds: Annotated[int, typer.Option(help="Rounds of each.")] = 7,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    result: _Result = None,
+) -> None:
+    """Training from the pool, against one cached batch and against timm's loop."""
+    from ..benchmarks.training import TrainingSettings, bench_training
+
+    settings = TrainingSettings(
+        cases=tuple(cases or ()),
+        batch_size=batch_size,
+        batches=batches,
+        precision=precision,
+        compile=compile,
+        device=device,
+        rounds=rounds,
+        result=result,
+    )
+    _show_rates(bench_training(settings, _tell), "Training")
+
+
 def _tell(line: str) -> None:
     errors.print(line, style="dim", markup=False, highlight=False)
 
@@ -151,6 +202,29 @@ def _print_kernels(measured: dict[str, Any]) -> None:
     output.print(table)
     for kernel in measured["kernels"]:
         _print_failed(kernel["contenders"], f"{kernel['kernel']}, ")
+
+
+def _show_rates(measured: dict[str, Any], title: str) -> None:
+    table = Table(title=title, box=box.SIMPLE)
+    for column in ("case", "by"):
+        table.add_column(column)
+    for column in ("images/s", "against the first"):
+        table.add_column(column, justify="right")
+    for case in measured["cases"]:
+        name = case["case"]
+        for row in case["contenders"]:
+            if "spread" not in row:
+                continue
+            table.add_row(
+                name, row["name"], f"{row['images_per_second']:.4g}", _ratio(row.get("ratio"))
+            )
+            name = ""
+    output.print(table)
+    for case in measured["cases"]:
+        _print_failed(case["contenders"], f"{case['case']}, ")
+        _print_doubts([f"{case['case']}: {doubt}" for doubt in case["doubts"]])
+    if measured["interrupted"]:
+        raise KeyboardInterrupt
 
 
 def _ratio(ratio: dict[str, float] | None) -> str:

@@ -248,6 +248,7 @@ def run(
     from ..train import RunInterruptedError, RunSettings, train_settings
     from ..train import resume as resume_run
     from ..train import run as start_run
+    from ..train.distributed import Ranks
 
     training = _given(
         epochs=epochs,
@@ -337,7 +338,8 @@ def run(
                 soft_wrap=True,
             )
             raise typer.Exit(130) from None
-    _print_result(result.folder, result.summary)
+    if Ranks.current().is_first:
+        _print_result(result.folder, result.summary)
 
 
 def _given(**options: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ..engine.errors import InputError
 
-__all__ = ["Ranks", "distribute", "join_ranks", "sum_over_ranks"]
+__all__ = ["Ranks", "agreed", "device_of_rank", "distribute", "join_ranks", "sum_over_ranks"]
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,19 @@ class Ranks:
         return self.rank == 0
 
 
+def device_of_rank(device: str) -> str:
+    """The device of this process: each that `torchrun` started on a machine has its own GPU."""
+    if not _is_started_by_torchrun() or not torch.cuda.is_available() or device == "cpu":
+        return device
+    return f"cuda:{os.environ['LOCAL_RANK']}"
+
+
 def join_ranks(device: torch.device) -> Ranks:
     """Join the processes that `torchrun` started, by its environment; alone where it did not.
 
     NCCL carries the gradients between GPUs, Gloo between CPUs.
     """
-    if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
+    if not _is_started_by_torchrun():
         return Ranks(0, 1)
     if not dist.is_initialized():
         try:
@@ -51,7 +59,17 @@ def join_ranks(device: torch.device) -> Ranks:
                 f"the processes of torchrun cannot be joined ({reason}): start them with torchrun, "
                 "or unset RANK and WORLD_SIZE"
             ) from None
+        atexit.register(dist.destroy_process_group)
     return Ranks.current()
+
+
+def agreed(value: str) -> str:
+    """The first rank's `value`, on all of them."""
+    if Ranks.current().world_size == 1:
+        return value
+    values = [value]
+    dist.broadcast_object_list(values)
+    return values[0]
 
 
 def distribute(model: nn.Module, device: torch.device) -> nn.Module:
@@ -67,3 +85,7 @@ def sum_over_ranks(tensor: Tensor) -> Tensor:
     if Ranks.current().world_size > 1:
         dist.all_reduce(tensor)
     return tensor
+
+
+def _is_started_by_torchrun() -> bool:
+    return "RANK" in os.environ and "WORLD_SIZE" in os.environ

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence, Set
 from typing import Any, Protocol
 
 import torch
@@ -70,13 +70,23 @@ class Feed:
     ) -> None:
         if policy not in POLICIES:
             raise unknown("pool policy", policy, POLICIES)
-        if block < 1:
-            raise InputError(f"block is {block}: at least 1 image is needed")
+        if not len(plan):
+            raise InputError("the plan has no samples: give it at least 1")
+        if not 1 <= block <= pool.capacity:
+            raise InputError(
+                f"block is {block}: it must be 1 to {pool.capacity}, the pool's images"
+            )
         self.pool, self.policy = pool, policy
         self.blocks = block_sizes(len(plan), pool.capacity, block, policy != "keep")
         """The images of each block."""
+        spare = len(pool.storage) - pool.capacity
+        if sum(self.blocks) > pool.capacity and spare < block:
+            raise InputError(
+                f"the pool has {spare} spare slots: to replace blocks of {block}, give it as many"
+            )
         self.published = 0
         """How many blocks were published."""
+        self._resumed = 0  # of these, before the state that this feed goes on from
         self.written = 0
         """How many images were generated, published or not."""
         self.sharing = Sharing(mode, source.device)
@@ -123,7 +133,7 @@ class Feed:
         self._publish_block()
         self.waited += time.perf_counter() - began
         images = self.blocks[self.published - 1]
-        if self.published == 1:
+        if self.published == self._resumed + 1:
             self.sharing.first_turn(time.perf_counter() - began, images)
         else:
             self.sharing.turn(images, self.pool.samples - self._samples_before)
@@ -155,7 +165,14 @@ class Feed:
         return {"blocks": self.blocks, "published": self.published, "pool": self.pool.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Generate again what the pool held, but for what `keep` was given."""
+        """Generate again what the pool held, but for what `keep` was given.
+
+        Raises `InputError` for the state of another plan, and once a block was published.
+        """
+        if self.published:
+            raise InputError(
+                f"the feed has published {self.published} blocks: load the state into a new one"
+            )
         if state["blocks"] != self.blocks:
             raise InputError(
                 f"the state is of {sum(state['blocks'])} images in {len(state['blocks'])} blocks, "
@@ -166,7 +183,7 @@ class Feed:
             self._generate_block(block, held)
         self.pool.publish([self._waiting.pop(sample) for sample in sorted(held)])
         self.pool.load_state_dict(state["pool"])
-        self.published = state["published"]
+        self.published = self._resumed = state["published"]
 
     def _specs(self, block: int) -> Sequence[SampleSpec]:
         return self._plan[self._bounds[block] : self._bounds[block + 1]]
@@ -187,7 +204,7 @@ class Feed:
         with self.sharing.generating_stream():
             self._generate_block(block)
 
-    def _generate_block(self, block: int, wanted: Container[int] | None = None) -> None:
+    def _generate_block(self, block: int, wanted: Set[int] | None = None) -> None:
         """Write a block's images, of those in `wanted`, that are not written yet."""
         specs = self._specs(block)
         done = {
@@ -197,6 +214,7 @@ class Feed:
         }
         if len(done) == len(specs):
             return
+        self._make_room(len(specs) - len(done), {spec.index for spec in specs} | set(wanted or ()))
         began = time.perf_counter()
         for batch in self._source.generate(specs, done):
             slots = self.pool.take(len(batch.specs), self._is_stopped.is_set)
@@ -209,6 +227,14 @@ class Feed:
             self._on_batch(self.written)
             if self._is_over(self.written):
                 break
+
+    def _make_room(self, count: int, needed: Set[int]) -> None:
+        """Drop images that `keep` was given, the last ones, where others need slots before them."""
+        lacking = max(0, count - self.pool.free)
+        dropped = sorted(self._waiting.keys() - needed, reverse=True)[:lacking]
+        self.pool.release([self._waiting.pop(sample) for sample in dropped])
+        self.written -= len(dropped)
+        self._kept -= len(dropped)
 
     def _write(
         self,

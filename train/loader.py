@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import weakref
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,7 @@ class Loader:
         self._is_endless = epochs is None
         self._before = 0  # samples of the epochs that ended
         self._current: NDArray[np.int64] | None = None  # the slots of the epoch that was begun
+        self._iteration: Callable[[], Generator[tuple[Tensor, Tensor]] | None] = lambda: None
         self.epoch = 0
         """How many epochs have ended."""
         self.batch = 0
@@ -135,19 +137,12 @@ class Loader:
         probabilities `[B, K]`, where the pool holds such), on the device, ready for work on the
         current stream. A batch's memory is used again once nobody holds it. The last batch is as
         small as what is left; one of a single image joins the one before, for batch normalisation
-        needs two. Leaving early ends the epoch.
+        needs two. Leaving early ends the epoch, and so does starting again.
         """
-        if self._current is None and not self._begin_epoch():
-            return
-        slots = self._current
-        assert slots is not None
-        self.pool.begin_reading(slots)
-        try:
-            yield from self._batches(self._order(slots))
-        finally:
-            self.pool.end_reading(slots)
-            self._before += self._given()
-            self.epoch, self.batch, self._current = self.epoch + 1, 0, None
+        self._leave()
+        iteration = self._iterate()
+        self._iteration = weakref.ref(iteration)
+        return iteration
 
     def state_dict(self) -> dict[str, Any]:
         """Where the loader is, and what the pool holds but for its pixels."""
@@ -166,10 +161,30 @@ class Loader:
                     f"the loader's state is of {name.replace('_', ' ')} {state[name]}, this one "
                     f"has {value}: go on with that, or start anew"
                 )
+        self._leave()
         (self.feed or self.pool).load_state_dict(state["source"])
         self.epoch, self.batch = state["epoch"], state["batch"]
         self._before = state["before"]
         self._current = self.pool.slots() if state["is_in_epoch"] else None
+
+    def _leave(self) -> None:
+        """End the iteration that was begun last, which somebody may still hold."""
+        begun = self._iteration()
+        if begun is not None:
+            begun.close()
+
+    def _iterate(self) -> Generator[tuple[Tensor, Tensor]]:
+        if self._current is None and not self._begin_epoch():
+            return
+        slots = self._current
+        assert slots is not None
+        self.pool.begin_reading(slots)
+        try:
+            yield from self._batches(self._order(slots))
+        finally:
+            self.pool.end_reading(slots)
+            self._before += self._given()
+            self.epoch, self.batch, self._current = self.epoch + 1, 0, None
 
     def _identity(self) -> dict[str, int]:
         return {"seed": self.seed, "batch_size": self.batch_size, "world_size": self.world_size}
@@ -233,17 +248,18 @@ class Loader:
         return self.world_size * sum(self._sizes()[: self.batch]) if self.batch else 0
 
     def _order(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The epoch's slots in the order of this rank's batches, with as many for each rank."""
+        """The epoch's slots in the order in which the ranks take them in turn, as many each."""
         random = np.random.default_rng([self.seed, self.epoch])
         if self.balanced:
             slots = _balanced(slots, self.pool.labels_of(slots), random)
         order = random.permutation(slots)[: self._samples_of_epoch()]
         # Ranks must take as many steps: some images are seen twice.
-        order = np.resize(order, -(-len(order) // self.world_size) * self.world_size)
-        return np.ascontiguousarray(order[self.rank :: self.world_size])
+        return np.resize(order, -(-len(order) // self.world_size) * self.world_size)
 
     def _batches(self, order: NDArray[np.int64]) -> Iterator[tuple[Tensor, Tensor]]:
-        rows = to_device(torch.from_numpy(order), self.pool.device)
+        ranks = self.world_size
+        own = np.ascontiguousarray(order[self.rank :: ranks])
+        rows = to_device(torch.from_numpy(own), self.pool.device)
         sizes = self._sizes()
         ends = np.cumsum(sizes)
         drawn = range(0)
@@ -251,11 +267,12 @@ class Loader:
             end = int(ends[number])
             begin = end - sizes[number]
             if end > drawn.stop:
-                drawn = range(begin, min(len(order), begin + max(_DRAWN_AT_ONCE, sizes[number])))
+                drawn = range(begin, min(len(own), begin + max(_DRAWN_AT_ONCE, sizes[number])))
                 parameters = self._draw(drawn)
             window = slice(begin - drawn.start, end - drawn.start)
             batch = self._fill(rows[begin:end], parameters[window], begin)
-            self.pool.count_uses(order[begin:end])
+            # All ranks' uses, so that all replace the same images.
+            self.pool.count_uses(order[begin * ranks : end * ranks])
             self.batch = number + 1
             yield batch
 

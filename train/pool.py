@@ -90,6 +90,11 @@ class ImagePool:
         return int(self._live.sum())
 
     @property
+    def free(self) -> int:
+        """How many slots can be taken at once."""
+        return len(self._free)
+
+    @property
     def device(self) -> torch.device:
         return self._images.device
 
@@ -187,11 +192,14 @@ class ImagePool:
         keys = [self._index[slots], self._age[slots]]  # the last one counts first
         if policy == "most-replayed":
             keys.append(-self._uses[slots])
-        victims = slots[np.lexsort(keys)[:count]]
+        self.release(slots[np.lexsort(keys)[:count]].tolist())
+
+    def release(self, slots: list[int]) -> None:
+        """Free slots with what was written into them, published or not."""
         with self._changed:
-            self._live[victims] = False
-            self._index[victims] = _EMPTY
-            self._free += victims[::-1].tolist()
+            self._live[slots] = False
+            self._index[slots] = _EMPTY
+            self._free += slots[::-1]
             self._changed.notify_all()
 
     def begin_reading(self, slots: NDArray[np.int64]) -> None:

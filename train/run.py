@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..engine import InputError
+from ..engine import InputError, resolve_device
 from ..generate.classes import slug
+from .distributed import Ranks, agreed, device_of_rank, join_ranks
 from .run_budget import within_budget
 from .run_job import Job, Progress
 from .run_settings import RunSettings, check_unused, new_run_folder, read_config
@@ -46,17 +47,24 @@ def run(
     folder, by default `runs/<time>-<recipe>`. With a time budget, the settings that make the most
     of it are chosen; those that `keep` names, and those that differ from the defaults, stay as they
     are. Raises `InputError` for what cannot be used and `RunInterruptedError` on Ctrl-C, with the
-    images so far saved. A run that is killed goes on from its last checkpoint, too.
+    images so far saved. A run that is killed goes on from its last checkpoint, too. Where
+    `torchrun` started several processes, each generates and trains on a share, and the first one
+    writes.
     """
     started = time.perf_counter()
-    if out is not None:
+    settings = replace(settings, device=device_of_rank(settings.device))
+    ranks = join_ranks(resolve_device(settings.device))
+    if not ranks.is_first:
+        on_progress = _ignore
+    if out is not None and ranks.is_first:
         check_unused(Path(out))
     if settings.time_budget is None:
         job = Job(settings, on_progress)
     else:
         job = within_budget(settings, settings.time_budget, on_progress, keep, started)
-    folder = new_run_folder(out, slug(job.recipe.name) or "run")
-    return _finish(job, folder, started)
+    name = slug(job.recipe.name) or "run"
+    folder = agreed(str(new_run_folder(out, name)) if ranks.is_first else "")
+    return _finish(job, Path(folder), started)
 
 
 def resume(
@@ -66,9 +74,11 @@ def resume(
     started = time.perf_counter()
     folder = Path(folder)
     settings, recipe_content = read_config(folder)
+    settings = replace(settings, device=device_of_rank(settings.device))
+    ranks = join_ranks(resolve_device(settings.device))
     if (folder / METRICS).exists():
         raise InputError(f"the run in {str(folder)!r} is finished: start a new one")
-    job = Job(settings, on_progress)
+    job = Job(settings, on_progress if ranks.is_first else _ignore)
     if job.recipe_content != recipe_content:
         raise InputError(
             f"recipe {settings.recipe!r} has changed since the run in {str(folder)!r} began: "
@@ -78,22 +88,30 @@ def resume(
     return _finish(job, folder, started)
 
 
+def _ignore(progress: Progress) -> None:
+    pass
+
+
 def _finish(job: Job, folder: Path, started: float) -> RunResult:
+    is_first = Ranks.current().is_first
     try:
-        job.keep_config(folder)
+        if is_first:
+            job.keep_config(folder)
         job.train(folder)
     except KeyboardInterrupt:
         job.close()
-        job.keep_config(folder)  # it may have been written just then
-        job.keep_images(folder)
-        write_samples(job, folder)
+        if is_first:
+            job.keep_config(folder)  # it may have been written just then
+            job.keep_images(folder)
+            write_samples(job, folder)
         raise RunInterruptedError(folder, job.feed.written, job.planned) from None
     finally:
         job.close()
-    job.save(folder)
     test = job.evaluate()
     summary = summarize(job, folder, test)
     summary["elapsed_seconds"] = round(time.perf_counter() - started, 3)
-    write_summary(job, folder, summary)
-    job.forget_progress(folder)
+    if is_first:
+        job.save(folder)
+        write_summary(job, folder, summary)
+        job.forget_progress(folder)
     return RunResult(folder, summary)

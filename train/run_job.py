@@ -31,12 +31,14 @@ from ..generate import (
 from .batch_norm import re_estimate
 from .checkpoint import CheckpointFolder
 from .clip_teacher import ClipTeacher, soft_targets
+from .distributed import Ranks
 from .evaluate import normalize
 from .feed import Feed
 from .files import write_atomically
 from .image_source import LabelledImages, load_unlabelled
 from .pool import POLICIES, ImagePool
 from .pool_size import pool_size, room_for
+from .ranks_source import RanksSource
 from .real_data import load_real_images
 from .run_settings import CONFIG, EMBEDDED_CLASSES, GENERATOR_OPTIONS, RunSettings, write_config
 from .saved import ClassifierCard, save_classifier
@@ -75,6 +77,11 @@ class Job:
         self.plan = SamplePlan(
             self.recipe, self.classes, settings.images_per_class, seed=settings.seed
         )
+        if settings.devices and Ranks.current().world_size > 1:
+            raise InputError(
+                f"devices {', '.join(settings.devices)} were given to each of the processes of "
+                "torchrun, which have a device each: leave them out"
+            )
         size = settings.image_size or settings.generate_size
         self.image_size = size or native_side(find_model(settings.model))
         self.trainer = Trainer(
@@ -95,8 +102,10 @@ class Job:
         self.generator = _generator(settings, on_progress)
         self.clock: GenerationClock | None = None
         self.budget: BudgetPlan | None = None
+        ranks = Ranks.current()
+        is_alone = ranks.world_size == 1
         self.feed = Feed(
-            self.generator,
+            self.generator if is_alone else RanksSource(self.generator, self.image_size, ranks),
             self.plan,
             self.pool,
             block=self._block,
@@ -166,6 +175,8 @@ class Job:
 
         def keep(scalars: Scalars) -> None:
             self.replay_ratio = scalars.replay_ratio
+            if not Ranks.current().is_first:
+                return
             if not log:
                 log.append(ScalarLog(folder, resume_step=scalars.step - 1))
             log[0].write(scalars)

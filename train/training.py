@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -171,7 +172,9 @@ class Training:
     def _report(self, seconds: float, before: int) -> Scalars:
         """Close the epoch: the only place where the host waits for the device."""
         sums = self._sums
-        if not self.is_finite():
+        totals = torch.stack([sums.loss, sums.hits, torch.full_like(sums.loss, sums.samples)])
+        loss, hits, samples = sum_over_ranks(totals).tolist()
+        if not math.isfinite(loss):
             self._restore(self._good)
             raise InputError(
                 f"the loss is not finite at batch {int(sums.bad_step)}, in epoch "
@@ -179,8 +182,6 @@ class Training:
                 f"{self.settings.learning_rate}, or clip the gradients; the weights of the epoch "
                 "before are kept"
             )
-        totals = torch.stack([sums.loss, sums.hits, torch.full_like(sums.loss, sums.samples)])
-        loss, hits, samples = sum_over_ranks(totals).tolist()
         loader = self._loader
         epoch = len(self.reports) + 1
         self.reports.append(

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Everything that takes a GPU: the tests marked `gpu`, images a second against `diffusers` on the
-# Stable Diffusion 1.5 architecture with random weights, the gaps in a trace, and the kernels. Needs
-# no network. Wants an environment with `zeroreal[gpu,xformers]` and, where it serves the GPU,
-# `tensorrt-rtx` or `tensorrt`; what is missing is reported with its reason.
+# Stable Diffusion 1.5 architecture with random weights, the gaps in a trace, the kernels, the loader
+# and training. Needs no network. Wants an environment with `zeroreal[gpu,xformers]` and, where it
+# serves the GPU, `tensorrt-rtx` or `tensorrt`; what is missing is reported with its reason.
 #
 #     benchmarks/gpu/run.sh [OUT] [PART...]
 #
@@ -15,6 +15,9 @@
 #     small      256x256, 4 steps without guidance
 #     trace      the GPU's gaps while ours generates
 #     kernels    each kernel against PyTorch
+#     loader     the loader alone against torchvision's transforms
+#     training   from the pool against a cached batch and against timm's loop
+#     sharing    generating and training on one GPU: alone, in turns, at once
 #
 # Only when named: `search`, which is `compiled` at the peer's best batch; every batch size is
 # compiled anew, which takes half an hour.
@@ -22,7 +25,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 out="${1:-${OUT:-benchmarks/results}}"
 shift
-parts="${*:-tests guided compiled few small trace kernels}"
+parts="${*:-tests guided compiled few small trace kernels loader training sharing}"
 python="${PYTHON:-python}"
 name="$("$python" -c 'import torch; print(torch.cuda.get_device_name().replace(" ", "-").lower())')" \
     || { echo "no CUDA device" >&2; exit 2; }
@@ -34,6 +37,12 @@ bench() {
     shift
     zeroreal bench throughput "$@" --random-weights sd15 --scheduler DDIMScheduler \
         --device cuda --result "$result"
+}
+train() {
+    local result="$out/$1-$name.json"
+    shift
+    zeroreal bench training "$@" --batch-size 256 --batches 64 --precision bf16 --device cuda \
+        --result "$result"
 }
 zeroreal() {
     "$python" -c 'import sys; sys.argv[0] = "zeroreal"; from zeroreal.cli.main import main; main()' "$@"
@@ -62,6 +71,14 @@ for part in $parts; do
             "$python" -m zeroreal.benchmarks.trace "$ours@16" --random-weights sd15 \
                 --scheduler DDIMScheduler --steps 20 --result "$out/trace-sd15-$name.json" ;;
         kernels) zeroreal bench kernels --device cuda --result "$out/kernels-$name.json" ;;
+        loader)
+            zeroreal bench loader --images 16384 --batch-size 256 --device cuda \
+                --result "$out/loader-$name.json" ;;
+        training)
+            train training && train training-compiled --compile ;;
+        sharing)
+            "$python" -m zeroreal.benchmarks.sharing --device cuda \
+                --result "$out/sharing-embedded-$name.json" ;;
         *) echo "unknown part '$part': see the head of this file" >&2
            exit 2 ;;
     esac || status=1

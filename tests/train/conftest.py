@@ -36,6 +36,8 @@ class NumberedImages:
             self.generated += [spec.index for spec in batch]
             self.threads.add(threading.current_thread().name)
             kept = tuple(spec for spec in batch if spec.index not in self.blank)
+            if not kept:
+                continue
             labels = torch.tensor([spec.label for spec in kept])
             yield ImageBatch(kept, self.pictures([spec.index for spec in kept]), labels)
 

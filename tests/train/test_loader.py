@@ -142,9 +142,7 @@ def test_the_same_seed_gives_the_same_batches_and_another_seed_others(noise_pool
 
 
 @pytest.mark.parametrize("world_size", [1, 3])
-def test_no_two_samples_are_augmented_with_the_same_numbers(
-    monkeypatch, pool_of, world_size, numbered
-):
+def test_no_two_samples_are_augmented_with_the_same_numbers(monkeypatch, pool_of, world_size):
     from zeroreal.train import loader as module
 
     drawn, draw = [], module.draw_augmentation
@@ -154,7 +152,6 @@ def test_no_two_samples_are_augmented_with_the_same_numbers(
         return draw(ranges, seed, positions, *sizes)
 
     monkeypatch.setattr(module, "draw_augmentation", note)
-    monkeypatch.setattr(module, "_DRAWN_AT_ONCE", 5)
     for rank in range(world_size):
         remaining(Loader(pool_of(12), 2, epochs=3, rank=rank, world_size=world_size))
     assert sorted(drawn) == list(range(36))
@@ -253,8 +250,17 @@ def test_a_pool_s_loader_goes_on_from_any_batch(noise_pool, given):
     same(remaining(after), list(batches))
 
 
+def test_a_state_ends_an_iteration_that_somebody_still_holds(noise_pool):
+    loader = Loader(noise_pool, 4, epochs=2)
+    state, expected = loader.state_dict(), remaining(Loader(noise_pool, 4, epochs=2))
+    held = iter(loader)
+    next(held)
+    loader.load_state_dict(state)
+    same(remaining(loader), expected)
+
+
 @pytest.mark.parametrize("policy", ["keep", "oldest", "most-replayed"])
-@pytest.mark.parametrize("given", [0, 1, 7, 13])
+@pytest.mark.parametrize("given", [0, 1, 4, 7])
 def test_a_feed_s_loader_goes_on_from_any_batch(numbered, policy, given):
     source = numbered(blank={2, 11})
 
@@ -333,7 +339,7 @@ def test_the_replay_ratio_never_passes_its_bound(numbered, most):
         for images, _ in loader:
             drawn += len(images)
             assert loader.replay_ratio == drawn / len(source.generated) <= most
-    assert loader.replay_ratio > 0.75 * most
+    assert loader.replay_ratio > most - 0.1
 
 
 @pytest.mark.parametrize(

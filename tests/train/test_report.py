@@ -54,7 +54,15 @@ SUMMARY = {
     "throughput": {"images_per_second": 41.27, "train_images_per_second": 1503.6},
     "seconds": {"load": 1.5, "generate": 290.8, "train": 100.0, "evaluate": 2.7},
     "peak_memory_bytes": 3 * 2**29,
-    "training": {"epochs": 3, "loss": [2.1, 1.2, 0.9], "accuracy": [0.3, 0.6, 0.8]},
+    "pool": {"capacity": 60, "policy": "keep", "blocks": 2, "sharing": "overlap"},
+    "training": {
+        "epochs": 3,
+        "replay_ratio": 2.5,
+        "loss": [2.1, 1.2, 0.9],
+        "accuracy": [0.3, 0.6, 0.8],
+        "teacher": None,
+        "batch_norm_data": None,
+    },
     "environment": {"torch": "2.15.0", "system": "Linux"},
 }
 
@@ -125,8 +133,8 @@ def test_the_pictures_are_inside_and_decode(written):
         "90.0 %",
         "65.1 % to 70.9 %",
         "bag taken for boot: 319 images, 31.9 % of its class",
-        "0.9 after 3 epochs",
-        "80 % after 3 epochs",
+        "0.9 after 3 passes",
+        "80 % after 3 passes",
         "a sketch of a boot",
         "3 February 2026, 14:05 UTC",
         "--classes 'boot,bag' --seed 7",
@@ -174,7 +182,8 @@ def test_further_pictures_follow_under_their_names(tmp_path):
 
 @pytest.mark.parametrize("values", [[], [float("nan")], [1.0], [1.0, float("nan"), 1.0]])
 def test_any_history_of_training_can_be_drawn(tmp_path, values):
-    summary = SUMMARY | {"training": {"epochs": len(values), "loss": values, "accuracy": values}}
+    training = SUMMARY["training"] | {"epochs": len(values), "loss": values, "accuracy": values}
+    summary = SUMMARY | {"training": training}
     write_report(tmp_path / "r.html", summary, pictures())
     assert "nan" not in Page(tmp_path / "r.html").text
 
@@ -229,3 +238,13 @@ def test_a_browser_shows_the_page(written, tmp_path):
     assert "81.2 %" in page.text
     assert len(page.all("img")) == 2
     assert not page.all("script")
+
+
+def test_a_classifier_that_saw_real_images_is_not_called_zero_shot(tmp_path):
+    training = SUMMARY["training"] | {"batch_norm_data": "photos/"}
+    write_report(tmp_path / "plain.html", SUMMARY, {})
+    write_report(tmp_path / "adapted.html", SUMMARY | {"training": training}, {})
+    assert "It never saw a real image" in (tmp_path / "plain.html").read_text()
+    adapted = (tmp_path / "adapted.html").read_text()
+    assert "not zero-shot" in adapted
+    assert "never saw a real image" not in adapted

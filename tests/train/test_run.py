@@ -188,3 +188,26 @@ def test_classes_of_ones_own_run_without_test_data(tmp_path):
     assert result.summary["test"] is None
     assert not (tmp_path / "run" / "confusion.png").exists()
     assert (tmp_path / "run" / "report.html").exists()
+
+
+def test_two_processes_generate_and_train_on_a_share_each(tmp_path):
+    import subprocess
+    import sys
+
+    script = tmp_path / "run.py"
+    script.write_text(
+        "from zeroreal.train import RunSettings, TrainSettings, run\n"
+        "train = TrainSettings(epochs=2, batch_size=16)\n"
+        "settings = RunSettings(images_per_class=8, steps=2, engine='torch', precision='fp32',\n"
+        "    device='cpu', batch_size=20, blocks=2, train=train)\n"
+        f"run(settings, {str(tmp_path / 'run')!r})\n"
+    )
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
+    done = subprocess.run([*command, script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert summary["images"] == 80
+    rows = (tmp_path / "run" / "scalars.csv").read_text().splitlines()[1:]
+    # 40, 80 and 40 samples, in batches of 16 on each rank.
+    assert [row.split(",")[0] for row in rows] == ["2", "5", "7"]
+    assert rows[-1].split(",")[2] == "160"

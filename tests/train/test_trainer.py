@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from zeroreal.generate import InputError
-from zeroreal.train import ImagePool, Trainer, TrainSettings
+from zeroreal.train import ImagePool, Loader, Trainer, TrainSettings
 from zeroreal.train.saved import ClassifierCard, load_classifier, save_classifier
 
 CPU = torch.device("cpu")
@@ -130,6 +130,39 @@ def test_images_are_checked(arguments):
         trainer().fit(*arguments)
 
 
+@pytest.mark.parametrize("label", [-1, 2])
+def test_labels_outside_the_classes_are_refused(label):
+    images, labels = stripes(8, seed=0)
+    labels[5] = label
+    with pytest.raises(InputError, match=f"label {label} is none of 2 classes"):
+        trainer().fit(images, labels)
+
+
+def test_a_loader_without_an_end_is_refused():
+    loader = Loader(ImagePool.of(*stripes(8, seed=0), CPU), 4)
+    with pytest.raises(InputError, match="no end"):
+        trainer().fit(loader)
+
+
+def test_images_are_trained_on_as_often_as_asked_for():
+    pool = ImagePool.of(*stripes(30, seed=0), CPU)
+    rows = []
+    reports = trainer(epochs=3, batch_size=8).fit(pool, on_scalars=rows.append)
+    assert [row.samples for row in rows] == [30, 60, 90]
+    assert [row.step for row in rows] == [4, 8, 12]
+    assert [row.replay_ratio for row in rows] == [1, 2, 3]
+    assert [row.learning_rate for row in rows] == sorted(
+        (row.learning_rate for row in rows), reverse=True
+    )
+    assert [report.epochs for report in reports] == [3, 3, 3]
+
+
+def test_no_more_samples_are_trained_on_than_the_replay_ratio_allows():
+    rows = []
+    trainer(epochs=3, max_replay=1.5).fit(*stripes(32, seed=0), on_scalars=rows.append)
+    assert rows[-1].samples == 48
+
+
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
@@ -144,53 +177,6 @@ def test_images_are_checked(arguments):
 def test_settings_are_checked(options, complaint):
     with pytest.raises(InputError, match=complaint):
         trainer(**options)
-
-
-def test_an_epoch_draws_every_image_once():
-    images = torch.zeros(10, 8, 8, 3, dtype=torch.uint8)
-    pool = ImagePool.of(images, torch.arange(10), CPU)
-    order = torch.Generator().manual_seed(0)
-    first = [labels for _, labels in pool.batches(4, order)]
-    second = torch.cat([labels for _, labels in pool.batches(4, order)])
-    assert [len(labels) for labels in first] == [4, 4, 2]
-    assert sorted(torch.cat(first).tolist()) == list(range(10))
-    assert second.tolist() != torch.cat(first).tolist()
-    # Batch normalisation cannot train on one image.
-    assert [len(labels) for _, labels in pool.batches(3, order)] == [3, 3, 4]
-
-
-def test_a_full_pool_takes_no_more():
-    pool = ImagePool(2, 8, CPU)
-    with pytest.raises(InputError, match="2 slots"):
-        pool.add(torch.zeros(3, 8, 8, 3, dtype=torch.uint8), torch.zeros(3).long())
-
-
-def test_augmentation_settings_reach_the_images():
-    from zeroreal.train.augment import augment, normalize
-
-    images, _ = stripes(8, seed=0)
-    still = AugmentSettings(False, 0, 0, 0, 0, 0, 0)
-    generator = torch.Generator().manual_seed(0)
-    plain = augment(images, still, generator)
-    assert torch.allclose(plain, normalize(images), atol=1e-4)
-    assert plain.is_contiguous(memory_format=torch.channels_last)
-    mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-    by_hand = ((images[0, 5, 7] / 255) - mean) / deviation
-    assert torch.allclose(plain[0, :, 5, 7], by_hand, atol=1e-4)
-
-    mirrored = augment(images, AugmentSettings(True, 0, 0, 0, 0, 0, 0), generator)
-    flips = [torch.allclose(m, p.flip(2), atol=1e-4) for m, p in zip(mirrored, plain, strict=True)]
-    stays = [torch.allclose(m, p, atol=1e-4) for m, p in zip(mirrored, plain, strict=True)]
-    assert all(flip or stay for flip, stay in zip(flips, stays, strict=True))
-    assert any(flips)
-    assert any(stays)
-
-    erased = augment(images, AugmentSettings(False, 0, 0, 0, 0, 0, 1), generator)
-    share = (erased == 0).all(1).float().mean((1, 2))
-    assert ((share > 0.03) & (share < 0.3)).all()
-
-    moved = augment(images, AugmentSettings(False, 0.25, 0, 0, 0, 0, 0), generator)
-    assert not torch.allclose(moved, plain, atol=0.1)
 
 
 @pytest.mark.gpu
