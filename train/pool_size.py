@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from ..engine.errors import InputError
-from ..engine.memory import free_memory, size_text
+from ..engine.memory import free_memory
 
 __all__ = ["PoolSize", "pool_size", "room_for"]
 
@@ -58,8 +58,13 @@ def pool_size(
             slots = needed if fits or not replaces else -(-needed * (blocks + 1) // blocks)
             raise InputError(
                 f"the pool has room for {capacity} images of {image_size} pixels, {what} takes "
-                f"{needed}: give it at least {size_text(slots * _CHANNELS * image_size**2)}, or "
+                f"{needed}: give it at least {_mebibytes(slots * _CHANNELS * image_size**2)}, or "
                 "make the images smaller"
             )
     block = -(-capacity // blocks)
     return PoolSize(capacity, 0 if fits or not replaces else block, block)
+
+
+def _mebibytes(size: int) -> str:
+    """Of `size` bytes, rounded up: what is asked for must do."""
+    return f"{-(-size // 2**20)}MiB"

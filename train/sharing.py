@@ -49,7 +49,7 @@ class Sharing:
         self._image_seconds = 0.0  # of generating, alone
         self._sample_seconds = 0.0  # of training, alone
         self._turn_began = 0.0
-        self._partition: torch.cuda.Stream | None = None
+        self._streams: dict[str, torch.cuda.Stream] = {}  # by mode
 
     @property
     def is_concurrent(self) -> bool:
@@ -57,13 +57,17 @@ class Sharing:
         return self.mode != "alternate"
 
     def generating_stream(self) -> AbstractContextManager[object]:
-        """The stream that the generating thread works on, as the current one."""
+        """The stream that generates, in whatever thread, as the current one."""
         if self._device.type != "cuda":
             return nullcontext()
-        if self.mode == "partition":
-            self._partition = self._partition or _partition_stream(self._device)
-            return torch.cuda.stream(self._partition)
-        return torch.cuda.stream(torch.cuda.Stream(self._device, priority=0))
+        # Kept, for memory that was freed on a stream serves that stream again.
+        if self.mode not in self._streams:
+            self._streams[self.mode] = (
+                _partition_stream(self._device)
+                if self.mode == "partition"
+                else self._streams.get("alternate") or torch.cuda.Stream(self._device, priority=0)
+            )
+        return torch.cuda.stream(self._streams[self.mode])
 
     def first_turn(self, seconds: float, images: int) -> None:
         """Note that the first `images` took so long, with nothing beside."""

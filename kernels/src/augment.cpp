@@ -92,22 +92,29 @@ void find_columns(const AugmentArgs& args, const Geometry& geometry, Columns& co
   columns.high = std::max(high, columns.end);
 }
 
+ZEROREAL_VECTOR_CLONES void weigh_row(const std::uint8_t* __restrict__ row, std::int64_t length,
+                                      float weight, float* __restrict__ sums) {
+  for (std::int64_t i = 0; i < length; ++i) sums[i] = weight * static_cast<float>(row[i]);
+}
+
 ZEROREAL_VECTOR_CLONES void add_row(const std::uint8_t* __restrict__ row, std::int64_t length,
                                     float weight, float* __restrict__ sums) {
   for (std::int64_t i = 0; i < length; ++i) sums[i] += weight * static_cast<float>(row[i]);
 }
 
-template <int C>
+// `Taps`: those of `columns`, where the compiler is to know them; 0 where not.
+template <int C, int Taps>
 ZEROREAL_VECTOR_CLONES void filter_row(const Columns& columns, const float* __restrict__ sums,
                                        float row_scale, std::int64_t width,
                                        float* __restrict__ out) {
+  const std::int32_t taps = Taps > 0 ? Taps : columns.taps, low = columns.low;
   const std::int32_t* __restrict__ first = columns.first.data();
   const float* __restrict__ scale = columns.scale.data();
   const float* __restrict__ weight = columns.weights.get();
   for (std::int64_t x = 0; x < width; ++x) {
-    const float* tap = sums + (first[x] - columns.low) * C;
+    const float* tap = sums + (first[x] - low) * C;
     Pixel<C> total{};
-    for (std::int32_t k = 0; k < columns.taps; ++k, ++weight, tap += C) {
+    for (std::int32_t k = 0; k < taps; ++k, ++weight, tap += C) {
       Pixel<C> pixel;
       memcpy(&pixel, tap, sizeof(pixel));
       total += pixel * *weight;
@@ -125,10 +132,10 @@ void sample_separable_row(const std::uint8_t* image, const AugmentArgs& args,
   const Tent rows = make_tent(position, half_width(geometry.yx, geometry.yy), args.in_height);
   float* sums = work.sums.get() + (columns.begin - columns.low) * C;
   const std::int64_t length = static_cast<std::int64_t>(columns.end - columns.begin) * C;
-  std::fill(sums, sums + length, 0.0f);
   for (std::int32_t j = 0; j < rows.count; ++j) {
     const std::int64_t row = source_index(rows.first + j, args.in_height, args.reflect);
-    add_row(image + (row * args.in_width + columns.begin) * C, length, rows.weight(j), sums);
+    const auto sum_row = j == 0 ? weigh_row : add_row;
+    sum_row(image + (row * args.in_width + columns.begin) * C, length, rows.weight(j), sums);
   }
   const auto repeat = [&](std::int32_t column) {
     const std::int32_t source = source_index(column, args.in_width, args.reflect);
@@ -136,7 +143,10 @@ void sample_separable_row(const std::uint8_t* image, const AugmentArgs& args,
   };
   for (std::int32_t column = columns.low; column < columns.begin; ++column) repeat(column);
   for (std::int32_t column = columns.end; column < columns.high; ++column) repeat(column);
-  filter_row<C>(columns, work.sums.get(), rows.inverse_total, args.out_width, out);
+  const auto filter = columns.taps == 2   ? filter_row<C, 2>  // what grows
+                      : columns.taps == 3 ? filter_row<C, 3>  // what shrinks by up to a third
+                                          : filter_row<C, 0>;
+  filter(columns, work.sums.get(), rows.inverse_total, args.out_width, out);
 }
 
 // The source row that a row of whole pixels is.

@@ -91,7 +91,7 @@ def test_crops_lie_inside_the_image_and_reach_its_borders() -> None:
 
 
 def test_a_crop_of_the_size_of_the_batch_moves_by_whole_pixels() -> None:
-    ranges = AugmentRanges(area=((224 / 256) ** 2,) * 2, flip=0.5, shift=2)
+    ranges = AugmentRanges(area=((224 / 256) ** 2,) * 2, flip=0.5, shift=2 / 256)
     parameters = draw(ranges, (256, 256), (224, 224))
     assert set(parameters[:, 0].tolist()) == {1.0, -1.0}
     assert set(parameters[:, 4].tolist()) == {1.0}

@@ -218,11 +218,6 @@ def test_calibration_gives_the_seconds_of_each_image(monkeypatch):
     assert 0.05 < speeds.finish < 5.0
 
 
-def test_a_quarter_of_the_free_memory_is_for_images(monkeypatch):
-    monkeypatch.setattr(calibration, "free_memory", lambda device: 4 * 1000 * 64 * 64 * 3)
-    assert calibration.most_images(torch.device("cpu"), 64) == 1000
-
-
 def test_the_table_that_ships_has_the_defaults_as_its_baseline():
     table = read_levers()
     assert table.settings[0] == BASELINE
