@@ -164,9 +164,7 @@ def test_all_ranks_replace_the_same_images(numbered):
     feeds = []
     for rank in range(RANKS):
         images = ImagePool(8, 4, CPU, spare=4)
-        feeds.append(
-            Feed(numbered(), numbered.plan(24), images, block=4, policy="most-replayed")
-        )
+        feeds.append(Feed(numbered(), numbered.plan(24), images, block=4, policy="most-replayed"))
         loader = Loader(feeds[-1], 3, epochs=3, balanced=True, rank=rank, world_size=RANKS)
         while not loader.is_finished:
             list(loader)

@@ -193,9 +193,7 @@ def test_the_memory_of_batches_is_used_again(pool_of):
 
 def test_leaving_early_a_thousand_times_costs_no_threads_and_no_memory(numbered):
     pool = ImagePool(4, 4, CPU, spare=2)
-    feed = Feed(
-        numbered(), numbered.plan(2000), pool, block=2, policy="oldest", mode="overlap"
-    )
+    feed = Feed(numbered(), numbered.plan(2000), pool, block=2, policy="oldest", mode="overlap")
     loader = Loader(feed, 2, size=64)
     threads, memory = threading.active_count(), 0
     for left in range(1000):

@@ -116,8 +116,8 @@ def test_killed_after_any_update_it_ends_with_the_same_weights(
         folder = tmp_path / str(update)
         folder.mkdir()
         checkpoints = CheckpointFolder(folder, whole.identity)
+        dying = KilledAfter(checkpoints, update)
         with pytest.raises(KilledError):
-            dying = KilledAfter(checkpoints, update)
             fit(trainer(**settings), source_of(policy), states=dying, state_seconds=0)
         resumed = fit(trainer(**settings), source_of(policy), states=checkpoints)
         same(resumed, expected)
@@ -129,8 +129,8 @@ def test_killed_again_and_again_with_a_corrupt_checkpoint_it_ends_with_the_same_
     expected = fit(trainer(), source_of("oldest"))
     checkpoints = CheckpointFolder(tmp_path, trainer().identity)
     for _ in range(3):
+        dying = KilledAfter(checkpoints, 2)
         with pytest.raises(KilledError):
-            dying = KilledAfter(checkpoints, 2)
             fit(trainer(), source_of("oldest"), states=dying, state_seconds=0)
     newest = tmp_path / NEWEST
     newest.write_bytes(newest.read_bytes()[:-1])
@@ -195,7 +195,7 @@ def test_a_loss_that_is_not_finite_stops_training_with_the_weights_of_the_epoch_
         weights, _ = outcome(ours, [])
         epochs.append({name: value.clone() for name, value in weights.items()})
 
-    with pytest.raises(InputError, match="batch 7, in epoch 2.*epoch before are kept") as caught:
+    with pytest.raises(InputError, match=r"batch 7, in epoch 2.*epoch before are kept") as caught:
         fit(ours, source_of(None), on_epoch=keep, states=checkpoints, state_seconds=0)
     assert "\n" not in str(caught.value)
     same(outcome(ours, []), (epochs[-1], []))
