@@ -39,6 +39,13 @@ def tune(
     image_size: Annotated[
         int | None, typer.Option(help="Side in pixels of what is generated. [default: the model's]")
     ] = None,
+    vae: Annotated[
+        str | None,
+        typer.Option(help="Another VAE decoder: tiny, or a folder of an AutoencoderTiny."),
+    ] = None,
+    deep_cache: Annotated[
+        bool, typer.Option("--deep-cache", help="For runs with --deep-cache above 1.")
+    ] = False,
     memory: Annotated[
         str | None,
         typer.Option(help="What may be taken, such as 16GiB. [default: most of what is free]"),
@@ -71,6 +78,8 @@ def tune(
         precision=precision,
         attention=attention,
         image_size=image_size,
+        vae=vae,
+        deep_cache=deep_cache,
         memory_bytes=None if memory is None else parse_size(memory),
         effort=effort,
     )

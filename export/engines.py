@@ -113,8 +113,8 @@ def model_engines(
 def with_graphs(engines: dict[str, Engine], choice: EngineChoice) -> dict[str, Engine]:
     """`engines` that replay their work as CUDA graphs, where the choice asks for it.
 
-    Denoising steps stay as they are, for whoever takes them to record all steps as one graph. The
-    others share no memory, as images are decoded while other work goes on.
+    That is the VAE decoder. Denoising steps stay as they are, for whoever takes them to record all
+    steps as one graph; prompts come in any number, each of which would have to be recorded.
     """
     if not choice.cuda_graphs:
         return engines
@@ -122,5 +122,4 @@ def with_graphs(engines: dict[str, Engine], choice: EngineChoice) -> dict[str, E
         raise InputError(
             f"CUDA graphs need a CUDA device, not {choice.device.type!r}: leave them out"
         )
-    graphed = {name: CudaGraphEngine(engines[name]) for name in (TEXT_ENCODER, VAE_DECODER)}
-    return {**engines, **graphed}
+    return {**engines, VAE_DECODER: CudaGraphEngine(engines[VAE_DECODER])}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -20,6 +21,10 @@ class GeneratorFacts:
     """As `Generator` takes it, with its variant."""
     backend: str
     """Of the engine."""
+    attention: str
+    """As `Generator` takes it."""
+    cuda_graphs: bool
+    """Whether work is replayed on a GPU as graphs."""
     dtype: torch.dtype
     """Of text encoder, UNet and VAE."""
     generate_size: tuple[int, int]
@@ -30,3 +35,9 @@ class GeneratorFacts:
     """Images denoised together."""
     vae_batch_size: int
     """Images decoded together."""
+
+    @property
+    def found(self) -> dict[str, Any]:
+        """What tuning may have chosen, as `Generator` takes it: with these it chooses nothing."""
+        names = ("engine", "attention", "cuda_graphs", "batch_size", "vae_batch_size")
+        return {name: getattr(self, name) for name in names}

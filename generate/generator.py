@@ -159,7 +159,7 @@ class Generator:
             memory_bytes=memory,
         )
         cache = cache or Cache()
-        choice = tuned_choice(self.folder, request, tune, cache, on_progress)
+        choice = self._choice = tuned_choice(self.folder, request, tune, cache, on_progress)
         self._engine = f"{choice.backend}:{choice.variant}" if choice.variant else choice.backend
         self.engines = load_engines(self.folder, choice, cache, on_progress)
         if guidance_interval is not None and not self.engines.info.guided:
@@ -251,6 +251,8 @@ class Generator:
             scheduler=type(self.scheduler).__name__,
             engine=self._engine,
             backend=self.engines.backend,
+            attention=self._choice.attention,
+            cuda_graphs=self._choice.cuda_graphs,
             dtype=self.dtype,
             generate_size=self.engines.image_size,
             image_size=self.image_size,
@@ -265,8 +267,13 @@ class Generator:
         return info.latent_channels, height, width
 
     def _encode_prompts(self, specs: Sequence[SampleSpec]) -> None:
-        with self._on_device(), self.seconds.stage("text"):
-            self.text.add(spec.prompt for spec in specs)
+        try:
+            with self._on_device(), self.seconds.stage("text"):
+                self.text.add(spec.prompt for spec in specs)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            # What is missing is encoded with its batch, which is halved until it fits.
 
     def _on_device(self) -> AbstractContextManager[object]:
         return torch.cuda.device(self.device) if self.device.type == "cuda" else nullcontext()

@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _BATCH = 256
-_FIRST_ROWS = 64
 _LEAST_ROWS = 1024
-_TABLE_BYTES = 2**30
+_TABLE_BYTES = 2**28
 
 Conditions = dict[str, Tensor]
 """What the denoiser takes of a prompt: `text_embeddings` `[B, tokens, channels]`, for SDXL also
@@ -30,15 +29,15 @@ Conditions = dict[str, Tensor]
 class TextEmbeddings:
     """A table of text embeddings that encodes a prompt the first time it is asked for.
 
-    The table grows to `most_rows` prompts; after that, the prompts that were not asked for for
-    longest make room.
+    The table is allocated once, for `most_rows` prompts; when it is full, the prompts that were not
+    asked for for longest make room.
 
     Args:
         tokenizers: one for each text encoder.
         engine: the text encoder: token ids `[B, tokens]` to embeddings.
         dtype: of the embeddings handed out.
         empty_is_zero: an empty negative prompt has embeddings of zeros (SDXL).
-        most_rows: by default as many as 1 GiB holds, and no fewer than 1,024.
+        most_rows: by default as many as 256 MiB hold, and no fewer than 1,024.
     """
 
     def __init__(
@@ -96,32 +95,28 @@ class TextEmbeddings:
     def _store(self, prompts: list[str], encoded: Conditions) -> None:
         if not self._tables:
             self._allocate(encoded)
+        # Before rows are given away: there may be no memory for it.
+        encoded = {name: values.to(self._dtype) for name, values in encoded.items()}
         rows = to_device(torch.tensor([self._row_for(p) for p in prompts]), self._engine.device)
         for name, values in encoded.items():
-            self._tables[name].index_copy_(0, rows, values.to(self._dtype))
+            self._tables[name].index_copy_(0, rows, values)
 
     def _row_for(self, prompt: str) -> int:
-        assert self._most_rows is not None
         if len(self._rows) == self._most_rows:
             _, row = self._rows.popitem(last=False)
         else:
             row = len(self._rows)
-            if any(row == len(table) for table in self._tables.values()):
-                self._grow()
         self._rows[prompt] = row
         return row
 
     def _allocate(self, encoded: Conditions) -> None:
         row_bytes = sum(values[0].numel() for values in encoded.values()) * self._dtype.itemsize
         self._most_rows = self._most_rows or max(_LEAST_ROWS, _TABLE_BYTES // row_bytes)
-        first = min(_FIRST_ROWS, self._most_rows)
-        for name, values in encoded.items():
-            self._tables[name] = values.new_empty((first, *values.shape[1:]), dtype=self._dtype)
-
-    def _grow(self) -> None:
-        """Double the table."""
-        for name, table in self._tables.items():
-            self._tables[name] = torch.cat([table, torch.empty_like(table)])
+        shapes = {name: (self._most_rows, *values.shape[1:]) for name, values in encoded.items()}
+        self._tables = {
+            name: encoded[name].new_empty(shape, dtype=self._dtype)
+            for name, shape in shapes.items()
+        }
 
     def _encode(self, prompts: list[str]) -> Conditions:
         inputs = {}

@@ -59,6 +59,10 @@ class Tuned:
     """Of one denoising step of `batch_size` images."""
     decode_seconds: float
     """Of decoding `vae_batch_size` images."""
+    bytes: int
+    """Of memory, the weights among them, with both at work."""
+    memory_bytes: int | None
+    """The memory that was allowed; None: most of what was free."""
     curve: tuple[Point, ...]
     """All that was measured and fit into the memory."""
 
@@ -78,24 +82,28 @@ def tune(
 ) -> Tuned:
     """The fastest way to generate what is requested, out of `cache` or measured now.
 
-    A remembered full search serves where a short one is requested. `again` measures in any case,
-    and takes the place of what was remembered.
+    A remembered full search serves where a short one is requested, also if it was held to some
+    memory and none is named now. `again` measures in any case, and takes the place of what was
+    remembered.
 
     Raises `InputError` where what was asked for does not fit into the memory, and where no engine
     can serve; nothing is remembered then, nor of a search that was interrupted.
     """
-    keys = [_key(folder, replace(request, effort=effort)) for effort in ("full", request.effort)]
-    if again:
-        tuned = _measure(folder, request, cache, on_progress)
-        for key in keys:
-            if (entry := cache.find(key)) is not None:
-                shutil.rmtree(entry)
-        cache.get(keys[-1], lambda partial: _write(partial, tuned))
-        return tuned
-    entry = cache.find(keys[0]) or cache.get(
-        keys[-1], lambda partial: _write(partial, _measure(folder, request, cache, on_progress))
-    )
-    return _read(entry)
+    keys = {
+        effort: _key(folder, replace(request, effort=effort)) for effort in ("full", request.effort)
+    }
+    if not again:
+        for effort, key in keys.items():
+            entry = cache.find(key)
+            if entry is not None and _serves(found := _read(entry), effort == "full", request):
+                return found
+    tuned = _measure(folder, request, cache, on_progress)
+    for effort, key in keys.items():
+        entry = cache.find(key)
+        if entry is not None and (again or effort == request.effort):
+            shutil.rmtree(entry)
+    cache.get(keys[request.effort], lambda partial: _write(partial, tuned))
+    return tuned
 
 
 def tuned_choice(
@@ -120,10 +128,20 @@ def tuned_choice(
     return candidate.choice(request, batch, request.vae_batch_size or batch)
 
 
+def _serves(tuned: Tuned, is_full: bool, request: TuneRequest) -> bool:
+    """Whether what was found keeps to the memory of `request`, and makes use of it."""
+    if tuned.memory_bytes == request.memory_bytes:
+        return True
+    if request.memory_bytes is None:
+        return is_full
+    return tuned.memory_bytes is None and tuned.bytes <= request.memory_bytes
+
+
 def _key(folder: Path, request: TuneRequest) -> CacheKey:
     device = request.device
     choices = {field.name: getattr(request, field.name) for field in fields(request)}
     del choices["device"]  # named by itself
+    del choices["memory_bytes"]  # see `_serves`
     if device.type == "cpu":
         del choices["cuda_graphs"]
     if is_exported(folder):
@@ -157,6 +175,8 @@ def _measure(folder: Path, request: TuneRequest, cache: Cache, on_progress: OnPr
         images_per_second=best.images_per_second(request.steps),
         step_seconds=best.step_seconds,
         decode_seconds=best.decode_seconds,
+        bytes=best.bytes,
+        memory_bytes=request.memory_bytes,
         curve=tuple(points),
     )
 

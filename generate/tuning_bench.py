@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..engine import Cache, Engine, InputError
+from ..engine import Cache, CudaGraphEngine, Engine, InputError
 from ..engine.memory import MemoryMeter, free_memory, is_out_of_memory, size_text
 from ..export import ExportProgress, ModelEngines, load_engines, random_inputs
 from .batch_curve import LARGEST_BATCH, End, Limits, Point, climb, doubling, knee, quartering
@@ -38,6 +38,8 @@ class Measured:
     vae_batch_size: int
     step_seconds: float
     decode_seconds: float
+    bytes: int
+    """Of memory, the weights among them, with both at work."""
 
     def images_per_second(self, steps: int) -> float:
         """Images of `steps` steps, denoising and decoding one after the other."""
@@ -95,7 +97,7 @@ class Bench:
         limits = Limits(room - decode.bytes, began + seconds)
         step = self._curve(candidate, engines, engines.denoise, request.batch_size, limits)
         self._seconds_left = max(0.0, self._seconds_left - (time.perf_counter() - began))
-        return Measured(candidate, step.batch, decode.batch, step.seconds, decode.seconds)
+        return self._measured(candidate, step, decode)
 
     def at_batch(self, candidate: Candidate, batch_size: int, vae_batch_size: int) -> Measured:
         """The candidate at these batch sizes, or at half of them until they fit.
@@ -130,7 +132,13 @@ class Bench:
         if decode.bytes + step.bytes > room:
             return None
         self.points += [decode, step]
-        return Measured(candidate, step.batch, decode.batch, step.seconds, decode.seconds)
+        return self._measured(candidate, step, decode)
+
+    def _measured(self, candidate: Candidate, step: Point, decode: Point) -> Measured:
+        taken = math.ceil(self._loaded + step.bytes + decode.bytes)
+        return Measured(
+            candidate, step.batch, decode.batch, step.seconds, decode.seconds, taken
+        )
 
     def _load(self, candidate: Candidate, *sizes: int) -> tuple[ModelEngines, float]:
         """The candidate's engines, and the bytes that are left beside them."""
@@ -184,6 +192,8 @@ class Bench:
     ) -> Point:
         """The fastest of a few rounds, or after the deadline the first call."""
         inputs = self._inputs(engines, engine, batch)
+        if candidate.cuda_graphs and engine is engines.denoise:
+            engine = CudaGraphEngine(engine)  # as the sampler will, which records all steps in one
         first, peak = self._meter.peak_during(lambda: self._time(engine, inputs, 1))
         seconds, calls = first, math.ceil(_ROUND_SECONDS / first)
         end = min(deadline, time.perf_counter() + _ALL_SECONDS)

@@ -45,14 +45,9 @@ def within_budget(
     plans = rank_plans(job.settings, keep, Budget(seconds, spent, room), speeds, read_levers())
     job.close()
     del job  # before another takes memory
-    found: dict[str, Any] = {
-        "engine": facts.engine,
-        "batch_size": facts.batch_size,
-        "vae_batch_size": facts.vae_batch_size,
-    }
     for chosen in plans:
         try:
-            best = Job(replace(chosen.settings, **found), on_progress)
+            best = Job(replace(chosen.settings, **facts.found), on_progress)
             break
         except InputError:  # levers that this model or engine does not have
             if chosen is plans[-1]:

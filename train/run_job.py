@@ -133,14 +133,9 @@ class Job:
         """Write what the run can be resumed by, if it is not there yet."""
         if (folder / CONFIG).exists():
             return
-        facts = self.generator.facts
-        # What tuning found, so that images come out to the bit as they would have.
-        found: dict[str, Any] = {
-            "engine": facts.engine,
-            "batch_size": facts.batch_size,
-            "vae_batch_size": facts.vae_batch_size,
-        }
-        write_config(folder, replace(self.settings, **found), self.recipe_content)
+        # With what tuning found, so that images come out to the bit as they would have.
+        settings = replace(self.settings, **self.generator.facts.found)
+        write_config(folder, settings, self.recipe_content)
 
     def keep_images(self, folder: Path) -> None:
         """Save the images that are there, so that they need not be generated again."""

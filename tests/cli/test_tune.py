@@ -14,7 +14,7 @@ from zeroreal.generate.generator import DEFAULT_STEPS
 from zeroreal.generate.tuning import Tuned, TuneProgress, TuneRequest
 
 POINT = Point("torch", "denoise", 16, 0.25, 300 * 2**20)
-TUNED = Tuned("torch:compiled", "auto", False, 16, 4, 12.5, 0.25, 0.02, (POINT,))
+TUNED = Tuned("torch:compiled", "auto", False, 16, 4, 12.5, 0.25, 0.02, 2**30, None, (POINT,))
 
 
 @pytest.fixture
@@ -55,11 +55,12 @@ def test_options_are_passed_on(command, calls, tiny_model, tmp_path):
         "--attention": "math",
         "--steps": 4,
         "--image-size": 32,
+        "--vae": "tiny",
         "--memory": "2GiB",
         "--effort": "short",
         "--cache": tmp_path,
     }
-    command("tune", folder, "--again", *(part for pair in options.items() for part in pair))
+    command("tune", folder, "--again", "--deep-cache", *(part for pair in options.items() for part in pair))
     expected = TuneRequest(
         torch.device("cpu"),
         steps=4,
@@ -67,6 +68,8 @@ def test_options_are_passed_on(command, calls, tiny_model, tmp_path):
         precision="fp32",
         attention="math",
         image_size=32,
+        vae="tiny",
+        deep_cache=True,
         memory_bytes=2147483648,
         effort="short",
     )

@@ -68,6 +68,16 @@ def test_a_known_prompt_is_not_encoded_again(table):
     assert torch.equal(second["pooled"][[2, 0]], first["pooled"][:2])
 
 
+def test_where_the_table_is_full_what_was_not_asked_for_for_longest_makes_room(table):
+    texts, engine = table(most_rows=2)
+    for prompt in ("a coat", "a bag", "a coat", "a dress", "a coat"):
+        texts.lookup([prompt])
+    assert (len(texts), engine.batches) == (2, [1, 1, 1])
+    found = texts.lookup(["a bag", "a dress"])["pooled"]  # the bag is encoded again
+    assert engine.batches == [1, 1, 1, 1]
+    assert torch.equal(found, table()[0].lookup(["a bag", "a dress"])["pooled"])
+
+
 def test_batches_keep_to_what_the_engine_was_built_for(table):
     texts, engine = table(largest=2)
     prompts = [f"a {name}" for name in ("coat", "bag", "dress", "shirt", "sandal")]

@@ -45,12 +45,11 @@ class Machine:
                 raise self.errors[wanted]
         info = read_model_info(TINY_FASHION)
         specs = graph_specs(info, dict.fromkeys(GRAPHS, torch.float32), (32, 32))
-        settings = (name, choice.attention, choice.cuda_graphs)
-        slowness = self.slowness.get(settings) or self.slowness[name]
+        slowness = self.slowness.get((name, choice.attention)) or self.slowness[name]
         return SimpleNamespace(
             info=info,
             image_size=(32, 32),
-            denoise=FakeEngine(self, specs["denoise"], slowness, 0.032),
+            denoise=FakeEngine(self, specs["denoise"], slowness, 0.032, (name, choice.attention)),
             vae_decoder=FakeEngine(self, specs["vae_decoder"], 1, 0.004),
         )
 
@@ -71,9 +70,10 @@ class Machine:
 class FakeEngine:
     device = CPU
 
-    def __init__(self, machine, spec, slowness, shortest):
+    def __init__(self, machine, spec, slowness, shortest, settings=None):
         self.machine, self.spec = machine, spec
         self.slowness, self.shortest = slowness, shortest
+        self.settings = settings
 
     def __call__(self, inputs, outputs=None):
         batch = len(inputs["latents"])
@@ -81,6 +81,13 @@ class FakeEngine:
             raise torch.OutOfMemoryError("CUDA out of memory")
         self.machine.now += self.slowness * max(self.shortest, batch / 1000)
         self.machine.peak = batch * self.machine.bytes_an_image
+
+
+def graphed(engine):
+    """Stands for the engine as a CUDA graph."""
+    machine, settings = engine.machine, (*engine.settings, "graph")
+    slowness = machine.slowness.get(settings, engine.slowness)
+    return FakeEngine(machine, engine.spec, slowness, engine.shortest)
 
 
 def empty_inputs(spec, sizes, seed, vocabulary):
@@ -96,6 +103,7 @@ def machine(tmp_path, monkeypatch):
     for module in (tuning_bench, batch_curve):
         monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(tuning_bench, "load_engines", machine.load)
+    monkeypatch.setattr(tuning_bench, "CudaGraphEngine", graphed)
     monkeypatch.setattr(tuning_bench, "random_inputs", empty_inputs)
     monkeypatch.setattr(tuning_bench, "MemoryMeter", lambda device: machine)
     monkeypatch.setattr(tuning_bench, "free_memory", lambda device: machine.free)
@@ -187,7 +195,7 @@ def test_the_second_time_nothing_is_measured(machine):
         {"image_size": 64},
         {"vae": "tiny"},
         {"guided": False},
-        {"memory_bytes": 1000 * MIB},
+        {"deep_cache": True},
     ],
 )
 def test_another_use_is_measured_anew(machine, changed):
@@ -197,6 +205,31 @@ def test_another_use_is_measured_anew(machine, changed):
     assert machine.loaded
     machine.loaded.clear()
     machine.tune()
+    assert machine.loaded == []
+
+
+def test_what_keeps_to_the_memory_allowed_serves_and_what_does_not_is_measured_anew(machine):
+    found = machine.tune()  # 32 images denoised and 8 decoded, at a MiB each
+    assert found.bytes == 140 * MIB
+    machine.loaded.clear()
+    assert machine.tune(replace(REQUEST, memory_bytes=140 * MIB)) == found
+    assert machine.loaded == []
+    limited = machine.tune(replace(REQUEST, memory_bytes=139 * MIB))
+    assert limited.batch_size < 32
+    machine.loaded.clear()
+    assert machine.tune(replace(REQUEST, memory_bytes=139 * MIB)) == limited
+    assert machine.loaded == []
+    assert machine.tune().batch_size == 32, "a short search that was limited is for that limit"
+
+
+def test_a_full_search_within_some_memory_serves_where_none_is_named(machine):
+    limited = machine.tune(replace(REQUEST, effort="full", memory_bytes=130 * MIB))
+    machine.loaded.clear()
+    assert machine.tune() == limited
+    machine.tune(replace(REQUEST, memory_bytes=125 * MIB))
+    assert machine.loaded
+    machine.loaded.clear()
+    assert machine.tune() == limited
     assert machine.loaded == []
 
 
@@ -369,14 +402,14 @@ def test_a_short_search_of_a_slow_model_keeps_to_its_time(machine):
 
 
 def test_a_gpu_is_served_by_pytorch_with_or_without_graphs_in_a_short_search(gpu):
-    gpu.slowness["torch", "auto", True] = 0.5
+    gpu.slowness["torch", "auto", "graph"] = 0.5
     tuned = gpu.tune(replace(REQUEST, device=GPU))
     assert (tuned.engine, tuned.cuda_graphs) == ("torch", True)
     assert set(gpu.names()) == {"torch"}
 
 
 def test_cuda_graphs_that_are_not_wanted_are_not_tried(gpu):
-    gpu.slowness["torch", "auto", True] = 0.5
+    gpu.slowness["torch", "auto", "graph"] = 0.5
     tuned = gpu.tune(replace(REQUEST, device=GPU, cuda_graphs=False))
     assert not tuned.cuda_graphs
     assert not any(choice.cuda_graphs for choice in gpu.loaded)
@@ -384,9 +417,9 @@ def test_cuda_graphs_that_are_not_wanted_are_not_tried(gpu):
 
 def test_a_full_search_on_a_gpu_tries_attention_graphs_and_every_engine(gpu):
     gpu.errors["flash"] = InputError("flash cannot serve heads of 3")
-    gpu.slowness["torch", "cudnn", False] = 0.8
-    gpu.slowness["torch", "cudnn", True] = 0.7
-    gpu.slowness["torch:compiled", "cudnn", True] = 0.6
+    gpu.slowness["torch", "cudnn"] = 0.8
+    gpu.slowness["torch", "cudnn", "graph"] = 0.7
+    gpu.slowness["torch:compiled", "cudnn", "graph"] = 0.6
     tuned = gpu.tune(replace(REQUEST, device=GPU, effort="full", batch_size=2, vae_batch_size=2))
     assert tuned.engine == "torch:compiled"
     assert (tuned.attention, tuned.cuda_graphs) == ("cudnn", True)
