@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import os
+import re
+import shutil
 import tomllib
 from importlib import metadata, resources
 from pathlib import Path
 
 import pytest
+
+from zeroreal.kernels import native_library_status
 
 PARTS = ["assets", "benchmarks", "cli", "engine", "export", "generate", "kernels", "train"]
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
@@ -33,6 +38,15 @@ def test_the_metadata_are_those_of_the_project() -> None:
     assert installed["Version"] == PROJECT["project"]["version"]
     assert installed["License-Expression"] == "Apache-2.0"
     assert installed.get_all("License-File") == ["LICENSE"]
+
+
+@pytest.mark.skipif(not shutil.which("nvcc"), reason="no nvcc: only the CPU kernels are built")
+@pytest.mark.skipif("CUDAARCHS" in os.environ, reason="CUDAARCHS says otherwise")
+def test_the_kernels_are_compiled_for_every_gpu() -> None:
+    path = native_library_status()["cuda"].path
+    assert path is not None
+    targets = set(re.findall(rb"sm_(\d+)", path.read_bytes()))
+    assert targets >= {b"80", b"86", b"89", b"90", b"100", b"120"}
 
 
 def test_the_command_exists() -> None:

@@ -115,6 +115,12 @@ def test_an_interrupted_run_keeps_its_images_and_ends_as_if_it_had_not_stopped(f
     assert all(torch.equal(value, uninterrupted[name]) for name, value in weights(folder).items())
 
 
+def test_what_tuning_found_is_kept_for_resuming(finished):
+    config = yaml.safe_load((finished[0].folder / "config.yaml").read_text())
+    found = {"attention": "auto", "cuda_graphs": False, "batch_size": 20, "vae_batch_size": 20}
+    assert {name: config[name] for name in found} == found
+
+
 def test_an_interruption_in_training_keeps_all_images(tmp_path):
     def stop_in_training(state: Progress) -> None:
         if state.stage == "train" and state.done == 2:
