@@ -10,6 +10,7 @@ shorter.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ import torch
 from ..engine import InputError, resolve_device
 from ..generate import Generator, SamplePlan, load_recipe, parse_classes
 from ..train import Feed, ImagePool, RunSettings, Trainer, TrainSettings
+from ..train.schedule import block_sizes, virtual_epochs
 from ..train.sharing import MODES, Sharing
 from .harness import (
     Contender,
@@ -99,24 +101,48 @@ def balanced_epochs(shared: Shared) -> tuple[Shared, ImagePool]:
     return replace(shared, settings=replace(shared.settings, epochs=epochs)), pool
 
 
+def scheduled_seconds(shared: Shared, generating: float, training: float) -> float:
+    """What both would take if neither slowed the other down, by the schedule of the blocks.
+
+    `generating` and `training` are what each takes alone. A block is generated while the passes
+    after the one before it are trained.
+    """
+    images = len(shared.plan)
+    blocks = block_sizes(images, images, -(-images // shared.blocks), replaces=False)
+    image, sample = generating / images, training / (images * shared.settings.epochs)
+    samples: dict[int, int] = {}  # trained on while so many images are there
+    for epoch in virtual_epochs(blocks, images, shared.settings.epochs):
+        samples[epoch.generated] = samples.get(epoch.generated, 0) + epoch.samples
+    total = blocks[0] * image
+    for number, there in enumerate(itertools.accumulate(blocks), start=1):
+        coming = blocks[number] * image if number < len(blocks) else 0.0
+        total += max(coming, samples.get(there, 0) * sample)
+    return total
+
+
 def modes_of(device: torch.device) -> tuple[list[str], dict[str, str]]:
     """The ways of sharing `device`, and why it does not have the others."""
+    modes = MODES if device.type == "cuda" else MODES[1:]  # elsewhere `auto` has no choice
     missing = {}
-    for mode in MODES[1:]:
+    for mode in modes:
         try:
             Sharing(mode, device)
         except InputError as error:
             missing[mode] = str(error)
-    return [mode for mode in MODES[1:] if mode not in missing], missing
+    return [mode for mode in modes if mode not in missing], missing
 
 
-def figures(rounds: Rounds) -> dict[str, Any]:
+def figures(rounds: Rounds, shared: Shared) -> dict[str, Any]:
     """The seconds of each part, and of each mode how often what it is to take: `target_seconds`."""
     spreads = {one.name: spread(one.seconds) for one in rounds.measurements if one.seconds}
-    shorter, longer = sorted(spreads[part]["median"] for part in (GENERATING, TRAINING))
-    target = longer + shorter / 2
+    if not {GENERATING, TRAINING} <= spreads.keys():
+        reasons = "; ".join(f"{one.name}: {one.reason}" for one in rounds.measurements)
+        raise InputError(f"generating or training alone cannot be measured ({reasons})")
+    alone = [spreads[part]["median"] for part in (GENERATING, TRAINING)]
+    target = max(alone) + min(alone) / 2
     return {
         "target_seconds": target,
+        "scheduled_seconds": scheduled_seconds(shared, *alone),
         "seconds": spreads,
         "of_target": {
             name: times["median"] / target
@@ -155,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "batch_size": options.batch_size,
         "epochs": shared.settings.epochs,
         "modes_missing": missing,
-        **figures(run_rounds(contenders, options.rounds)),
+        **figures(run_rounds(contenders, options.rounds), shared),
     }
     if options.result is not None:
         write_result(options.result, result)

@@ -20,7 +20,7 @@ import torch
 from ..engine import InputError, resolve_device, resolve_precision, unknown
 from ..kernels import AugmentRanges
 from ..train import ImagePool, Loader, Trainer, TrainSettings
-from ..train.settings import default_augmentation
+from ..train.settings import augmentation
 from ..train.trainer import DEFAULT_CLASSIFIER
 from ..train.training import Training
 from .cached_loader import CachedLoader
@@ -141,7 +141,7 @@ class _Bench:
         self._images = torch.randint(256, shape, dtype=torch.uint8)
         self._labels = torch.arange(settings.images) % _CLASSES
         crops = AugmentRanges(area=AREA, aspect=ASPECT, flip=0.5)  # which timm's loader has, too
-        augment = default_augmentation() if self._case.against == CACHED else crops
+        augment = augmentation("default") if self._case.against == CACHED else crops
         self._train = TrainSettings(
             epochs=settings.rounds + 1,  # the first warms up
             batch_size=settings.batch_size,

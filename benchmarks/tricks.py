@@ -21,12 +21,12 @@ from typing import Any
 from torch import Tensor
 
 from ..engine import resolve_device
-from ..kernels import AugmentRanges
 from ..train import DegradeRanges, Trainer, TrainSettings, train_settings
 from ..train.batch_norm import re_estimate
 from ..train.evaluate import normalize
 from ..train.fashion_mnist import as_rgb, load_fashion_mnist
 from ..train.files import write_atomically
+from ..train.settings import augmentation
 from .accuracy import summarize
 from .harness import check_result_path, run_facts, write_result
 from .lever_accuracy import Accuracy, AccuracyRuns
@@ -36,23 +36,13 @@ BATCH_NORM = "re-estimated BatchNorm"
 _REAL = 2_000  # unlabelled images for it
 
 _DEFAULT = TrainSettings()
-_STRONG = AugmentRanges(
-    area=(0.5, 1.0),
-    aspect=(0.75, 1.3333),
-    flip=0.5,
-    shift=0.07,
-    rotate=10,
-    brightness=0.3,
-    contrast=0.4,
-    erase=0.25,
-)
 TRICKS: Mapping[str, TrainSettings] = {
     "none": _DEFAULT,
     "resolution 24": replace(_DEFAULT, degrade=DegradeRanges(resolution=24)),
     "blur 1": replace(_DEFAULT, degrade=DegradeRanges(blur=1.0)),
     "noise 0.1": replace(_DEFAULT, degrade=DegradeRanges(noise=0.1)),
     "jpeg 50": replace(_DEFAULT, degrade=DegradeRanges(jpeg=50)),
-    "strong augmentation": replace(_DEFAULT, augment=_STRONG),
+    "strong augmentation": replace(_DEFAULT, augment=augmentation("strong")),
     "mixup 0.2": replace(_DEFAULT, mixup=0.2),
     "cutmix 1": replace(_DEFAULT, cutmix=1.0),
     BATCH_NORM: _DEFAULT,

@@ -148,6 +148,10 @@ def run(
     label_smoothing: Annotated[
         float | None, typer.Option(help="[default: 0.1]", rich_help_panel=_TRAINING)
     ] = None,
+    augmentation: Annotated[
+        str | None,
+        typer.Option(help="none, default or strong. [default: default]", rich_help_panel=_TRAINING),
+    ] = None,
     mixup: Annotated[
         float | None, typer.Option(help="Alpha of mixup.", rich_help_panel=_TRAINING)
     ] = None,
@@ -188,6 +192,13 @@ def run(
         str | None,
         typer.Option(
             help="Memory for images, such as 8GiB. [default: auto]", rich_help_panel=_POOL
+        ),
+    ] = None,
+    spill: Annotated[
+        str | None,
+        typer.Option(
+            help="Host memory for images beyond that, such as 16GiB. [default: none]",
+            rich_help_panel=_POOL,
         ),
     ] = None,
     pool_policy: Annotated[
@@ -298,8 +309,8 @@ def run(
         teacher_weight=teacher_weight,
         batch_norm_data=batch_norm_data,
     )
-    for name, size in (("memory", memory), ("pool", pool)):
-        if size is not None:
+    for name, size in (("memory", memory), ("pool", pool), ("spill", spill)):
+        if size is not None and (name == "spill" or size.lower() != "auto"):
             from ..engine.memory import parse_size
 
             chosen[name] = parse_size(size)
@@ -319,7 +330,8 @@ def run(
         from ..generate import class_entries
 
         chosen["classes"] = class_entries(classes)
-    is_described = chosen or training or degrade or preset is not None or out is not None
+    others = (preset, augmentation, out)
+    is_described = chosen or training or degrade or any(option is not None for option in others)
     if resume is not None and is_described:
         raise typer.BadParameter("--resume takes its settings from the run: give it alone")
     with StageBars() as bars:
@@ -327,7 +339,7 @@ def run(
             if resume is not None:
                 result = resume_run(resume, bars.show)
             else:
-                train = train_settings(preset, degrade, **training)
+                train = train_settings(preset, degrade, augmentation, **training)
                 settings = RunSettings(**chosen, train=train)
                 result = start_run(settings, out, bars.show, keep=chosen)
         except RunInterruptedError as interruption:

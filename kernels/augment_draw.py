@@ -83,7 +83,7 @@ def draw_augmentation(
     Returns:
         [B, 23] float32, contiguous, on the device of `positions`.
     """
-    seeds = torch.tensor(seed, dtype=torch.int64, device=positions.device).expand(len(positions))
+    seeds = torch.full_like(positions, seed)
     words = torch.stack(philox_words(seeds, _BLOCKS, positions[:, None]), dim=2)
     draws = iter((words.double() / 2**32).flatten(1).unbind(1))  # each [B], in [0, 1)
 
@@ -135,7 +135,8 @@ def _colour(ranges: AugmentRanges, draws: list[Tensor]) -> tuple[Tensor, Tensor]
         _between(draw, 1 - limit, 1 + limit).clamp(min=0)
         for draw, limit in zip(draws, limits, strict=True)
     )
-    luma = torch.tensor(LUMA, dtype=torch.float64, device=draws[0].device)
+    # Filled in, not copied from the host, which would wait for the device.
+    luma = torch.stack([draws[0].new_full((), share) for share in LUMA])
     own = torch.eye(3, dtype=torch.float64, device=luma.device)
     kept = saturation[:, None, None]
     matrix = kept * own + (1 - kept) * luma  # [B, 3, 3], each row of luma

@@ -41,6 +41,7 @@ class CheckpointFolder:
     def __init__(self, folder: Path, identity: dict[str, Any]) -> None:
         self._newest, self._previous = folder / NEWEST, folder / PREVIOUS
         self._identity: dict[str, Any] = json.loads(json.dumps(identity))
+        self._corrupt: set[Path] = set()
 
     def save(self, state: Any) -> None:
         """Write `state`; the newest checkpoint so far becomes the one before."""
@@ -48,9 +49,10 @@ class CheckpointFolder:
         text = json.dumps({"identity": self._identity, "state": _pack(state, tensors)})
         header = {_STATE: text, _DIGEST: _digest(text, tensors)}
         content = save(tensors, header)
-        if self._newest.exists():
+        if self._newest.exists() and self._newest not in self._corrupt:
             self._newest.replace(self._previous)
         write_atomically(self._newest, content)
+        self._corrupt.clear()
 
     def load(self) -> Any | None:
         """The newest state that is whole, its tensors on the CPU; None if there is none.
@@ -63,6 +65,7 @@ class CheckpointFolder:
             try:
                 content, tensors = _read(path)
             except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+                self._corrupt.add(path)
                 reason = " ".join(str(error).split())[:200]
                 _LG.warning(
                     "checkpoint %s is corrupt (%s): going on from the one before", path, reason

@@ -13,7 +13,15 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ..engine.errors import InputError
 
-__all__ = ["Ranks", "agreed", "device_of_rank", "distribute", "join_ranks", "sum_over_ranks"]
+__all__ = [
+    "Ranks",
+    "agreed",
+    "device_of_rank",
+    "distribute",
+    "join_ranks",
+    "least",
+    "sum_over_ranks",
+]
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,8 @@ def join_ranks(device: torch.device) -> Ranks:
     if not _is_started_by_torchrun():
         return Ranks(0, 1)
     if not dist.is_initialized():
+        if device.type == "cuda":
+            torch.cuda.set_device(device)  # where NCCL puts what it exchanges
         try:
             dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
         except (ValueError, RuntimeError) as error:
@@ -70,6 +80,15 @@ def agreed(value: str) -> str:
     values = [value]
     dist.broadcast_object_list(values)
     return values[0]
+
+
+def least(value: int, device: torch.device) -> int:
+    """The least `value` of all processes."""
+    if Ranks.current().world_size == 1:
+        return value
+    values = torch.tensor([value], device=device)
+    dist.all_reduce(values, dist.ReduceOp.MIN)
+    return int(values)
 
 
 def distribute(model: nn.Module, device: torch.device) -> nn.Module:

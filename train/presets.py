@@ -10,7 +10,7 @@ import yaml
 from ..engine.errors import unknown
 from ..kernels import AugmentRanges
 from .degrade import DegradeRanges
-from .settings import TrainSettings
+from .settings import TrainSettings, augmentation
 
 _PRESETS = Path(__file__).with_name("presets.yaml")
 
@@ -24,7 +24,10 @@ def preset(name: str) -> dict[str, Any]:
 
 
 def train_settings(
-    preset_name: str | None = None, degrade: dict[str, Any] | None = None, **given: Any
+    preset_name: str | None = None,
+    degrade: dict[str, Any] | None = None,
+    augmentation_name: str | None = None,
+    **given: Any,
 ) -> TrainSettings:
     """The settings of a preset, or the defaults, but for what is given.
 
@@ -35,4 +38,6 @@ def train_settings(
         ranges = chosen["augment"]
         pairs = {name: tuple(value) for name, value in ranges.items() if isinstance(value, list)}
         chosen["augment"] = AugmentRanges(**{**ranges, **pairs})
+    if augmentation_name is not None:
+        chosen["augment"] = augmentation(augmentation_name)
     return TrainSettings(**{**chosen, **given}, degrade=DegradeRanges(**degrade or {}))

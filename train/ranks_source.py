@@ -36,8 +36,11 @@ class RanksSource:
     def generate(
         self, specs: Iterable[SampleSpec], done: Container[int] = ()
     ) -> Iterator[ImageBatch]:
-        """The images of `specs` but those in `done`, of all ranks, in one batch."""
-        wanted = [spec for spec in specs if spec.index not in done]
+        """The images of `specs` but those in `done`, of all ranks, in one batch.
+
+        Shares are dealt as if none were done: what is missing comes out as it would have.
+        """
+        wanted = list(specs)
         count = self._ranks.world_size
         most = -(-len(wanted) // count)
         own = wanted[self._ranks.rank :: count]
@@ -45,7 +48,7 @@ class RanksSource:
         side = self._image_size
         images = torch.zeros(most, side, side, 3, dtype=torch.uint8, device=self.device)
         made = torch.zeros(most, dtype=torch.uint8)
-        for batch in self._source.generate(own):
+        for batch in self._source.generate(own, done):
             rows = [place[spec.index] for spec in batch.specs]
             images[rows] = batch.images
             made[rows] = 1

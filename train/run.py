@@ -105,6 +105,12 @@ def _finish(job: Job, folder: Path, started: float) -> RunResult:
             job.keep_images(folder)
             write_samples(job, folder)
         raise RunInterruptedError(folder, job.feed.written, job.planned) from None
+    except InputError:  # a loss that is not finite, say
+        if is_first:
+            job.keep_images(folder)
+            if job.is_trained:
+                job.save(folder)
+        raise
     finally:
         job.close()
     test = job.evaluate()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from typing import Any
 
 from ..engine import InputError
 from .calibration import measure_speeds
@@ -42,6 +41,7 @@ def within_budget(
     )
     spent = time.perf_counter() - started
     room = room_for(job.generator.device, job.image_size, settings.pool)
+    room += room_for(job.generator.device, job.image_size, settings.spill or 0)
     plans = rank_plans(job.settings, keep, Budget(seconds, spent, room), speeds, read_levers())
     job.close()
     del job  # before another takes memory

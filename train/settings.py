@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..engine.errors import InputError, unknown
@@ -13,9 +14,23 @@ SCHEDULES = ("cosine", "linear")
 LOSSES = ("cross-entropy", "binary")
 
 
-def default_augmentation() -> AugmentRanges:
-    """Mirrored halves, small shifts and zooms, some change of brightness and contrast."""
-    return AugmentRanges(flip=0.5, shift=0.07, zoom=0.1, brightness=0.1, contrast=0.2)
+AUGMENTATIONS: Mapping[str, AugmentRanges] = {
+    "none": AugmentRanges(),
+    "default": AugmentRanges(flip=0.5, shift=0.07, zoom=0.1, brightness=0.1, contrast=0.2),
+    "strong": AugmentRanges(
+        area=(0.5, 1.0),
+        aspect=(0.75, 1.3333),
+        flip=0.5,
+        shift=0.07,
+        rotate=10,
+        brightness=0.3,
+        contrast=0.4,
+        saturation=0.4,
+        erase=0.25,
+    ),
+}
+"""By name. `default` mirrors, shifts and zooms a little, and changes light; `strong` crops, turns,
+changes colours and erases as well."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +69,7 @@ class TrainSettings:
     """Most samples trained on for each image generated; none by default."""
     compile: bool = False
     """Compile the classifier's forward and backward passes."""
-    augment: AugmentRanges = field(default_factory=default_augmentation)
+    augment: AugmentRanges = AUGMENTATIONS["default"]
     """Random changes that each image gets anew each time."""
     degrade: DegradeRanges = field(default_factory=DegradeRanges)
     """Degradation to what the camera of the real images does; none by default."""
@@ -83,6 +98,13 @@ class TrainSettings:
             value = getattr(self, name)
             if not 0 <= value < 1:
                 raise InputError(f"{_words(name)} is {value}: it must be in [0, 1)")
+
+
+def augmentation(name: str) -> AugmentRanges:
+    """One of `AUGMENTATIONS`; `InputError` for another name."""
+    if name not in AUGMENTATIONS:
+        raise unknown("augmentation", name, AUGMENTATIONS)
+    return AUGMENTATIONS[name]
 
 
 def _words(name: str) -> str:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
 import torch
 
 from ..engine.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    from torch.cuda.green_contexts import GreenContext
 
 __all__ = ["MODES", "Sharing", "training_stream"]
 
@@ -49,7 +53,8 @@ class Sharing:
         self._image_seconds = 0.0  # of generating, alone
         self._sample_seconds = 0.0  # of training, alone
         self._turn_began = 0.0
-        self._streams: dict[str, torch.cuda.Stream] = {}  # by mode
+        self._streams: dict[str, torch.cuda.Stream] = {}  # on the whole device, on a part of it
+        self._partition: GreenContext | None = None  # its stream ends with it
 
     @property
     def is_concurrent(self) -> bool:
@@ -61,13 +66,17 @@ class Sharing:
         if self._device.type != "cuda":
             return nullcontext()
         # Kept, for memory that was freed on a stream serves that stream again.
-        if self.mode not in self._streams:
-            self._streams[self.mode] = (
-                _partition_stream(self._device)
-                if self.mode == "partition"
-                else self._streams.get("alternate") or torch.cuda.Stream(self._device, priority=0)
-            )
-        return torch.cuda.stream(self._streams[self.mode])
+        kind = "partition" if self.mode == "partition" else "whole"
+        if kind not in self._streams:
+            self._streams[kind] = self._new_stream(kind)
+        return torch.cuda.stream(self._streams[kind])
+
+    def _new_stream(self, kind: str) -> torch.cuda.Stream:
+        if kind == "whole":
+            return torch.cuda.Stream(self._device, priority=0)
+        self._partition = _partition(self._device)
+        stream: torch.cuda.Stream = self._partition.Stream()
+        return stream
 
     def first_turn(self, seconds: float, images: int) -> None:
         """Note that the first `images` took so long, with nothing beside."""
@@ -113,19 +122,17 @@ def _not_supported_reason(mode: str, device: torch.device) -> str:
     if device.type != "cuda":
         return "only CUDA devices can be partitioned"
     try:
-        _partition_stream(device)
+        _partition(device)
     except (ImportError, AttributeError, RuntimeError) as error:
         return f"this PyTorch and driver have no green contexts ({' '.join(str(error).split())})"
     return ""
 
 
-def _partition_stream(device: torch.device) -> torch.cuda.Stream:
-    """A stream on a part of the multiprocessors (a CUDA green context)."""
+def _partition(device: torch.device) -> GreenContext:
+    """A part of the multiprocessors (a CUDA green context)."""
     from torch.cuda.green_contexts import GreenContext
 
     count = torch.cuda.get_device_properties(device).multi_processor_count
     # Multiples of 8 are what every architecture can split off.
     wanted = max(8, int(count * _PARTITION) // 8 * 8)
-    context = GreenContext.create(num_sms=wanted, device_id=device.index or 0)
-    stream: torch.cuda.Stream = context.Stream()
-    return stream
+    return GreenContext.create(num_sms=wanted, device_id=device.index or 0)

@@ -142,7 +142,6 @@ class Trainer:
         loader = images if isinstance(images, Loader) else self.loader(self._pool(images, labels))
         if loader.pool.capacity < 2:
             raise InputError(f"{loader.pool.capacity} images cannot be trained on: give at least 2")
-        self._check_labels(loader.pool)
         cuda = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=cuda), training_stream(self.device):
             torch.manual_seed(self.seed)
@@ -183,15 +182,6 @@ class Trainer:
     def evaluate(self, images: Tensor, labels: Tensor) -> Evaluation:
         """Test on uint8 images `[N, S, S, 3]` with labels int64 `[N]`."""
         return evaluate(self.model, images, labels, self.num_classes, self.device)
-
-    def _check_labels(self, pool: ImagePool) -> None:
-        labels = pool.labels_of(pool.slots())
-        outside = labels[(labels < 0) | (labels >= self.num_classes)]
-        if len(outside):
-            raise InputError(
-                f"label {outside[0]} is none of {self.num_classes} classes: labels must be 0 to "
-                f"{self.num_classes - 1}"
-            )
 
     def _pool(self, images: Tensor | ImagePool, labels: Tensor | None) -> ImagePool:
         if isinstance(images, ImagePool):

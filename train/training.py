@@ -66,18 +66,23 @@ class Training:
         self._loss = loss_function(settings)
         self._forward: Callable[[Tensor], Tensor] = distribute(model, self._device)
         if settings.compile:
-            # CUDA graphs, on a GPU: the shapes of batches do not change.
-            self._forward = torch.compile(self._forward, mode="reduce-overhead")
+            # CUDA graphs, on a GPU; the memory of one would be written to while gradients add up.
+            mode = "reduce-overhead" if settings.accumulate == 1 else "default"
+            self._forward = torch.compile(self._forward, mode=mode, dynamic=False)
         self._good = self._weights()
 
     def epoch(self, after_update: Callable[[], None] = lambda: None) -> Scalars:
         """Train on one virtual epoch, or on what is left of it.
 
-        Raises `InputError` where the loss is not finite, with the weights as after the last epoch.
+        Raises `InputError` for labels outside the classes, and where the loss or a weight is not
+        finite, with the weights as after the last epoch.
         """
         began, before = time.perf_counter(), self._sums.samples
         self._model.train()
+        first = self._loader.batch + 1
         for images, labels in self._loader:
+            if self._loader.batch == first:  # what is due has been published
+                self._check_labels()
             self._add_gradients(images, labels)
             done = self._loader.batch
             if done % self.settings.accumulate == 0 or done == len(self._loader):
@@ -86,8 +91,22 @@ class Training:
         return self._report(time.perf_counter() - began, before)
 
     def is_finite(self) -> bool:
-        """Whether every loss of this epoch was; waits for the device."""
-        return int(self._sums.bad_step) < 0
+        """Whether every loss of this epoch was, and every weight is; waits for the device."""
+        return int(self._sums.bad_step) < 0 and self._has_finite_weights()
+
+    def _has_finite_weights(self) -> bool:
+        norms = torch._foreach_norm(list(self._model.parameters()))
+        return bool(torch.stack(norms).isfinite().all())
+
+    def _check_labels(self) -> None:
+        pool = self._loader.pool
+        labels = pool.labels_of(pool.slots())
+        outside = labels[(labels < 0) | (labels >= self._classes)]
+        if len(outside):
+            raise InputError(
+                f"label {outside[0]} is none of {self._classes} classes: labels must be 0 to "
+                f"{self._classes - 1}"
+            )
 
     def state_dict(self) -> dict[str, Any]:
         """All that decides what follows, between two updates."""
@@ -174,10 +193,12 @@ class Training:
         sums = self._sums
         totals = torch.stack([sums.loss, sums.hits, torch.full_like(sums.loss, sums.samples)])
         loss, hits, samples = sum_over_ranks(totals).tolist()
-        if not math.isfinite(loss):
+        if not (math.isfinite(loss) and self._has_finite_weights()):
             self._restore(self._good)
+            bad = int(sums.bad_step)
+            what = "a weight is not finite after" if bad < 0 else "the loss is not finite at"
             raise InputError(
-                f"the loss is not finite at batch {int(sums.bad_step)}, in epoch "
+                f"{what} batch {self._batches if bad < 0 else bad}, in epoch "
                 f"{len(self.reports) + 1}: lower the learning rate, which is "
                 f"{self.settings.learning_rate}, or clip the gradients; the weights of the epoch "
                 "before are kept"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Everything that takes a GPU: the tests marked `gpu`, images a second against `diffusers` on the
 # Stable Diffusion 1.5 architecture with random weights, the gaps in a trace, the kernels, the loader
-# and training. Needs no network. Wants an environment with `zeroreal[gpu,xformers]` and, where it
-# serves the GPU, `tensorrt-rtx` or `tensorrt`; what is missing is reported with its reason.
+# and training. Needs no network. Wants an environment with `zeroreal[gpu,xformers]`, pytest and,
+# where it serves the GPU, `tensorrt-rtx` or `tensorrt`; what is missing is reported with its reason.
 #
 #     benchmarks/gpu/run.sh [OUT] [PART...]
 #
@@ -10,10 +10,11 @@
 #
 #     tests      the tests marked `gpu`
 #     guided     512x512, 20 steps with guidance; `diffusers` eager, at batch 1 and at its best
-#     compiled   the same against `diffusers` compiled, which takes minutes
+#     compiled   the same and `diffusers` compiled, which takes minutes, in one run at batch 16
 #     few        512x512, 4 steps without guidance
 #     small      256x256, 4 steps without guidance
 #     trace      the GPU's gaps while ours generates
+#     loop       whether 100 batches are as fast as 10
 #     kernels    each kernel against PyTorch
 #     loader     the loader alone against torchvision's transforms
 #     training   from the pool against a cached batch and against timm's loop
@@ -25,7 +26,11 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 out="${1:-${OUT:-benchmarks/results}}"
 shift
-parts="${*:-tests guided compiled few small trace kernels loader training sharing}"
+all="tests guided compiled few small trace loop kernels loader training sharing"
+parts="${*:-$all}"
+for part in $parts; do
+    [[ " $all search " == *" $part "* ]] || { echo "unknown part '$part': choose from $all" >&2; exit 2; }
+done
 python="${PYTHON:-python}"
 name="$("$python" -c 'import torch; print(torch.cuda.get_device_name().replace(" ", "-").lower())')" \
     || { echo "no CUDA device" >&2; exit 2; }
@@ -58,18 +63,21 @@ for part in $parts; do
         guided)
             bench 512-20-steps diffusers/bf16@1 diffusers/bf16 "$ours" --steps 20 --images 64 ;;
         compiled)
-            bench 512-20-steps-compiled diffusers:compiled/bf16@16 "$ours@16" "${built[@]}" \
-                --steps 20 --images 64 ;;
+            bench 512-20-steps-compiled diffusers/bf16@1 diffusers/bf16@16 \
+                diffusers:compiled/bf16@16 "$ours@16" "${built[@]}" --steps 20 --images 64 ;;
         search)
             bench 512-20-steps-search diffusers:compiled/bf16 "$ours" --steps 20 --images 64 ;;
         few)
-            bench 512-4-steps diffusers/bf16 "$ours" --steps 4 --guidance off --images 128 ;;
+            bench 512-4-steps diffusers/bf16 diffusers:compiled/bf16@16 "$ours" --steps 4 --guidance off --images 128 ;;
         small)
-            bench 256-4-steps diffusers/bf16 "$ours" --steps 4 --guidance off --images 512 \
+            bench 256-4-steps diffusers/bf16 diffusers:compiled/bf16@64 "$ours" --steps 4 --guidance off --images 512 \
                 --image-size 256 ;;
         trace)
             "$python" -m zeroreal.benchmarks.trace "$ours@16" --random-weights sd15 \
                 --scheduler DDIMScheduler --steps 20 --result "$out/trace-sd15-$name.json" ;;
+        loop)
+            "$python" -m zeroreal.benchmarks.loop --device cuda --batch-size 64 --steps 4 \
+                --result "$out/loop-embedded-$name.json" ;;
         kernels) zeroreal bench kernels --device cuda --result "$out/kernels-$name.json" ;;
         loader)
             zeroreal bench loader --images 16384 --batch-size 256 --device cuda \
@@ -79,8 +87,6 @@ for part in $parts; do
         sharing)
             "$python" -m zeroreal.benchmarks.sharing --device cuda \
                 --result "$out/sharing-embedded-$name.json" ;;
-        *) echo "unknown part '$part': see the head of this file" >&2
-           exit 2 ;;
     esac || status=1
 done
 exit "$status"

@@ -6,6 +6,7 @@ import torch
 from zeroreal.benchmarks import sharing
 from zeroreal.benchmarks.harness import Measurement, Rounds
 from zeroreal.benchmarks.sharing import Shared, balanced_epochs, figures, modes_of
+from zeroreal.engine import InputError
 from zeroreal.generate import ImageBatch, SamplePlan, load_recipe, parse_classes
 from zeroreal.train import Trainer, TrainSettings
 
@@ -53,13 +54,21 @@ def test_training_takes_about_as_long_as_generating(shared, monkeypatch, generat
     assert len(pool) == 8
 
 
-def test_modes_are_held_against_the_longer_part_and_half_of_the_shorter():
+def test_modes_are_held_against_the_longer_part_and_half_of_the_shorter(shared):
     seconds = {"generating": [4.0], "training": [6.0], "alternate": [10.0], "overlap": [7.0]}
     parts = tuple(Measurement(name, times) for name, times in seconds.items())
-    result = figures(Rounds((*parts, Measurement("partition", [], "no")), 1, 1))
+    result = figures(Rounds((*parts, Measurement("partition", [], "no")), 1, 1), shared)
     assert result["target_seconds"] == 8.0
+    # Four images; four more beside four samples; then twelve of the sixteen samples.
+    assert result["scheduled_seconds"] == 2.0 + 2.0 + 4.5
     assert result["of_target"] == {"alternate": 1.25, "overlap": 0.875}
     assert result["failed"] == {"partition": "no"}
+
+
+def test_parts_that_cannot_be_measured_alone_are_an_error(shared):
+    parts = (Measurement("generating", [1.0]), Measurement("training", [], "no memory"))
+    with pytest.raises(InputError, match="training: no memory"):
+        figures(Rounds(parts, 1, 1), shared)
 
 
 def test_a_cpu_is_not_partitioned():

@@ -60,7 +60,8 @@ def test_options_are_passed_on(command, calls, tiny_model, tmp_path):
         "--effort": "short",
         "--cache": tmp_path,
     }
-    command("tune", folder, "--again", "--deep-cache", *(part for pair in options.items() for part in pair))
+    given = (part for pair in options.items() for part in pair)
+    command("tune", folder, "--again", "--deep-cache", *given)
     expected = TuneRequest(
         torch.device("cpu"),
         steps=4,

@@ -109,6 +109,26 @@ def test_nothing_goes_on_from_corrupt_checkpoints_alone(folder, tmp_path, damage
         folder.load()
 
 
+def test_a_corrupt_checkpoint_does_not_take_the_place_of_the_one_before(
+    folder, tmp_path, monkeypatch
+):
+    """The run that went on from the one before is killed while it saves for the first time."""
+    folder.save(state(1))
+    folder.save(state(2))
+    truncate(tmp_path / NEWEST)
+    resumed = CheckpointFolder(tmp_path, IDENTITY)
+    resumed.load()
+
+    def killed(path, content):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("zeroreal.train.checkpoint.write_atomically", killed)
+        with pytest.raises(KeyboardInterrupt):
+            resumed.save(state(3))
+    same(CheckpointFolder(tmp_path, IDENTITY).load(), state(1))
+
+
 @pytest.mark.parametrize("saved", [1, 2])
 def test_a_run_that_is_killed_while_it_saves_keeps_the_checkpoint_before(
     folder, tmp_path, monkeypatch, saved

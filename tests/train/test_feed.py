@@ -109,11 +109,14 @@ def test_an_error_of_the_source_is_raised_by_advance(fed, numbered):
 
 def test_closing_ends_the_thread_after_the_batch_in_work(fed, numbered):
     threads = threading.active_count()
-    source = numbered(batch_size=1, seconds=0.05)
-    feed = fed(source, count=40, capacity=40, block=20, policy="keep", mode="overlap")
-    source.seconds = 0.0
+    source = numbered(batch_size=1)
+
+    def slow_down(written):
+        source.seconds = 0.05 if written >= 20 else 0.0
+
+    options = {"policy": "keep", "mode": "overlap", "on_batch": slow_down}
+    feed = fed(source, count=40, capacity=40, block=20, **options)
     feed.advance()
-    source.seconds = 0.05
     feed.close()
     feed.close()
     assert threading.active_count() == threads

@@ -1,11 +1,14 @@
 """A whole run on a small setting, its interruption, and what may not be overwritten."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file
 
+from zeroreal.assets import FASHION_MNIST_TEST
 from zeroreal.generate import InputError
 from zeroreal.train import (
     Progress,
@@ -16,6 +19,7 @@ from zeroreal.train import (
     resume,
     run,
 )
+from zeroreal.train.training import Training
 
 SMALL = RunSettings(
     images_per_class=8,
@@ -30,8 +34,6 @@ SMALL = RunSettings(
 
 
 def weights(folder):
-    from safetensors.torch import load_file
-
     return load_file(folder / "classifier.safetensors")
 
 
@@ -131,6 +133,28 @@ def test_an_interruption_in_training_keeps_all_images(tmp_path):
     assert resume(tmp_path / "run").summary["images"] == 80
 
 
+def test_a_loss_that_is_not_finite_ends_the_run_with_its_images_kept(tmp_path):
+    settings = replace(SMALL, train=replace(SMALL.train, learning_rate=1e30, clip_grad=0.0))
+    with pytest.raises(InputError, match="not finite"):
+        run(settings, tmp_path / "run")
+    assert len(load_file(tmp_path / "run" / "generated.safetensors")["images"]) == 40
+
+
+def test_the_last_good_weights_of_such_a_run_can_be_used(tmp_path, monkeypatch):
+    """The loss is finite in the first of two epochs, and at the end of the second it is not."""
+    reports = []
+    is_finite = Training._has_finite_weights
+
+    def has_finite_weights(training):
+        reports.append(len(training.reports))
+        return is_finite(training) and reports[-1] == 0
+
+    monkeypatch.setattr(Training, "_has_finite_weights", has_finite_weights)
+    with pytest.raises(InputError, match="epoch 2"):
+        run(replace(SMALL, blocks=1), tmp_path / "run")
+    assert evaluate_run(tmp_path / "run", str(FASHION_MNIST_TEST)) is not None
+
+
 def test_a_run_is_never_written_over(finished):
     folder = finished[0].folder
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -154,8 +178,6 @@ def test_folders_with_other_files_and_files_are_declined(tmp_path):
 
 
 def test_nothing_is_written_when_something_is_wrong(tmp_path):
-    from dataclasses import replace
-
     for change in (
         {"classes": ("cat",)},
         {"recipe": "bass"},
@@ -171,8 +193,6 @@ def test_nothing_is_written_when_something_is_wrong(tmp_path):
 
 
 def test_a_recipe_that_changed_since_the_interruption_is_noticed(tmp_path):
-    from dataclasses import replace
-
     def stop(state: Progress) -> None:
         raise KeyboardInterrupt
 
@@ -188,8 +208,6 @@ def test_a_recipe_that_changed_since_the_interruption_is_noticed(tmp_path):
 
 
 def test_classes_of_ones_own_run_without_test_data(tmp_path):
-    from dataclasses import replace
-
     result = run(replace(SMALL, classes=("bag", "coat")), tmp_path / "run")
     assert result.summary["test"] is None
     assert not (tmp_path / "run" / "confusion.png").exists()

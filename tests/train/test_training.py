@@ -204,3 +204,38 @@ def test_a_loss_that_is_not_finite_stops_training_with_the_weights_of_the_epoch_
     saved = checkpoints.load()
     assert saved["updates"] == 6
     assert all(value.isfinite().all() for value in saved["model"].values())
+
+
+class Derailed(Flat):
+    """Its tenth batch, the last of two epochs, has a finite loss and gradients that are not."""
+
+    calls = 0
+
+    def forward(self, images):
+        logits = super().forward(images)
+        if self.training:
+            self.calls += 1
+            if self.calls == 10:
+                logits.register_hook(lambda gradient: gradient * float("nan"))
+        return logits
+
+
+def test_gradients_that_are_not_finite_in_the_last_update_are_noticed(trainer, source_of, tmp_path):
+    ours = trainer(Derailed)
+    checkpoints = CheckpointFolder(tmp_path, ours.identity)
+    with pytest.raises(InputError, match="a weight is not finite after batch 10, in epoch 2"):
+        fit(ours, source_of(None), states=checkpoints, state_seconds=0)
+    assert all(value.isfinite().all() for value in ours.model.state_dict().values())
+    saved = checkpoints.load()
+    assert saved["updates"] == 9
+    assert all(value.isfinite().all() for value in saved["model"].values())
+
+
+def test_a_label_that_is_no_class_is_named_before_anything_is_trained(trainer, numbered):
+    pool = ImagePool(6, 4, CPU)
+    feed = Feed(numbered(), numbered.plan(6, classes=3), pool, block=3)
+    ours = trainer()
+    untrained = {name: value.clone() for name, value in ours._model.state_dict().items()}
+    with pytest.raises(InputError, match="label 2 is none of 2 classes: labels must be 0 to 1"):
+        fit(ours, feed)
+    assert all(torch.equal(untrained[n], v) for n, v in ours._model.state_dict().items())
