@@ -136,9 +136,7 @@ class Bench:
 
     def _measured(self, candidate: Candidate, step: Point, decode: Point) -> Measured:
         taken = math.ceil(self._loaded + step.bytes + decode.bytes)
-        return Measured(
-            candidate, step.batch, decode.batch, step.seconds, decode.seconds, taken
-        )
+        return Measured(candidate, step.batch, decode.batch, step.seconds, decode.seconds, taken)
 
     def _load(self, candidate: Candidate, *sizes: int) -> tuple[ModelEngines, float]:
         """The candidate's engines, and the bytes that are left beside them."""

@@ -19,6 +19,8 @@ from .sharing import Sharing
 
 __all__ = ["Feed", "ImageSource"]
 
+_KEPT_AT_ONCE = 1024  # images
+
 
 class ImageSource(Protocol):
     """What generates images, on one device or on several."""
@@ -79,13 +81,15 @@ class Feed:
         self.pool, self.policy = pool, policy
         self.blocks = block_sizes(len(plan), pool.capacity, block, policy != "keep")
         """The images of each block."""
-        spare = len(pool.storage) - pool.capacity
-        if sum(self.blocks) > pool.capacity and spare < block:
+        if sum(self.blocks) > pool.capacity and pool.spare < block:
             raise InputError(
-                f"the pool has {spare} spare slots: to replace blocks of {block}, give it as many"
+                f"the pool has {pool.spare} spare slots: to replace blocks of {block}, give it as "
+                "many"
             )
         self.published = 0
         """How many blocks were published."""
+        self.images = 0
+        """How many images were published, replaced ones included: blank ones are left out."""
         self._resumed = 0  # of these, before the state that this feed goes on from
         self.written = 0
         """How many images were generated, published or not."""
@@ -150,7 +154,13 @@ class Feed:
     def keep(self, images: Tensor, labels: Tensor, samples: Tensor) -> None:
         """Take images that were generated before: they are not generated again."""
         slots = self.pool.take(len(samples))
-        self._write(slots, images, labels.to(self.pool.device), labels.tolist(), samples.tolist())
+        device = self.pool.device
+        for begin in range(0, len(slots), _KEPT_AT_ONCE):  # the device may not have room for all
+            part = slice(begin, begin + _KEPT_AT_ONCE)
+            names, indices = labels[part].tolist(), samples[part].tolist()
+            self._write(
+                slots[part], images[part].to(device), labels[part].to(device), names, indices
+            )
         self._kept += len(samples)
 
     def close(self) -> None:
@@ -162,7 +172,12 @@ class Feed:
 
     def state_dict(self) -> dict[str, Any]:
         """Which blocks were published and what the pool holds of them; not the pixels."""
-        return {"blocks": self.blocks, "published": self.published, "pool": self.pool.state_dict()}
+        return {
+            "blocks": self.blocks,
+            "published": self.published,
+            "images": self.images,
+            "pool": self.pool.state_dict(),
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Generate again what the pool held, but for what `keep` was given.
@@ -184,6 +199,7 @@ class Feed:
         self.pool.publish([self._waiting.pop(sample) for sample in sorted(held)])
         self.pool.load_state_dict(state["pool"])
         self.published = self._resumed = state["published"]
+        self.images = state["images"]
 
     def _specs(self, block: int) -> Sequence[SampleSpec]:
         return self._plan[self._bounds[block] : self._bounds[block + 1]]
@@ -199,6 +215,7 @@ class Feed:
             self.pool.evict(too_many, self.policy)
         self.pool.publish(slots)
         self.published += 1
+        self.images += len(slots)
 
     def _generate_beside(self, block: int) -> None:
         with self.sharing.generating_stream():

@@ -24,6 +24,9 @@ class Fences(Protocol):
     def wait(self, fence: Fence) -> None:
         """Let the current stream's further work begin past `fence`; the host goes on."""
 
+    def wait_on_host(self, fence: Fence) -> None:
+        """Let the host go on past `fence` only."""
+
 
 class _CudaEvents:
     def __init__(self, device: torch.device) -> None:
@@ -35,12 +38,18 @@ class _CudaEvents:
     def wait(self, fence: Fence) -> None:
         torch.cuda.current_stream(self._device).wait_event(fence)
 
+    def wait_on_host(self, fence: Fence) -> None:
+        fence.synchronize()
+
 
 class _Nothing:
     def record(self) -> None:
         return None
 
     def wait(self, fence: Fence) -> None:
+        pass
+
+    def wait_on_host(self, fence: Fence) -> None:
         pass
 
 

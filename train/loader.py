@@ -51,8 +51,7 @@ class Loader:
         mean: of each channel, of values of 0..1.
         std: the standard deviation of each channel, likewise.
 
-    Raises `InputError` for numbers out of range and for a pool that is smaller than a batch or than
-    the number of its classes.
+    Raises `InputError` for numbers out of range and for an empty pool.
     """
 
     def __init__(
@@ -106,7 +105,7 @@ class Loader:
     @property
     def replay_ratio(self) -> float:
         """Samples given out for each image generated, so far."""
-        generated = self.feed.generated if self.feed else len(self.pool)
+        generated = self.feed.images if self.feed else len(self.pool)
         return self.samples / max(1, generated)
 
     @property
@@ -153,7 +152,7 @@ class Loader:
         """Go on from `state`: the next batches are those that would have come, to the bit.
 
         A feed generates again what the pool held. Raises `InputError` for the state of another
-        seed, batch size or number of ranks, or of other images.
+        seed, batch size or number of ranks, of another order or augmentation, or of other images.
         """
         for name, value in self._identity().items():
             if state[name] != value:
@@ -186,8 +185,18 @@ class Loader:
             self._before += self._given()
             self.epoch, self.batch, self._current = self.epoch + 1, 0, None
 
-    def _identity(self) -> dict[str, int]:
-        return {"seed": self.seed, "batch_size": self.batch_size, "world_size": self.world_size}
+    def _identity(self) -> dict[str, int | str]:
+        """What decides the batches, beside the images."""
+        return {
+            "seed": self.seed,
+            "batch_size": self.batch_size,
+            "world_size": self.world_size,
+            "balanced": self.balanced,
+            "size": self._size,
+            "dtype": str(self._dtype),
+            "augmentation": repr(self._augment),
+            "degradation": repr(self._degrade),
+        }
 
     def _position(self) -> dict[str, int | bool]:
         return {
@@ -270,7 +279,7 @@ class Loader:
                 drawn = range(begin, min(len(own), begin + max(_DRAWN_AT_ONCE, sizes[number])))
                 parameters = self._draw(drawn)
             window = slice(begin - drawn.start, end - drawn.start)
-            batch = self._fill(rows[begin:end], parameters[window], begin)
+            batch = self._fill(own[begin:end], rows[begin:end], parameters[window], begin)
             # All ranks' uses, so that all replace the same images.
             self.pool.count_uses(order[begin * ranks : end * ranks])
             self.batch = number + 1
@@ -288,11 +297,14 @@ class Loader:
         places_on_device = torch.arange(places.start, places.stop, device=self.pool.device)
         return (self._before + places_on_device * self.world_size + self.rank) % _POSITIONS
 
-    def _fill(self, rows: Tensor, parameters: Tensor, begin: int) -> tuple[Tensor, Tensor]:
+    def _fill(
+        self, slots: NDArray[np.int64], rows: Tensor, parameters: Tensor, begin: int
+    ) -> tuple[Tensor, Tensor]:
+        """The batch of the images in `slots`, which are `rows` on the device."""
         count = len(rows)
         images, targets = self._images.take(count), self._targets.take(count)
-        source = self.pool.storage
         torch.index_select(self.pool.target_storage, 0, rows, out=targets)
+        source, rows = self.pool.gather(slots, rows)
         if self._degrade.active:
             positions = self._positions(range(begin, begin + count))
             source = degrade(source[rows], self._degrade, self.seed, positions)

@@ -1,4 +1,4 @@
-"""The pool: generated images in slots on the device, from which training draws its batches."""
+"""The pool: generated images in slots, from which training draws its batches."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..engine.errors import InputError
+from ..generate.transfer import to_device
 from .fences import Fence, fences_on
+from .host_memory import page_lock, staged
 
 POLICIES = ("keep", "oldest", "most-replayed")
 """What happens when the pool is full: nothing more is generated, or the images that came first, or
 those trained on most, make room."""
 
 _EMPTY = -1
+_COPIED_AT_ONCE = 1024  # images
 
 
 class ImagePool:
-    """Preallocated slots of uint8 images `[S, S, 3]` and int64 labels on one device.
+    """Preallocated slots of uint8 images `[S, S, 3]` and int64 labels for one device.
 
     A slot has one owner at a time. It is free until whoever generates takes it and writes into it;
     published, it belongs to training, until it is evicted and free again. Each passes a slot on
@@ -32,9 +35,12 @@ class ImagePool:
     Args:
         capacity: how many images are published at once, at most.
         image_size: S, in pixels.
-        device: where the images lie.
+        device: where the images lie, and where they are given out.
         spare: further slots, for images that are generated while all others are trained on.
         classes: K, where each image has probabilities of K classes as its target, not its label.
+        host: how many slots, the last ones, lie in host memory instead.
+
+    Raises `InputError` for a `host` that is not a number of its slots.
     """
 
     def __init__(
@@ -44,12 +50,17 @@ class ImagePool:
         device: torch.device,
         spare: int = 0,
         classes: int | None = None,
+        host: int = 0,
     ) -> None:
         slots = capacity + spare
-        self.capacity = capacity
-        self._images = torch.empty(
-            slots, image_size, image_size, 3, dtype=torch.uint8, device=device
-        )
+        if not 0 <= host <= slots:
+            raise InputError(f"host is {host}: it must be 0 to {slots}, the pool's slots")
+        self.capacity, self.spare, self.host = capacity, spare, host
+        shape = (image_size, image_size, 3)
+        self._images = torch.empty(slots - host, *shape, dtype=torch.uint8, device=device)
+        self._spilled = torch.empty(host, *shape, dtype=torch.uint8)
+        if host and device.type == "cuda":
+            page_lock(self._spilled, device, self)
         self._targets = (
             torch.empty(slots, dtype=torch.int64, device=device)
             if classes is None
@@ -104,7 +115,7 @@ class ImagePool:
 
     @property
     def storage(self) -> Tensor:
-        """All slots, uint8 `[slots, S, S, 3]`: to be read at published slots only."""
+        """The slots on the device, uint8 `[slots - host, S, S, 3]`: to be read where published."""
         return self._images
 
     @property
@@ -121,11 +132,38 @@ class ImagePool:
         return self._label[slots]
 
     def written(self, most: int | None = None) -> tuple[Tensor, Tensor, list[int]]:
-        """Images, labels and samples of what is written, published or not: the first `most`."""
+        """Images and labels, on the host, and samples of what is written, published or not.
+
+        Of all, or of the first `most`.
+        """
         slots = self._in_order(self._index != _EMPTY)[:most]
-        self._wait(self._ready, slots)
-        rows = torch.from_numpy(slots).to(self.device)
-        return self._images[rows], torch.from_numpy(self._label[slots]), self._index[slots].tolist()
+        self.begin_reading(slots)
+        images = torch.empty(len(slots), *self._images.shape[1:], dtype=torch.uint8)
+        for begin in range(0, len(slots), _COPIED_AT_ONCE):  # the device may not have room for all
+            part = slice(begin, begin + _COPIED_AT_ONCE)
+            rows = to_device(torch.from_numpy(slots[part]), self.device)
+            found, rows = self.gather(slots[part], rows)
+            images[part] = found[rows]
+        return images, torch.from_numpy(self._label[slots]), self._index[slots].tolist()
+
+    def gather(self, slots: NDArray[np.int64], rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Images on the device, uint8 `[N, S, S, 3]`, and which of them, int64 `[B]`, `slots` are.
+
+        `rows` are the slots, int64 `[B]`, on the device. No image is copied unless one lies in host
+        memory. To be called after `begin_reading`.
+        """
+        spilled = self._is_spilled(slots)
+        if not spilled.any():
+            return self._images, rows
+        order = np.argsort(spilled)  # those on the device first
+        split = np.count_nonzero(~spilled)
+        ordered = torch.from_numpy(slots[order])
+        images = self._images.new_empty(len(slots), *self._images.shape[1:])
+        near = to_device(ordered[:split], self.device)
+        torch.index_select(self._images, 0, near, out=images[:split])
+        far = ordered[split:] - len(self._images)
+        images[split:].copy_(staged(self._spilled, far, self.device), non_blocking=True)
+        return images, to_device(torch.from_numpy(np.argsort(order)), self.device)
 
     def take(self, count: int, is_stopped: Callable[[], bool] = lambda: False) -> list[int]:
         """`count` free slots to write into; waits until there are so many, or until stopped."""
@@ -152,9 +190,10 @@ class ImagePool:
 
         `targets` are their probabilities `[B, K]`, where the pool holds such.
         """
+        self._wait(self._ready, slots)  # which may have been written on another stream, never read
         self._wait(self._unread, slots)
         rows = torch.tensor(slots).to(self.device)
-        self._images[rows] = images.to(self.device)
+        self._store(slots, rows, images.to(self.device))
         self._targets[rows] = torch.tensor(labels).to(self.device) if targets is None else targets
         fence = self._fences.record()
         with self._changed:
@@ -203,8 +242,13 @@ class ImagePool:
             self._changed.notify_all()
 
     def begin_reading(self, slots: NDArray[np.int64]) -> None:
-        """What the current stream does from now on comes after the images are in their slots."""
+        """What the current stream does from now on comes after the images are in their slots.
+
+        And so does what this thread does with slots in host memory: for those it waits here.
+        """
         self._wait(self._ready, slots)
+        for fence in _distinct(self._ready, slots[self._is_spilled(slots)]):
+            self._fences.wait_on_host(fence)
 
     def end_reading(self, slots: NDArray[np.int64]) -> None:
         """What the current stream was given so far is all that reads these slots."""
@@ -242,7 +286,25 @@ class ImagePool:
         slots = np.flatnonzero(chosen)
         return slots[self._index[slots].argsort(kind="stable")]
 
+    def _is_spilled(self, slots: NDArray[np.int64]) -> NDArray[np.bool_]:
+        return slots >= len(self._images)
+
+    def _store(self, slots: Sequence[int], rows: Tensor, images: Tensor) -> None:
+        """Copy images on the device into slots wherever they lie, on the current stream."""
+        on_device = len(self._images)
+        if max(slots, default=0) < on_device:
+            self._images[rows] = images
+            return
+        for slot, image in zip(slots, images, strict=True):
+            memory = self._images[slot] if slot < on_device else self._spilled[slot - on_device]
+            memory.copy_(image, non_blocking=True)
+
     def _wait(self, fences: list[Fence | None], slots: Iterable[int]) -> None:
-        found = (fences[slot] for slot in slots)
-        for fence in {id(fence): fence for fence in found if fence is not None}.values():
+        for fence in _distinct(fences, slots):
             self._fences.wait(fence)
+
+
+def _distinct(fences: list[Fence | None], slots: Iterable[int]) -> Iterable[Fence]:
+    """The fences of `slots`, each once."""
+    found = (fences[slot] for slot in slots)
+    return {id(fence): fence for fence in found if fence is not None}.values()

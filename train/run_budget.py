@@ -9,7 +9,7 @@ from dataclasses import replace
 from ..engine import InputError
 from .calibration import measure_speeds
 from .levers import read_levers
-from .pool_size import room_for
+from .pool_size import images_in, room_for
 from .run_job import Job, Progress
 from .run_settings import RunSettings
 from .time_budget import Budget, GenerationClock, deadline_of, rank_plans
@@ -40,8 +40,8 @@ def within_budget(
         load=job.seconds["load"],
     )
     spent = time.perf_counter() - started
-    room = room_for(job.generator.device, job.image_size, settings.pool)
-    room += room_for(job.generator.device, job.image_size, settings.spill or 0)
+    room = images_in(room_for(job.generator.device, settings.pool), job.image_size)
+    room += images_in(settings.spill or 0, job.image_size)
     plans = rank_plans(job.settings, keep, Budget(seconds, spent, room), speeds, read_levers())
     job.close()
     del job  # before another takes memory

@@ -31,13 +31,13 @@ from ..generate import (
 from .batch_norm import re_estimate
 from .checkpoint import CheckpointFolder
 from .clip_teacher import ClipTeacher, soft_targets
-from .distributed import Ranks
+from .distributed import Ranks, least
 from .evaluate import normalize
 from .feed import Feed
 from .files import write_atomically
 from .image_source import LabelledImages, load_unlabelled
 from .pool import POLICIES, ImagePool
-from .pool_size import pool_size, room_for
+from .pool_size import images_in, pool_size, room_for
 from .ranks_source import RanksSource
 from .real_data import load_real_images
 from .run_settings import CONFIG, EMBEDDED_CLASSES, GENERATOR_OPTIONS, RunSettings, write_config
@@ -98,6 +98,7 @@ class Job:
             settings.batch_norm_data, self.image_size
         )
         self._teacher = self._load_teacher()
+        self._room = least(room_for(self.trainer.device, settings.pool), self.trainer.device)
         self.pool, self._block = self._make_pool()
         self.generator = _generator(settings, on_progress)
         self.clock: GenerationClock | None = None
@@ -110,13 +111,15 @@ class Job:
             self.pool,
             block=self._block,
             policy=settings.pool_policy,
-            mode=settings.sharing,
+            mode=_sharing_of_ranks(settings.sharing, self.trainer.device),
             soften=self._soften if self._teacher else None,
             is_over=lambda images: self.clock is not None and self.clock.is_over(images),
             on_batch=self._show_generated,
         )
         self.seconds = {"load": time.perf_counter() - began}
         self.history: list[EpochReport] = []
+        self.is_trained = False
+        """Whether an epoch of training has ended."""
         self.replay_ratio = 0.0
 
     @property
@@ -133,15 +136,15 @@ class Job:
         """Write what the run can be resumed by, if it is not there yet."""
         if (folder / CONFIG).exists():
             return
-        # With what tuning found, so that images come out to the bit as they would have.
-        settings = replace(self.settings, **self.generator.facts.found)
+        # With what tuning and free memory came to, so that a resumed run does the same to the bit.
+        settings = replace(self.settings, **self.generator.facts.found, pool=self._room)
         write_config(folder, settings, self.recipe_content)
 
     def keep_images(self, folder: Path) -> None:
         """Save the images that are there, so that they need not be generated again."""
         images, labels, samples = self.pool.written()
         if len(samples):
-            parts = {"images": images.cpu(), "labels": labels, "samples": torch.tensor(samples)}
+            parts = {"images": images, "labels": labels, "samples": torch.tensor(samples)}
             write_atomically(folder / PARTIAL, save(parts))
 
     def restore_images(self, folder: Path) -> None:
@@ -247,8 +250,9 @@ class Job:
             raise unknown("pool policy", settings.pool_policy, POLICIES)
         device, replaces = self.trainer.device, settings.pool_policy != "keep"
         size = pool_size(
-            room_for(device, self.image_size, settings.pool),
+            images_in(self._room, self.image_size),
             len(self.plan),
+            spill=images_in(settings.spill or 0, self.image_size),
             blocks=settings.blocks,
             replaces=replaces,
             image_size=self.image_size,
@@ -263,8 +267,21 @@ class Job:
                 len(self.plan),
                 rest,
             )
-        held = classes if self._teacher else None
-        return ImagePool(size.capacity, self.image_size, device, size.spare, held), size.block
+        if size.host:
+            _LG.warning(
+                "%d of the pool's %d images lie in host memory: training copies them to the device",
+                size.host,
+                size.capacity + size.spare,
+            )
+        pool = ImagePool(
+            size.capacity,
+            self.image_size,
+            device,
+            spare=size.spare,
+            classes=classes if self._teacher else None,
+            host=size.host,
+        )
+        return pool, size.block
 
     def _soften(self, images: Tensor, labels: Tensor) -> Tensor:
         assert self._teacher is not None
@@ -283,12 +300,28 @@ class Job:
         self.on_progress(Progress("generate", images, self.planned, note))
 
     def _show_trained(self, epoch: EpochReport) -> None:
+        self.is_trained = True
         self.on_progress(Progress("train", epoch.epoch, epoch.epochs, f"loss {epoch.loss:.3f}"))
 
 
 def prompt_aliases(classes: tuple[ClassName, ...]) -> dict[str, str]:
     """Display prompts as further names of their classes, for matching test data."""
     return {item.prompt: item.name for item in classes}
+
+
+def _sharing_of_ranks(mode: str, device: torch.device) -> str:
+    """How each of several processes shares its GPU.
+
+    At once, NCCL would exchange images and gradients in an order that differs between them.
+    """
+    if Ranks.current().world_size == 1 or device.type == "cpu" or mode == "alternate":
+        return mode
+    if mode != "auto":
+        raise InputError(
+            f"sharing mode {mode!r} was given to several processes that have a GPU each, which can "
+            "only alternate: choose 'alternate'"
+        )
+    return "alternate"
 
 
 def _leaf(leaf: Recipe) -> dict[str, Any]:

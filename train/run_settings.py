@@ -85,6 +85,8 @@ class RunSettings:
     """Images arrive in so many blocks; training begins when the first is there."""
     pool: int | None = None
     """Bytes that the pool of images may take; by default a quarter of what is free."""
+    spill: int | None = None
+    """Bytes of host memory for images that do not fit into these; none by default."""
     pool_policy: str = "oldest"
     """What happens when the pool is full; see `POLICIES`."""
     sharing: str = "auto"

@@ -41,7 +41,7 @@ def summarize(job: Job, folder: Path, test: dict[str, Any] | None) -> dict[str, 
         },
         "model": str(facts.folder),
         "classifier": job.settings.classifier,
-        "images": job.feed.written,
+        "images": job.feed.images,
         "rejected": [spec.index for spec in job.generator.rejected],
         "images_per_class": job.settings.images_per_class,
         "image_size": job.image_size,
@@ -119,4 +119,4 @@ def write_samples(job: Job, folder: Path) -> None:
 
 def _grid(job: Job) -> Image.Image:
     images, labels, _ = job.pool.written(_GRID_COLUMNS * len(job.names))
-    return sample_grid(images.cpu(), labels, job.names)
+    return sample_grid(images, labels, job.names)

@@ -30,6 +30,7 @@ class Streams:
     def __init__(self, first):
         self.first = first
         self.memory = set()  # addresses, of the pool
+        self.host = None  # of these, that of the slots in host memory
         self.queues = {"train": deque(), "generate": deque()}
         self.passed = set()  # fences
         self.waits = 0
@@ -51,6 +52,11 @@ class Streams:
     def wait(self, fence):
         self.put(lambda: None, fence)
 
+    def wait_on_host(self, fence):
+        with self.lock:
+            self._work_until(lambda: fence in self.passed)
+            assert fence in self.passed, "the host waits for what cannot be done"
+
     def put(self, work, fence=None):
         with self.lock:
             self.queues[self.local.name].append((work, fence))
@@ -58,11 +64,14 @@ class Streams:
 
     def finish(self):
         """Do all that is left, the other stream's work one by one."""
-        other = "train" if self.first == "generate" else "generate"
         self.local.works = False
-        while self._work(self.first) or self._work(other, 1):
-            pass
+        self._work_until(lambda: False)
         assert not any(self.queues.values()), "the streams wait for each other"
+
+    def _work_until(self, is_done):
+        other = "train" if self.first == "generate" else "generate"
+        while not is_done() and (self._work(self.first) or self._work(other, 1)):
+            pass
 
     def _work(self, name, most=None):
         queue, done = self.queues[name], 0
@@ -77,7 +86,7 @@ class Streams:
 
 
 class _Queueing(TorchDispatchMode):
-    """Queues what reads or writes the pool's memory."""
+    """Queues what the device does with the pool's memory; the host reads its own at once."""
 
     def __init__(self, streams):
         super().__init__()
@@ -87,10 +96,12 @@ class _Queueing(TorchDispatchMode):
         options = options or {}
         tensors = [leaf for leaf in tree_leaves((arguments, options)) if torch.is_tensor(leaf)]
         touched = {tensor.untyped_storage().data_ptr() for tensor in tensors} & self.streams.memory
-        if self.streams.local.works or not touched:
+        is_of_host = touched == {self.streams.host} and function.name() != "aten::copy_"
+        if self.streams.local.works or not touched or is_of_host:
             return function(*arguments, **options)
         result = {
             "aten::index_put_": arguments[0],
+            "aten::copy_": arguments[0],
             "aten::index_select.out": options.get("out"),
             "zeroreal::augment_": None,
         }[function.name()]
@@ -106,12 +117,26 @@ def streams(request, monkeypatch):
     return streams
 
 
-def test_each_epoch_sees_the_images_that_were_published_for_it(streams, numbered):
-    pool = ImagePool(6, 4, CPU, spare=3)
-    pool.storage.fill_(POISON)
-    streams.memory = {
-        stored.untyped_storage().data_ptr() for stored in (pool.storage, pool.target_storage)
-    }
+@pytest.fixture(params=[False, True], ids=["on the device", "in host memory"])
+def pool_of(request, streams):
+    """A function that makes a pool whose memory is that of `streams`, all of it on one side."""
+
+    def make(capacity, spare=0):
+        host = (capacity + spare) * request.param
+        pool = ImagePool(capacity, 4, CPU, spare, host=host)
+        images = pool._spilled if host else pool.storage
+        images.fill_(POISON)
+        streams.memory = {
+            stored.untyped_storage().data_ptr() for stored in (images, pool.target_storage)
+        }
+        streams.host = images.untyped_storage().data_ptr() if host else None
+        return pool
+
+    return make
+
+
+def test_each_epoch_sees_the_images_that_were_published_for_it(streams, numbered, pool_of):
+    pool = pool_of(6, spare=3)
     feed = Feed(
         numbered(batch_size=2), numbered.plan(24), pool, block=3, policy="oldest", mode="overlap"
     )
@@ -128,3 +153,15 @@ def test_each_epoch_sees_the_images_that_were_published_for_it(streams, numbered
         assert sorted(samples) == list(range(max(0, newest - 6), newest))
         assert labels.tolist() == [sample % 2 for sample in samples]
     assert streams.waits  # it was these streams that the pool used
+
+
+def test_a_slot_that_nobody_read_keeps_what_was_written_last(streams, numbered, pool_of):
+    pool = pool_of(1)
+    for sample, name in enumerate(sorted(["train", "generate"], key=streams.first.__eq__)):
+        pool.evict(1, "oldest")
+        with streams.on(name):
+            pool.add(numbered.pictures([sample]), [0], [sample])
+    streams.finish()
+    images, _, samples = pool.written()
+    assert samples == [1]
+    assert torch.equal(images, numbered.pictures([1]))

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from zeroreal.engine import InputError
+from zeroreal.train import Feed, ImagePool, Loader
 from zeroreal.train.sharing import Sharing
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -74,3 +75,24 @@ def test_a_turn_without_training_measures_nothing(clock):
     sharing.turn(images=10, samples=0)
     assert turns(sharing, clock, {"alternate": 3.0, "overlap": 2.5})[:2] == ["alternate", "overlap"]
     assert sharing.relative == pytest.approx({"alternate": 1.0, "overlap": 2.5 / 3})
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("mode", ["alternate", "overlap", "partition"])
+def test_on_a_gpu_every_mode_gives_the_batches_of_the_cpu(numbered, mode):
+    def batches(device, mode):
+        source = numbered()
+        source.device = device
+        pool = ImagePool(6, 4, device, spare=4)
+        feed = Feed(source, numbered.plan(12), pool, block=4, policy="oldest", mode=mode)
+        loader = Loader(feed, 3, epochs=4)
+        found = [images.cpu() for _ in range(loader.total_epochs()) for images, _ in loader]
+        feed.close()
+        return found
+
+    try:
+        ours = batches(torch.device("cuda"), mode)
+    except InputError as error:
+        pytest.skip(str(error))
+    for our, their in zip(ours, batches(torch.device("cpu"), "alternate"), strict=True):
+        torch.testing.assert_close(our, their, rtol=0, atol=1e-6)

@@ -10,6 +10,7 @@ from zeroreal.engine import InputError
 from zeroreal.kernels import AugmentRanges
 from zeroreal.train import CheckpointFolder, Feed, ImagePool, Trainer, TrainSettings
 from zeroreal.train.checkpoint import NEWEST
+from zeroreal.train.training import Training
 
 CPU = torch.device("cpu")
 STILL = AugmentRanges()
@@ -239,3 +240,26 @@ def test_a_label_that_is_no_class_is_named_before_anything_is_trained(trainer, n
     with pytest.raises(InputError, match="label 2 is none of 2 classes: labels must be 0 to 1"):
         fit(ours, feed)
     assert all(torch.equal(untrained[n], v) for n, v in ours._model.state_dict().items())
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_no_step_on_a_gpu_waits_for_the_device(monkeypatch, numbered, recipe):
+    monkeypatch.setattr(
+        "zeroreal.train.trainer.create_classifier", lambda name, classes, size: Net(classes)
+    )
+    settings = TrainSettings(epochs=2, batch_size=4, **RECIPES[recipe])
+    options = {"device": "cuda", "precision": "bf16", "settings": settings}
+    ours = Trainer("net", num_classes=2, image_size=4, **options)
+    pool = ImagePool.of(numbered.pictures(range(16)), torch.arange(16) % 2, ours.device)
+    training = Training(
+        ours._model, ours.loader(pool), settings, num_classes=2, dtype=ours.dtype, seed=0
+    )
+    training.epoch()  # allocates
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for images, labels in training._loader:
+            training._add_gradients(images, labels)
+            training._update()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")

@@ -1,0 +1,92 @@
+"""The benchmark of tricks: its rows, what is not measured again, where real images come in."""
+
+import gzip
+import json
+import sys
+
+import pytest
+import torch
+
+from zeroreal.benchmarks import lever_accuracy, tricks
+from zeroreal.benchmarks.lever_accuracy import AccuracyRuns
+from zeroreal.train import TrainSettings
+
+QUICK = TrainSettings(epochs=1, batch_size=20)
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory):
+    """Fashion-MNIST's files with 80 random images, of which the last 40 are held out."""
+    folder = tmp_path_factory.mktemp("real")
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (80, 28, 28), generator=generator, dtype=torch.uint8)
+    labels = (torch.arange(80) % 10).to(torch.uint8)
+    for name, header, content in (
+        ("train-images-idx3-ubyte.gz", (0x803, 80, 28, 28), images),
+        ("train-labels-idx1-ubyte.gz", (0x801, 80), labels),
+    ):
+        prefix = b"".join(number.to_bytes(4, "big") for number in header)
+        (folder / name).write_bytes(gzip.compress(prefix + content.numpy().tobytes()))
+    return folder
+
+
+@pytest.fixture
+def measure(real, tmp_path, monkeypatch):
+    """A function that runs the benchmark on 40 images and gives the rows of its result."""
+    monkeypatch.setattr(tricks, "IMAGES", 40)
+    monkeypatch.setattr(tricks, "_REAL", 40)
+    monkeypatch.setattr(lever_accuracy, "_HELD_OUT", 40)
+    monkeypatch.setattr(lever_accuracy, "_CHUNK", 40)
+    monkeypatch.setattr(
+        tricks, "TRICKS", {"none": QUICK, "jpeg 50": QUICK, tricks.BATCH_NORM: QUICK}
+    )
+
+    def run(*names, seeds=(3,)):
+        result = tmp_path / "result.json"
+        words = ["tricks", "--tricks", *names, "--seeds", *seeds, "--device", "cpu"]
+        words += ["--real", real, "--images", tmp_path / "images", "--work", tmp_path / "work"]
+        monkeypatch.setattr(sys, "argv", [str(word) for word in (*words, "--result", result)])
+        tricks.main()
+        return json.loads(result.read_text())
+
+    return run
+
+
+def test_every_trick_has_a_row(measure, capsys):
+    result = measure("none", tricks.BATCH_NORM)
+    assert result["images"] == 40
+    assert result["command"].startswith("python -m zeroreal.benchmarks.tricks --tricks none")
+    rows = result["tricks"]
+    assert list(rows) == ["none", tricks.BATCH_NORM]
+    assert [row["uses_real_images"] for row in rows.values()] == [False, True]
+    assert rows["none"]["settings"]["batch_size"] == 20
+    for row in rows.values():
+        assert 40 * row["held_out"]["by_seed"]["3"] % 1 == pytest.approx(0, abs=1e-9)  # of 40
+        assert row["test"]["mean_accuracy"] == row["test"]["by_seed"]["3"]
+    # The same training, other statistics.
+    assert rows["none"]["test"] != rows[tricks.BATCH_NORM]["test"]
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in printed] == [
+        "none, seed 3",
+        "re-estimated BatchNorm, seed 3",
+    ]
+
+
+def test_what_is_kept_is_not_measured_again(measure, tmp_path, monkeypatch):
+    trained = []
+
+    def count(runs, images, labels, seed, settings):
+        trained.append(seed)
+        return fit(runs, images, labels, seed, settings)
+
+    fit = AccuracyRuns.trained
+    monkeypatch.setattr(AccuracyRuns, "trained", count)
+    first = measure("none")
+    kept = tmp_path / "work" / "none-3.json"
+    assert first["tricks"]["none"]["test"]["by_seed"] == {"3": json.loads(kept.read_text())["test"]}
+    kept.write_text('{"test": 0.25, "held_out": 0.5}')
+    second = measure("none", "jpeg 50", seeds=(3, 4))
+    assert trained == [3, 3, 4, 4]
+    assert second["tricks"]["none"]["test"]["by_seed"]["3"] == 0.25
+    assert second["tricks"]["none"]["held_out"]["by_seed"]["3"] == 0.5
+    assert list(second["tricks"]["jpeg 50"]["test"]["by_seed"]) == ["3", "4"]
