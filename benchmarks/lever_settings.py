@@ -13,7 +13,6 @@ LEVERS: Mapping[str, Mapping[str, Any]] = {
     "4-steps": {"steps": 4},
     "6-steps": {"steps": 6},
     "8-steps": {"steps": 8},
-    "20-steps": {"steps": 20},
     "ddim": {"scheduler": "DDIMScheduler"},
     "euler-ancestral": {"scheduler": "EulerAncestralDiscreteScheduler"},
     # The noise levels of the 12 steps go from 14.6 down to 0.3.
@@ -23,7 +22,6 @@ LEVERS: Mapping[str, Mapping[str, Any]] = {
     "deep-cache-3": {"deep_cache": 3},
     "tiny-vae": {"vae": "tiny"},
     "24-pixels": {"generate_size": 24, "image_size": 32},
-    "8-steps-tiny-vae": {"steps": 8, "vae": "tiny"},
     "8-steps-deep-cache-2": {"steps": 8, "deep_cache": 2},
 }
 """What each changes of `RunSettings`."""

@@ -23,6 +23,7 @@ from ..export import (
     load_scheduler,
     load_tokenizers,
     noise_levels,
+    read_manifest,
     schedule_of,
 )
 from ..kernels import philox_normal
@@ -139,8 +140,16 @@ class Generator:
         if self.device.type == "cpu":
             keep_freed_memory()
         self.folder = find_model(model)
-        if not is_exported(self.folder):
-            check_model_folder(self.folder)
+        info = (
+            read_manifest(self.folder).info
+            if is_exported(self.folder)
+            else check_model_folder(self.folder)
+        )
+        if guidance_interval is not None and not info.guided:
+            raise InputError(
+                "a guidance interval was given, the model has guidance built in, the same at all "
+                "noise levels: leave the interval out, or choose another model"
+            )
         self.scheduler = load_scheduler(self.folder, scheduler)
         self.schedule = schedule_of(self.scheduler, steps)
         guided = guided_steps(noise_levels(self.scheduler, self.schedule), guidance_interval)
@@ -162,19 +171,14 @@ class Generator:
         choice = self._choice = tuned_choice(self.folder, request, tune, cache, on_progress)
         self._engine = f"{choice.backend}:{choice.variant}" if choice.variant else choice.backend
         self.engines = load_engines(self.folder, choice, cache, on_progress)
-        if guidance_interval is not None and not self.engines.info.guided:
-            raise InputError(
-                "a guidance interval was given, the model has guidance built in, the same at all "
-                "noise levels: leave the interval out, or choose another model"
-            )
         self.steps, self.batch_size = steps, choice.batch_size
         self.dtype = self.engines.dtype
         self.image_size = self.engines.image_size[0] if image_size is None else image_size
         self.text = TextEmbeddings(
-            load_tokenizers(self.folder, self.engines.info),
+            load_tokenizers(self.folder, info),
             self.engines.text_encoder,
             self.dtype,
-            self.engines.info.empty_negative_is_zero,
+            info.empty_negative_is_zero,
         )
         self._sampler = Sampler(
             self.engines.denoise,

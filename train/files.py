@@ -17,3 +17,9 @@ def write_atomically(path: Path, content: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_half_written(folder: Path) -> None:
+    """Remove what processes that were killed had begun to write into `folder`."""
+    for temporary in folder.glob(".*.tmp"):
+        temporary.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from ..engine import InputError, resolve_device
 from ..generate.classes import slug
 from .distributed import Ranks, agreed, device_of_rank, join_ranks
 from .run_budget import within_budget
-from .run_job import Job, Progress
+from .run_job import Job, Progress, forget_progress
 from .run_settings import RunSettings, check_unused, new_run_folder, read_config
 from .run_summary import METRICS, summarize, write_samples, write_summary
 
@@ -77,6 +77,7 @@ def resume(
     settings = replace(settings, device=device_of_rank(settings.device))
     ranks = join_ranks(resolve_device(settings.device))
     if (folder / METRICS).exists():
+        forget_progress(folder)  # it may have been killed just before
         raise InputError(f"the run in {str(folder)!r} is finished: start a new one")
     job = Job(settings, on_progress if ranks.is_first else _ignore)
     if job.recipe_content != recipe_content:
@@ -119,5 +120,5 @@ def _finish(job: Job, folder: Path, started: float) -> RunResult:
     if is_first:
         job.save(folder)
         write_summary(job, folder, summary)
-        job.forget_progress(folder)
+        forget_progress(folder)
     return RunResult(folder, summary)

@@ -34,7 +34,7 @@ from .clip_teacher import ClipTeacher, soft_targets
 from .distributed import Ranks, least
 from .evaluate import normalize
 from .feed import Feed
-from .files import write_atomically
+from .files import remove_half_written, write_atomically
 from .image_source import LabelledImages, load_unlabelled
 from .pool import POLICIES, ImagePool
 from .pool_size import images_in, pool_size, room_for
@@ -211,11 +211,6 @@ class Job:
         self.seconds["evaluate"] = time.perf_counter() - began
         return {"source": self.test.source, **evaluation.summary(self.names)}
 
-    def forget_progress(self, folder: Path) -> None:
-        """Remove what only an unfinished run needs."""
-        (folder / PARTIAL).unlink(missing_ok=True)
-        self._checkpoints(folder).remove()
-
     @property
     def planned(self) -> int:
         """How many images are to be generated."""
@@ -302,6 +297,13 @@ class Job:
     def _show_trained(self, epoch: EpochReport) -> None:
         self.is_trained = True
         self.on_progress(Progress("train", epoch.epoch, epoch.epochs, f"loss {epoch.loss:.3f}"))
+
+
+def forget_progress(folder: Path) -> None:
+    """Remove what only an unfinished run needs, and what a kill left half written."""
+    (folder / PARTIAL).unlink(missing_ok=True)
+    CheckpointFolder(folder, {}).remove()
+    remove_half_written(folder)
 
 
 def prompt_aliases(classes: tuple[ClassName, ...]) -> dict[str, str]:

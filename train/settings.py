@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -86,13 +87,14 @@ class TrainSettings:
             value = getattr(self, name)
             if value < 1:
                 raise InputError(f"{_words(name)} is {value}: at least 1 is needed")
+        # Every comparison with a number that is none is false.
         for name in ("learning_rate", "max_replay"):
             value = getattr(self, name)
-            if value is not None and value <= 0:
+            if value is not None and not 0 < value < math.inf:
                 raise InputError(f"{_words(name)} is {value}: it must be above 0")
         for name in ("weight_decay", "clip_grad", "mixup", "cutmix"):
             value = getattr(self, name)
-            if value < 0:
+            if not 0 <= value < math.inf:
                 raise InputError(f"{_words(name)} is {value}: it must be 0 or more")
         for name in ("warmup", "momentum", "label_smoothing", "ema_decay"):
             value = getattr(self, name)

@@ -142,6 +142,11 @@ class Trainer:
         loader = images if isinstance(images, Loader) else self.loader(self._pool(images, labels))
         if loader.pool.capacity < 2:
             raise InputError(f"{loader.pool.capacity} images cannot be trained on: give at least 2")
+        if not loader.total_epochs():
+            raise InputError(
+                f"max replay is {self.settings.max_replay}, which leaves not even one pass over "
+                "the images: allow more, or generate more images"
+            )
         cuda = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=cuda), training_stream(self.device):
             torch.manual_seed(self.seed)

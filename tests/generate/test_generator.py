@@ -270,6 +270,16 @@ def test_guidance_outside_its_interval_is_none():
     assert difference(some, without).mean() > 1
 
 
+def test_a_model_with_guidance_built_in_has_no_interval_of_it(tiny_model):
+    """Said before anything is measured or loaded."""
+    told = []
+    with pytest.raises(InputError, match="guidance built in"):
+        Generator(
+            tiny_model("lcm"), device="cpu", guidance_interval=(0.1, 9), on_progress=told.append
+        )
+    assert told == []
+
+
 @pytest.mark.parametrize("scheduler", ["DDIM", "EulerAncestralDiscrete"])
 def test_deep_features_used_again_change_the_images_a_little(scheduler):
     wanted = specs("base", 8)

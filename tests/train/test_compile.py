@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch._dynamo.utils import counters
 
 from zeroreal.train import Trainer, TrainSettings
 
@@ -36,18 +37,21 @@ def trained(monkeypatch):
         )
         options = {"device": "cpu", "precision": "fp32", "seed": 3}
         trainer = Trainer("net", num_classes=2, image_size=SIDE, settings=settings, **options)
-        reports = trainer.fit(images, torch.arange(16) % 2) if settings.epochs else []
+        reports = trainer.fit(images, torch.arange(16) % 2)
         return trainer.model.state_dict(), [report.loss for report in reports]
 
     return train
 
 
 def test_compiled_training_ends_with_the_weights_of_plain_training(trained):
+    before = counters["stats"]["unique_graphs"]
     with torch.random.fork_rng():
         torch.manual_seed(3)
         untrained = Net(2).state_dict()
     plain, losses = trained()
+    assert counters["stats"]["unique_graphs"] == before
     compiled, compiled_losses = trained(compile=True)
+    assert counters["stats"]["unique_graphs"] > before
     assert not torch.allclose(plain["4.weight"], untrained["4.weight"], atol=1e-2)
     assert list(compiled) == list(plain)
     for name, value in plain.items():

@@ -4,6 +4,7 @@ This file is also what runs: `python test_kill.py FOLDER`.
 """
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -28,24 +29,29 @@ SETTINGS = RunSettings(
     precision="fp32",
     device="cpu",
     tune="off",
-    batch_size=6,
+    batch_size=4,
     blocks=3,
+    # 32 images of 32 pixels, 6 at a time: 18 are held, others replace them from the fourth epoch on
+    pool=24 * 32 * 32 * 3,
+    pool_policy="most-replayed",
     checkpoint_seconds=0,
-    train=TrainSettings(epochs=4, batch_size=20),
+    train=TrainSettings(epochs=4, batch_size=12),
 )
+# Of its 15 updates, epochs 1 to 9 have 1, 1, 2, 2, 2, 2, 2, 2 and 1, with a checkpoint after each.
 MOMENTS = {
-    "generating the first images": ("generated", 6),
-    "generating beside trained ones": ("generated", 17),
+    "generating the first images": ("generated", 4),
+    "generating between epochs": ("generated", 16),
+    "generating what replaces others": ("generated", 28),
     "after the first checkpoint": ("saved", 1),
-    "after the fifth checkpoint": ("saved", 5),
-    "half a first checkpoint written": ("written", 1),
-    "half a checkpoint written": ("written", 3),
+    "after a checkpoint within an epoch": ("saved", 5),
+    "half the first checkpoint written": ("written", 1),
+    "half a checkpoint written": ("written", 10),
     "before a checkpoint is set aside": (PREVIOUS, 2),
-    "before the first checkpoint has its name": (NEWEST, 1),
-    "with one checkpoint set aside": (NEWEST, 4),
-    "before the classifier is there": ("classifier.safetensors", 1),
+    "with the last checkpoint set aside": (NEWEST, 7),
     "before the metrics are there": ("metrics.json", 1),
 }
+FIRST_EPOCHS = dict(zip(MOMENTS, (1, 2, 4, 1, 4, 1, 6, 2, 4, 9), strict=True))
+"""The epoch of the last whole checkpoint, which ends first once the run goes on."""
 
 
 def die():
@@ -90,6 +96,13 @@ def run_and_die(folder, kind, count):
     run(SETTINGS, folder, die_at(kind, count))
 
 
+def go_on(folder):
+    """Resume, and note which epochs end."""
+    epochs = []
+    resume(folder, lambda state: state.stage == "train" and epochs.append(state.done))
+    folder.with_suffix(".json").write_text(json.dumps(epochs))
+
+
 def status(work, *arguments):
     """The exit status of `work` in a process of its own, which is -9 where it was killed."""
     process = torch.multiprocessing.get_context("fork").Process(target=work, args=arguments)
@@ -105,7 +118,7 @@ def main(folder):
     for name, (kind, count) in MOMENTS.items():
         assert status(run_and_die, folder / name, kind, count) == -signal.SIGKILL, name
         assert not (folder / name / "metrics.json").exists(), name
-        assert status(resume, folder / name) == 0, name
+        assert status(go_on, folder / name) == 0, name
 
 
 @pytest.fixture(scope="module")
@@ -133,12 +146,20 @@ def test_a_run_killed_and_resumed_logs_the_same_rows(runs, moment):
             return [{**row, "images_per_second": None} for row in csv.DictReader(file)]
 
     assert rows(moment) == rows("whole")
-    assert [row["replay_ratio"] for row in rows("whole")][-1] == "4.0"
+    assert [row["samples"] for row in rows("whole")][:5] == ["6", "18", "36", "54", "72"]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_run_that_was_killed_goes_on_from_its_last_whole_checkpoint(runs, moment):
+    epochs = json.loads((runs / f"{moment}.json").read_text())
+    assert epochs == [0, *range(FIRST_EPOCHS[moment], 10)]
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_finished_run_keeps_no_checkpoint(runs, moment):
-    assert not list((runs / moment).glob("checkpoint*"))
+    names = {path.name for path in (runs / moment).iterdir()}
+    assert names == {path.name for path in (runs / "whole").iterdir()}
+    assert not any(name.startswith(("checkpoint", "generated", ".")) for name in names)
 
 
 if __name__ == "__main__":

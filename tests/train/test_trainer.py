@@ -30,6 +30,23 @@ def trainer(**options):
     return Trainer("test_resnet", settings=TrainSettings(**settings), **{**defaults, **options})
 
 
+@pytest.mark.parametrize(
+    "name", ["learning_rate", "max_replay", "weight_decay", "clip_grad", "mixup", "cutmix"]
+)
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
+def test_a_setting_that_is_no_number_is_refused(name, value):
+    with pytest.raises(InputError, match=f"{name.replace('_', ' ')} is {value}"):
+        TrainSettings(**{name: value})
+
+
+def test_a_bound_on_replay_that_leaves_nothing_to_train_on_is_refused():
+    settings = TrainSettings(max_replay=0.01)
+    trainer = Trainer(num_classes=2, image_size=32, settings=settings, device="cpu")
+    images = torch.zeros(8, 32, 32, 3, dtype=torch.uint8)
+    with pytest.raises(InputError, match=r"max replay is 0.01, which leaves not even one pass"):
+        trainer.fit(images, torch.arange(8) % 2)
+
+
 @pytest.mark.parametrize("options", [{}, {"optimizer": "sgd", "learning_rate": 0.05}])
 def test_it_beats_chance_by_a_wide_margin(options):
     ours = trainer(**options)
