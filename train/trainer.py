@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from ..engine import InputError, resolve_device, resolve_precision
+from ..engine import InputError, keep_freed_memory, resolve_device, resolve_precision
 from .classifier import create_classifier, to_channels_last
 from .distributed import Ranks
 from .evaluate import Evaluation, evaluate, predict
@@ -68,6 +68,8 @@ class Trainer:
     ) -> None:
         self.settings = settings or TrainSettings()
         self.device = resolve_device(device)
+        if self.device.type == "cpu":
+            keep_freed_memory()
         self.dtype = resolve_precision(precision, self.device)
         self.classifier, self.num_classes, self.seed = classifier, num_classes, seed
         self.image_size = image_size

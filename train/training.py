@@ -209,7 +209,7 @@ class Training:
             EpochReport(epoch, loader.total_epochs(), loss / samples, hits / samples)
         )
         self._sums = _Sums.zero(self._device)
-        self._good = self._weights()
+        self._keep_weights()
         return Scalars(
             step=self.updates,
             epoch=epoch,
@@ -226,6 +226,12 @@ class Training:
             {name: value.clone() for name, value in module.state_dict().items()}
             for module in self._modules()
         ]
+
+    def _keep_weights(self) -> None:
+        """Copy them to where those of the epoch before are: new memory would take longer."""
+        for module, kept in zip(self._modules(), self._good, strict=True):
+            for name, value in module.state_dict().items():
+                kept[name].copy_(value)
 
     def _restore(self, weights: list[dict[str, Tensor]]) -> None:
         for module, values in zip(self._modules(), weights, strict=True):
