@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..engine import InputError, resolve_device, unknown
+from ..engine import InputError, keep_freed_memory, resolve_device, unknown
 from ..kernels import native_library_status
 from .devices import copy_bandwidth
 from .harness import (
@@ -59,6 +59,8 @@ def bench_kernels(
     `InputError` for settings that cannot be used.
     """
     device = _check(settings)
+    if device.type == "cpu":
+        keep_freed_memory()  # as the generator does; it serves all contenders
     bandwidth = copy_bandwidth(device)
     library = native_library_status()[device.type]
     result: dict[str, Any] = {

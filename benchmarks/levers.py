@@ -36,7 +36,7 @@ from .lever_table import Results, lever_table
 
 PHASES = ("speed", "images", "time", "curve")
 IMAGES = 2_000
-CURVE = (20, 50, 100, 200, 500, 1_000, IMAGES, 4_000)
+CURVE = (50, 100, 200, 500, 1_000, IMAGES, 4_000)
 _ROUNDED_TO = 100  # images: speeds are not known better than to a few percent
 
 
