@@ -43,6 +43,7 @@ from .real_data import load_real_images
 from .run_settings import CONFIG, EMBEDDED_CLASSES, GENERATOR_OPTIONS, RunSettings, write_config
 from .saved import ClassifierCard, save_classifier
 from .scalars import ScalarLog, Scalars
+from .sharing import check_mode
 from .time_budget import BudgetPlan, GenerationClock
 from .trainer import Trainer
 from .training import EpochReport
@@ -100,6 +101,8 @@ class Job:
         self._teacher = self._load_teacher()
         self._room = least(room_for(self.trainer.device, settings.pool), self.trainer.device)
         self.pool, self._block = self._make_pool()
+        sharing = _sharing_of_ranks(settings.sharing, self.trainer.device)
+        check_mode(sharing, self.trainer.device)
         self.generator = _generator(settings, on_progress)
         self.clock: GenerationClock | None = None
         self.budget: BudgetPlan | None = None
@@ -111,7 +114,7 @@ class Job:
             self.pool,
             block=self._block,
             policy=settings.pool_policy,
-            mode=_sharing_of_ranks(settings.sharing, self.trainer.device),
+            mode=sharing,
             soften=self._soften if self._teacher else None,
             is_over=lambda images: self.clock is not None and self.clock.is_over(images),
             on_batch=self._show_generated,

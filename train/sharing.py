@@ -14,7 +14,7 @@ from ..engine.errors import InputError, unknown
 if TYPE_CHECKING:
     from torch.cuda.green_contexts import GreenContext
 
-__all__ = ["MODES", "Sharing", "training_stream"]
+__all__ = ["MODES", "Sharing", "check_mode", "training_stream"]
 
 MODES = ("auto", "alternate", "overlap", "partition")
 
@@ -34,19 +34,13 @@ class Sharing:
     """
 
     def __init__(self, mode: str, device: torch.device) -> None:
-        if mode not in MODES:
-            raise unknown("sharing mode", mode, MODES)
-        reasons = {name: _not_supported_reason(name, device) for name in MODES}
-        if reasons[mode]:
-            raise InputError(
-                f"sharing mode {mode!r} cannot be used on {device}: {reasons[mode]}; choose 'auto'"
-            )
+        check_mode(mode, device)
         self._device = device
         self.mode = mode if mode != "auto" else "alternate"
         self._untried = [
             name
             for name in MODES[1:]
-            if mode == "auto" and device.type == "cuda" and not reasons[name]
+            if mode == "auto" and device.type == "cuda" and not _not_supported_reason(name, device)
         ]
         self.relative: dict[str, float] = {}
         """What `auto` measured: the time of a turn over that of its two parts one by one."""
@@ -103,6 +97,16 @@ class Sharing:
         if not self._untried:
             _LG.info("generating and training share %s by %s", self._device, self.mode)
         self._turn_began = time.perf_counter()
+
+
+def check_mode(mode: str, device: torch.device) -> None:
+    """Raise `InputError` for a mode that is none, or that `device` does not have."""
+    if mode not in MODES:
+        raise unknown("sharing mode", mode, MODES)
+    if reason := _not_supported_reason(mode, device):
+        raise InputError(
+            f"sharing mode {mode!r} cannot be used on {device}: {reason}; choose 'auto'"
+        )
 
 
 def training_stream(device: torch.device) -> AbstractContextManager[object]:
