@@ -97,6 +97,14 @@ def tune(
             entry = cache.find(key)
             if entry is not None and _serves(found := _read(entry), effort == "full", request):
                 return found
+        if cache.find(keys[request.effort]) is None:
+            # Of several processes one measures, and all use what it found.
+            return _read(
+                cache.get(
+                    keys[request.effort],
+                    lambda partial: _write(partial, _measure(folder, request, cache, on_progress)),
+                )
+            )
     tuned = _measure(folder, request, cache, on_progress)
     for effort, key in keys.items():
         entry = cache.find(key)

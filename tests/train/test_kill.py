@@ -3,7 +3,9 @@
 This file is also what runs: `python test_kill.py FOLDER`.
 """
 
+import contextlib
 import csv
+import importlib
 import json
 import os
 import signal
@@ -14,7 +16,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.utils.tensorboard
 from safetensors.torch import load_file
 
 from zeroreal.train import CheckpointFolder, RunSettings, TrainSettings, resume, run
@@ -113,6 +114,8 @@ def status(work, *arguments):
 
 def main(folder):
     """Run once without a stop, and once killed and resumed for each moment."""
+    with contextlib.suppress(ImportError):  # an extra
+        importlib.import_module("torch.utils.tensorboard")
     Job(SETTINGS, lambda progress: None)  # imports what the forks need, which takes the longest
     assert status(run, SETTINGS, folder / "whole") == 0
     for name, (kind, count) in MOMENTS.items():
