@@ -7,7 +7,7 @@ ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-PARTS := engine kernels export generate train cli benchmarks assets
+PARTS := base kernels assets engine data report export encoders generate train run benchmarks cli
 BUILD_FILES := pyproject.toml CMakeLists.txt $(wildcard kernels/src/*)
 TYPECHECK := build/typecheck
 

@@ -50,8 +50,8 @@ def throughput(
     result: _Result = None,
 ) -> None:
     """Images a second, ours against diffusers: the same images, each at its best batch."""
-    from ..benchmarks.throughput import DEFAULT_CONTENDERS, ThroughputSettings
-    from ..benchmarks.throughput import throughput as measure
+    from ..benchmarks.generation.throughput import DEFAULT_CONTENDERS, ThroughputSettings
+    from ..benchmarks.generation.throughput import throughput as measure
 
     settings = ThroughputSettings(
         contenders=tuple(contenders or DEFAULT_CONTENDERS),
@@ -82,8 +82,8 @@ def kernels(
     result: _Result = None,
 ) -> None:
     """Each kernel against plain PyTorch, eager and compiled."""
-    from ..benchmarks.kernel_cases import KERNELS
-    from ..benchmarks.kernels import KernelSettings, bench_kernels
+    from ..benchmarks.kernels.bench import KernelSettings, bench_kernels
+    from ..benchmarks.kernels.cases import KERNELS
 
     settings = KernelSettings(tuple(names or KERNELS), device, rounds, result)
     measured = bench_kernels(settings, _tell)
@@ -104,8 +104,8 @@ def loader(
     result: _Result = None,
 ) -> None:
     """The loader alone, against torchvision's transforms in a DataLoader."""
-    from ..benchmarks.loader import LoaderSettings, bench_loader
-    from ..benchmarks.loader_cases import CASES
+    from ..benchmarks.loading.loader import LoaderSettings, bench_loader
+    from ..benchmarks.loading.loader_cases import CASES
 
     settings = LoaderSettings(tuple(cases or CASES), images, batch_size, device, rounds, result)
     _show_rates(bench_loader(settings, _tell), "Loaders")
@@ -128,7 +128,7 @@ def training(
     result: _Result = None,
 ) -> None:
     """Training from the pool, against one cached batch and against timm's loop."""
-    from ..benchmarks.training import TrainingSettings, bench_training
+    from ..benchmarks.training.bench import TrainingSettings, bench_training
 
     settings = TrainingSettings(
         cases=tuple(cases or ()),

@@ -17,19 +17,16 @@ def doctor(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
     """Show the device, libraries and versions, and which engines can serve or why not."""
-    from ..engine import engine_statuses, environment, resolve_device, resolve_precision
-    from ..kernels import (
-        ATTENTION_BACKENDS,
-        attention_not_supported_reasons,
-        native_library_status,
-    )
+    from ..base import describe_environment, resolve_device, resolve_precision
+    from ..engine import engine_statuses
+    from ..kernels import ATTENTION_BACKENDS, attention_not_supported_reasons, native_library_status
 
     target = resolve_device(device)
     precision = resolve_precision("auto", target)
     facts = Table(title="Machine")
     facts.add_column("what")
     facts.add_column("value")
-    for name, value in environment(target).items():
+    for name, value in describe_environment(target).items():
         facts.add_row(name, value)
     facts.add_row("precision", str(precision).removeprefix("torch."))
     output.print(facts)

@@ -22,6 +22,6 @@ def evaluate(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
     """Test a run's classifier on real images."""
-    from ..train import evaluate_run
+    from ..run import evaluate_run
 
     output.print(accuracy_table(evaluate_run(run, data, device)))

@@ -69,7 +69,7 @@ def main() -> None:
 
 def _sentence(error: ValueError | OSError) -> str:
     """What to tell the user; an error that is not theirs to mend is raised again."""
-    from ..engine.errors import InputError  # not above: it brings PyTorch, which --help can spare
+    from ..base.errors import InputError  # not above: it brings PyTorch, which --help can spare
 
     if isinstance(error, InputError):
         return f"error: {error}"

@@ -16,7 +16,7 @@ def predict(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
     """Name the class of each image."""
-    from ..train import predict_files
+    from ..run import predict_files
 
     for found in predict_files(run, images, device):
         typer.echo(f"{found.path}\t{found.class_name}\t{percent(found.probability)}")

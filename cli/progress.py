@@ -10,7 +10,7 @@ from .console import errors
 
 if TYPE_CHECKING:
     from ..export import ExportProgress
-    from ..train import Progress as StageProgress
+    from ..run import Progress as StageProgress
 
 
 class StageBars:

@@ -256,10 +256,11 @@ def run(
 
     With no option: the embedded model's ten garments, tested on real Fashion-MNIST photographs.
     """
-    from ..train import RunInterruptedError, RunSettings, train_settings
-    from ..train import resume as resume_run
-    from ..train import run as start_run
-    from ..train.distributed import Ranks
+    from ..base.ranks import Ranks
+    from ..run import RunInterruptedError, RunSettings
+    from ..run import resume as resume_run
+    from ..run import run as start_run
+    from ..train import train_settings
 
     training = _given(
         epochs=epochs,
@@ -311,7 +312,7 @@ def run(
     )
     for name, size in (("memory", memory), ("pool", pool), ("spill", spill)):
         if size is not None and (name == "spill" or size.lower() != "auto"):
-            from ..engine.memory import parse_size
+            from ..base.sizes import parse_size
 
             chosen[name] = parse_size(size)
     if guidance_interval is not None:
@@ -323,7 +324,7 @@ def run(
 
         chosen["devices"] = parse_devices(devices)
     if time_budget is not None:
-        from ..train.time_budget import parse_duration
+        from ..base.durations import parse_duration
 
         chosen["time_budget"] = parse_duration(time_budget)
     if classes is not None:

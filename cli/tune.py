@@ -14,7 +14,7 @@ from .progress import StageBars
 
 if TYPE_CHECKING:
     from ..export import ExportProgress
-    from ..generate.tuning import Tuned, TuneProgress
+    from ..generate.tuning.tune import Tuned, TuneProgress
 
 
 def tune(
@@ -64,12 +64,13 @@ def tune(
 
     `zeroreal run` with the same options uses what is found.
     """
-    from ..engine import Cache, resolve_device
-    from ..engine.memory import parse_size
+    from ..base import resolve_device
+    from ..base.sizes import parse_size
+    from ..engine import Cache
     from ..export import find_model
     from ..generate.generator import DEFAULT_STEPS
-    from ..generate.tuning import TuneRequest
-    from ..generate.tuning import tune as find_fastest
+    from ..generate.tuning.tune import TuneRequest
+    from ..generate.tuning.tune import tune as find_fastest
 
     request = TuneRequest(
         device=resolve_device(device),

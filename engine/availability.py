@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import torch
 
-from .device import describe_device
-from .errors import InputError
-from .onnxruntime_engine import PROVIDERS, onnxruntime_library, provider_not_supported_reasons
+from ..base.device import describe_device
+from ..base.errors import InputError
+from .onnxruntime.engine import PROVIDERS, onnxruntime_library, provider_not_supported_reasons
 from .tensorrt.library import gpu_target, library_version, target_not_supported_reasons
-from .torch_compiled import compiler_not_supported_reasons
+from .torch.compiled import compiler_not_supported_reasons
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from ..base.errors import InputError
 from .cache_entry import RECORD, CacheKey, Entry, flush, read_entry, seal
-from .errors import InputError
 
 _log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from .digest import file_digest, key_digest
+from ..base.digest import file_digest, key_digest
 
 FORMAT = 1
 RECORD = "entry.json"

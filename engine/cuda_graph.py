@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..base.errors import InputError
 from .engine import Engine
-from .errors import InputError
 from .graph import check_inputs
-from .torch_engine import named_outputs
+from .torch.eager import named_outputs
 
 __all__ = ["CudaGraphEngine", "GraphMemory", "record"]
 

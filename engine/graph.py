@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .errors import InputError, unknown
+from ..base.errors import InputError, unknown
 
 
 @dataclass(frozen=True)

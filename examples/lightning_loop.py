@@ -12,9 +12,10 @@ import timm
 import torch
 import torch.nn.functional as F
 
-from zeroreal.engine import resolve_device
+from zeroreal.base import resolve_device
+from zeroreal.data import load_images
 from zeroreal.kernels import AugmentRanges
-from zeroreal.train import ImagePool, Loader, load_images
+from zeroreal.train import ImagePool, Loader
 
 parser = argparse.ArgumentParser()
 parser.add_argument("folder")

@@ -1,17 +1,17 @@
 """From a model folder to checked ONNX graphs and the engines that run them."""
 
-from .build import build_plans, check_buildable, parse_range
-from .components import load_scheduler, load_tokenizers
-from .engines import EngineChoice, ModelEngines, parse_engine
-from .exporter import ExportProgress, ExportSettings, export_model, source_digest
-from .load_engines import load_engines, native_side
-from .lora import Lora, parse_lora
-from .manifest import Exported, is_exported, read_manifest
-from .model_folder import check_model_folder, find_model
-from .model_info import ModelInfo
-from .random_weights import random_model
-from .schedule import Schedule, Step, noise_levels, schedule_of
-from .verify import random_inputs
+from .engines.build import build_plans, check_buildable, parse_range
+from .engines.choice import EngineChoice, ModelEngines, parse_engine
+from .engines.load import load_engines, native_side
+from .model.components import load_scheduler, load_tokenizers
+from .model.lora import Lora, parse_lora
+from .model.model_folder import check_model_folder, find_model
+from .model.model_info import ModelInfo
+from .model.random_weights import random_model
+from .model.schedule import Schedule, Step, noise_levels, schedule_of
+from .onnx.exporter import ExportProgress, ExportSettings, export_model, source_digest
+from .onnx.manifest import Exported, is_exported, read_manifest
+from .onnx.verify import random_inputs
 
 __all__ = [
     "EngineChoice",

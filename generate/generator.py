@@ -12,8 +12,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..engine import Cache, GraphMemory, InputError, keep_freed_memory, resolve_device
-from ..engine.memory import is_out_of_memory
+from ..base import InputError, keep_freed_memory, resolve_device
+from ..base.memory import is_out_of_memory
+from ..base.transfer import to_device
+from ..engine import Cache, GraphMemory
 from ..export import (
     ExportProgress,
     check_model_folder,
@@ -27,16 +29,16 @@ from ..export import (
     schedule_of,
 )
 from ..kernels import philox_normal
-from .batches import BatchQueue, Draft
-from .conditions import conditions_of
-from .decoder import Decoded, Decoder
 from .facts import GeneratorFacts
-from .sampler import Sampler, guided_steps, plan_calls
-from .samples import SampleSpec
-from .stages import StageSeconds
-from .text import TextEmbeddings
-from .transfer import to_device
-from .tuning import TuneProgress, TuneRequest, tuned_choice
+from .plan.samples import SampleSpec
+from .sampling.batches import BatchQueue, Draft
+from .sampling.conditions import conditions_of
+from .sampling.decoder import Decoded, Decoder
+from .sampling.sampler import Sampler
+from .sampling.stages import StageSeconds
+from .sampling.steps import guided_steps, plan_calls
+from .sampling.text import TextEmbeddings
+from .tuning.tune import TuneProgress, TuneRequest, tuned_choice
 
 _log = logging.getLogger(__name__)
 

@@ -16,9 +16,10 @@ from pathlib import Path
 from tiny_fashion.settings import SIZE, Settings
 from torch import Tensor
 
+from zeroreal.data.fashion_mnist import as_rgb, load_fashion_mnist
 from zeroreal.generate import Generator, SamplePlan, load_recipe, parse_classes
-from zeroreal.train import RunSettings, Trainer
-from zeroreal.train.fashion_mnist import as_rgb, load_fashion_mnist
+from zeroreal.run import RunSettings
+from zeroreal.train import Trainer
 
 
 def held_out_images(folder: Path) -> tuple[Tensor, Tensor]:

@@ -22,7 +22,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from zeroreal.train.fashion_mnist import FASHION_MNIST_CLASSES, load_fashion_mnist
+from zeroreal.data.fashion_mnist import FASHION_MNIST_CLASSES, load_fashion_mnist
 
 LICENCE = """\
 The MIT License (MIT)

@@ -24,7 +24,7 @@ from tiny_fashion.denoiser import noise_scheduler, train_denoiser
 from tiny_fashion.settings import Settings, record
 from torch import nn
 
-from zeroreal.engine import environment
+from zeroreal.base import describe_environment
 
 _INDEX = {
     "_class_name": "StableDiffusionPipeline",
@@ -90,7 +90,7 @@ def main() -> None:
     arguments, settings = parse_arguments()
     work: Path = arguments.work
     work.mkdir(parents=True, exist_ok=True)
-    record(work, "environment", **environment(torch.device(settings.device)))
+    record(work, "environment", **describe_environment(torch.device(settings.device)))
     record(work, "settings", **asdict(settings))
     garments = load_garments(arguments.data, settings.held_out)
     vae = train_autoencoder(garments, settings, work)

@@ -7,10 +7,9 @@ from typing import Any
 
 import yaml
 
-from ..engine.errors import unknown
+from ..base.errors import unknown
 from ..kernels import AugmentRanges
-from .degrade import DegradeRanges
-from .settings import TrainSettings, augmentation
+from .settings import DegradeRanges, TrainSettings, augmentation
 
 _PRESETS = Path(__file__).with_name("presets.yaml")
 

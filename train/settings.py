@@ -6,9 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..engine.errors import InputError, unknown
+from ..base.errors import InputError, unknown
 from ..kernels import AugmentRanges
-from .degrade import DegradeRanges
 
 OPTIMIZERS = ("adamw", "sgd", "lamb")
 SCHEDULES = ("cosine", "linear")
@@ -32,6 +31,46 @@ AUGMENTATIONS: Mapping[str, AugmentRanges] = {
 }
 """By name. `default` mirrors, shifts and zooms a little, and changes light; `strong` crops, turns,
 changes colours and erases as well."""
+
+
+BEST_QUALITY = 95
+"""The highest JPEG quality that is drawn."""
+
+
+@dataclass(frozen=True)
+class DegradeRanges:
+    """How far images are degraded. By default they are not."""
+
+    resolution: int | None = None
+    """Side in pixels to which images are shrunk, antialiased, before they are enlarged again: the
+    target camera's. Smaller images stay as they are."""
+    blur: float = 0.0
+    """Largest standard deviation of a Gaussian blur, in pixels."""
+    noise: float = 0.0
+    """Largest standard deviation of Gaussian noise, as a share of the full range."""
+    jpeg: int | None = None
+    """Lowest JPEG quality, 1 to 95; 95 is the highest drawn."""
+
+    def __post_init__(self) -> None:
+        if self.resolution is not None and self.resolution < 1:
+            raise InputError(
+                f"resolution to degrade to is {self.resolution}: give a side of at least 1 pixel"
+            )
+        if not 0 <= self.blur < math.inf:
+            raise InputError(
+                f"blur is {self.blur}: give a standard deviation of 0 or more, in pixels"
+            )
+        if not 0 <= self.noise <= 1:
+            raise InputError(f"noise is {self.noise}: give a share of the full range, 0 to 1")
+        if self.jpeg is not None and not 1 <= self.jpeg <= BEST_QUALITY:
+            raise InputError(
+                f"JPEG quality is {self.jpeg}: give the lowest wanted, 1 to {BEST_QUALITY}"
+            )
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is asked for."""
+        return self != DegradeRanges()
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from ..engine import InputError, keep_freed_memory, resolve_device, resolve_precision
-from .classifier import create_classifier, to_channels_last
-from .distributed import Ranks
-from .evaluate import Evaluation, evaluate, predict
-from .feed import Feed
-from .loader import Loader
-from .pool import ImagePool
-from .scalars import Scalars
+from ..base import InputError, keep_freed_memory, resolve_device, resolve_precision
+from ..base.ranks import Ranks
+from .classifier.create import create_classifier, to_channels_last
+from .classifier.evaluate import Evaluation, evaluate, predict
+from .loop.scalars import Scalars
+from .loop.training import EpochReport, Training
+from .pool.feed import Feed
+from .pool.loader import Loader
+from .pool.pool import ImagePool
+from .pool.sharing import training_stream
 from .settings import TrainSettings
-from .sharing import training_stream
-from .training import EpochReport, Training
 
 if TYPE_CHECKING:
     from timm.utils.model_ema import ModelEmaV3

@@ -1,7 +1,7 @@
 """Comparing contenders: each at its best batch, in turn, round after round, with a verdict."""
 
+from ...report.facts import check_result_path, run_facts, write_result
 from .batch_search import BatchPoint, BatchSearch, search_best_batch
-from .result import check_result_path, run_facts, write_result
 from .rounds import Contender, Measurement, Rounds, run_rounds
 from .summary import doubts, ratios, spread
 from .timing import calibrated, timed

@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any
 
-from ...engine import InputError
+from ...base import InputError
 
 # Forked from a server that has imported the libraries and done nothing with them: a new process
 # starts at once, and with no device in use.

@@ -9,17 +9,11 @@ from typing import Any
 
 import torch
 
-from ..errors import InputError
+from ...base.errors import InputError
 from ..graph import DimensionRange, GraphFile, GraphSpec, Profile, TensorSpec
 from .attention import mark_attention, with_fusion
 from .build_log import BuildLog
-from .library import (
-    library_version,
-    listening,
-    set_target,
-    tensorrt_library,
-    tensorrt_log,
-)
+from .library import library_version, listening, set_target, tensorrt_library, tensorrt_log
 from .report import PLAN, AttentionLayer, BuildReport, write_report
 from .tensors import Found, check_tensors, torch_dtype
 from .timings import read_timings, write_timings

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...base.device import driver_version
 from ..cache import Cache
 from ..cache_entry import CacheKey
-from ..device import driver_version
 from ..graph import DimensionRange, GraphFile, Profile
 from .build import build_plan, plan_ranges
 from .library import library_version

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...base.errors import InputError
 from ..cache import Cache
-from ..errors import InputError
 from ..graph import GraphFile, Profile, check_inputs, output_buffers
-from ..torch_engine import named_outputs
+from ..torch.eager import named_outputs
 from .arena import ActivationArena
 from .cached import cached_plan, plan_key
 from .library import gpu_target, target_not_supported_reasons

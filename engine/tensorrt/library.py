@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from ..errors import InputError, unknown
+from ...base.errors import InputError, unknown
 
 __all__ = [
     "gpu_target",

@@ -9,15 +9,9 @@ from typing import Any
 
 import torch
 
-from ..errors import InputError
+from ...base.errors import InputError
 from .build_log import BuildLog
-from .library import (
-    gpu_target,
-    library_version,
-    listening,
-    tensorrt_library,
-    tensorrt_log,
-)
+from .library import gpu_target, library_version, listening, tensorrt_library, tensorrt_log
 from .report import PLAN, BuildReport
 
 __all__ = ["ContextMaker", "deserialize"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from ..errors import InputError
+from ...base.errors import InputError
 from ..graph import GraphFile
 from .build_log import BuildLog
 from .library import listening, tensorrt_library, tensorrt_log

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
+from ...base.errors import InputError
 from ..graph import DimensionRange
 
 PLAN = "plan"

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ..errors import InputError
+from ...base.errors import InputError
 from ..graph import TensorSpec
 
 __all__ = ["Found", "check_tensors", "torch_dtype"]

@@ -30,7 +30,7 @@ class NearWorker:
 @pytest.fixture
 def near_workers(monkeypatch):
     """The throughput benchmark keeps to this process; the device's ceiling is 1 TFLOP/s."""
-    from zeroreal.benchmarks import throughput
+    from zeroreal.benchmarks.generation import throughput
 
     monkeypatch.setattr(throughput, "Worker", NearWorker)
     monkeypatch.setattr(throughput, "matmul_ceiling", lambda device, dtype: 1e12)

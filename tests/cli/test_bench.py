@@ -5,9 +5,10 @@ import json
 import pytest
 import torch
 
-from zeroreal.benchmarks import kernel_cases, kernels
-from zeroreal.benchmarks import throughput as throughput_module
-from zeroreal.benchmarks.throughput import ThroughputSettings
+from zeroreal.benchmarks.generation import throughput as throughput_module
+from zeroreal.benchmarks.generation.throughput import ThroughputSettings
+from zeroreal.benchmarks.kernels import bench as kernels
+from zeroreal.benchmarks.kernels import cases as kernel_cases
 
 
 def told(**changes):

@@ -2,9 +2,10 @@
 
 import pytest
 
-from zeroreal.benchmarks import loader, training
-from zeroreal.benchmarks.loader import LoaderSettings
-from zeroreal.benchmarks.training import TrainingSettings
+from zeroreal.benchmarks.loading import loader
+from zeroreal.benchmarks.loading.loader import LoaderSettings
+from zeroreal.benchmarks.training import bench as training
+from zeroreal.benchmarks.training.bench import TrainingSettings
 
 SPREAD = {"median": 2.0, "quartile_1": 1.5, "quartile_3": 2.5, "variation": 0.1}
 

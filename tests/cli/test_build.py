@@ -13,7 +13,7 @@ from zeroreal.cli.build import build
 from zeroreal.engine import Cache, DimensionRange, targets
 from zeroreal.engine.tensorrt.report import PLAN
 from zeroreal.export import parse_range
-from zeroreal.export.build import DEFAULT_BATCH
+from zeroreal.export.engines.build import DEFAULT_BATCH
 
 needs_tensorrt = pytest.mark.skipif(
     importlib.util.find_spec("tensorrt_rtx") is None, reason="tensorrt_rtx is not installed"

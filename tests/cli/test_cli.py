@@ -17,9 +17,9 @@ from PIL import Image
 from zeroreal.assets import FASHION_MNIST_TEST
 from zeroreal.cli.run import run as run_command
 from zeroreal.engine import engine_statuses
-from zeroreal.export.engines import VARIANTS
+from zeroreal.export.engines.choice import VARIANTS
 from zeroreal.kernels import ATTENTION_BACKENDS
-from zeroreal.train import RunSettings
+from zeroreal.run import RunSettings
 
 COMMAND = [sys.executable, "-c", "from zeroreal.cli.main import main; main()"]
 SMALL = [
@@ -222,7 +222,7 @@ def test_an_unwritable_folder_gets_one_sentence(tmp_path):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_full_disk_gets_one_sentence(command, tmp_path, monkeypatch):
     full = os.open("/dev/full", os.O_WRONLY)
-    monkeypatch.setattr("zeroreal.train.files.os.fsync", lambda number: os.write(full, b"x"))
+    monkeypatch.setattr("zeroreal.base.files.os.fsync", lambda number: os.write(full, b"x"))
     monkeypatch.chdir(tmp_path)
     done = command(*FEW, "--engine", "torch")
     os.close(full)

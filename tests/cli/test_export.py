@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 import zeroreal.export
 from zeroreal.cli.export import export
 from zeroreal.export import ExportSettings, Lora, read_manifest
-from zeroreal.export.random_weights import architectures
+from zeroreal.export.model.random_weights import architectures
 
 
 @pytest.fixture

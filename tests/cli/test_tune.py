@@ -5,13 +5,13 @@ import inspect
 import pytest
 import torch
 
-import zeroreal.generate.tuning
+import zeroreal.generate.tuning.tune
 from zeroreal.cli.tune import tune
 from zeroreal.engine import Cache
 from zeroreal.export import ExportProgress
-from zeroreal.generate.batch_curve import Point
 from zeroreal.generate.generator import DEFAULT_STEPS
-from zeroreal.generate.tuning import Tuned, TuneProgress, TuneRequest
+from zeroreal.generate.tuning.batch_curve import Point
+from zeroreal.generate.tuning.tune import Tuned, TuneProgress, TuneRequest
 
 POINT = Point("torch", "denoise", 16, 0.25, 300 * 2**20)
 TUNED = Tuned("torch:compiled", "auto", False, 16, 4, 12.5, 0.25, 0.02, 2**30, None, (POINT,))
@@ -29,7 +29,7 @@ def calls(monkeypatch):
         on_progress(TuneProgress("tensorrt", note="left out: no GPU"))
         return TUNED
 
-    monkeypatch.setattr(zeroreal.generate.tuning, "tune", tune)
+    monkeypatch.setattr(zeroreal.generate.tuning.tune, "tune", tune)
     return calls
 
 

@@ -16,10 +16,10 @@ from datetime import timedelta
 
 import pytest
 
+from zeroreal.base.digest import file_digest, key_digest
+from zeroreal.base.errors import InputError
 from zeroreal.engine.cache import Cache, default_cache_root
 from zeroreal.engine.cache_entry import CacheKey
-from zeroreal.engine.digest import file_digest, key_digest
-from zeroreal.engine.errors import InputError
 
 KEY = CacheKey(
     kind="tensorrt",

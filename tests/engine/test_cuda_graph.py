@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from zeroreal.engine import InputError, cuda_graph
+from zeroreal.base import InputError
+from zeroreal.engine import cuda_graph
 from zeroreal.engine.cuda_graph import CudaGraphEngine, GraphMemory
 from zeroreal.engine.graph import DimensionRange, GraphSpec, TensorSpec
-from zeroreal.engine.torch_engine import TorchEngine
+from zeroreal.engine.torch.eager import TorchEngine
 
 SPEC = GraphSpec(
     "mixer",

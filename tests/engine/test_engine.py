@@ -7,18 +7,17 @@ import pytest
 import torch
 import torch._inductor.config
 
-from zeroreal.engine import (
-    EngineStatus,
+from zeroreal.base import (
     InputError,
     describe_device,
-    engine_statuses,
-    environment,
+    describe_environment,
     peak_memory_bytes,
     resolve_device,
     resolve_precision,
     unknown,
 )
-from zeroreal.engine.onnxruntime_engine import PROVIDERS
+from zeroreal.engine import EngineStatus, engine_statuses
+from zeroreal.engine.onnxruntime.engine import PROVIDERS
 from zeroreal.export import parse_engine
 
 CPU = torch.device("cpu")
@@ -48,7 +47,7 @@ def test_precisions_go_by_name():
 
 
 def test_auto_is_bf16_only_where_the_cpu_has_it(monkeypatch):
-    from zeroreal.engine import device
+    from zeroreal.base import device
 
     for flags, expected in (("sse avx2", torch.float32), ("sse avx512_bf16", torch.bfloat16)):
         monkeypatch.setattr(device, "_cpu_fields", lambda flags=flags: {"flags": flags})
@@ -105,7 +104,7 @@ def test_compiling_without_a_compiler_is_explained():
 
 
 def test_the_environment_names_what_decides_a_figure():
-    found = environment(CPU)
+    found = describe_environment(CPU)
     assert found["torch"] == torch.__version__
     assert describe_device(CPU) == found["device"]
     assert {"python", "system", "zeroreal", "diffusers", "timm"} <= set(found)

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from zeroreal.engine import DimensionRange, GraphSpec, InputError, TensorSpec
+from zeroreal.base import InputError
+from zeroreal.engine import DimensionRange, GraphSpec, TensorSpec
 from zeroreal.engine.graph import check_inputs, output_buffers, output_shape
 
 CPU = torch.device("cpu")

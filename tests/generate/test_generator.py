@@ -9,8 +9,9 @@ import torch
 from diffusers import StableDiffusionPipeline
 
 from zeroreal.assets import TINY_FASHION
-from zeroreal.generate import Generator, InputError, SamplePlan, load_recipe, parse_classes
-from zeroreal.train import RunSettings
+from zeroreal.base import InputError
+from zeroreal.generate import Generator, SamplePlan, load_recipe, parse_classes
+from zeroreal.run import RunSettings
 
 CLASSES = parse_classes(RunSettings().classes)
 STEPS = 6

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from zeroreal.kernels import _xformers
-from zeroreal.kernels.attention import (
+from zeroreal.kernels._attention import (
     ATTENTION_BACKENDS,
     attention_not_supported_reasons,
     memory_efficient_attention,
@@ -26,7 +26,7 @@ from zeroreal.kernels.attention import (
     resolve_attention_backend,
 )
 
-attention_module = importlib.import_module("zeroreal.kernels.attention")
+attention_module = importlib.import_module("zeroreal.kernels._attention")
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 CPU_BACKENDS = ["auto", "flash", "sdpa", "math"]
@@ -352,7 +352,7 @@ found = glob.glob
 glob.glob = lambda path, **options: [] if "cudart" in path else found(path, **options)
 import torch
 glob.glob = found
-from zeroreal.kernels.attention import memory_efficient_attention
+from zeroreal.kernels._attention import memory_efficient_attention
 
 query = torch.ones(1, 2, 8)
 memory_efficient_attention(query, query, query, 2)

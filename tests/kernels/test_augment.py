@@ -14,9 +14,9 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional as tv
 
-from zeroreal.kernels.augment import AUGMENT_COLUMNS, augment, augment_reference
+from zeroreal.kernels._augment import AUGMENT_COLUMNS, augment, augment_reference
 
-augment_module = importlib.import_module("zeroreal.kernels.augment")
+augment_module = importlib.import_module("zeroreal.kernels._augment")
 
 DTYPES = [torch.float32, torch.float16, torch.bfloat16]
 TOLERANCES = {torch.float32: 2e-5, torch.float16: 2e-3, torch.bfloat16: 2e-2}

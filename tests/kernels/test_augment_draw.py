@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as tv
 
-from zeroreal.generate.philox import philox4x32
-from zeroreal.kernels.augment import augment
-from zeroreal.kernels.augment_draw import AugmentRanges, draw_augmentation
+from zeroreal.generate.plan.philox import philox4x32
+from zeroreal.kernels._augment import augment
+from zeroreal.kernels._augment_draw import draw_augmentation
+from zeroreal.kernels.augment_ranges import AugmentRanges
 
 EVERYTHING = AugmentRanges(
     area=(0.3, 0.9),

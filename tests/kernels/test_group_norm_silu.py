@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from zeroreal.kernels.group_norm_silu import group_norm_silu, group_norm_silu_reference
+from zeroreal.kernels._group_norm_silu import group_norm_silu, group_norm_silu_reference
 
 # Rounding to the dtype, at values of a few units.
 TOLERANCES = {torch.float32: 5e-6, torch.float16: 4e-3, torch.bfloat16: 3e-2}

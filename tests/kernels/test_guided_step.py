@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from zeroreal.kernels.guided_step import guided_step, guided_step_reference
-from zeroreal.kernels.philox_normal import philox_normal
+from zeroreal.kernels._guided_step import guided_step, guided_step_reference
+from zeroreal.kernels._philox_normal import philox_normal
 
 DTYPES = [torch.float32, torch.float16, torch.bfloat16]
 FUNCTIONS = [guided_step, guided_step_reference]

@@ -15,12 +15,8 @@ from scipy import stats
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from zeroreal.generate.philox import Stream, words
-from zeroreal.kernels.philox_normal import (
-    philox_normal,
-    philox_normal_,
-    philox_normal_reference,
-)
+from zeroreal.generate.plan.philox import Stream, words
+from zeroreal.kernels._philox_normal import philox_normal, philox_normal_, philox_normal_reference
 
 SEEDS = torch.tensor([0, 1, -1, 2**63 - 1, -(2**63), 0x0123456789ABCDEF])
 

@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pytest
 
-from zeroreal.engine import InputError
+from zeroreal.base import InputError
 from zeroreal.kernels import AugmentRanges
 from zeroreal.train.presets import preset
 from zeroreal.train.settings import TrainSettings

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from zeroreal.generate import InputError
+from zeroreal.base import InputError
 from zeroreal.train import ImagePool, Loader, Trainer, TrainSettings
-from zeroreal.train.saved import ClassifierCard, load_classifier, save_classifier
+from zeroreal.train.classifier.saved import ClassifierCard, load_classifier, save_classifier
 
 CPU = torch.device("cpu")
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zeroreal.train.fashion_mnist import load_fashion_mnist
+from zeroreal.data.fashion_mnist import load_fashion_mnist
 
 from .domains import DOMAINS
 from .settings import SIZE, Settings

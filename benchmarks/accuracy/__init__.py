@@ -1,0 +1,1 @@
+"""What recipes, levers and tricks do to the accuracy."""

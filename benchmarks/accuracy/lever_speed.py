@@ -1,0 +1,117 @@
+"""Speed of generation with each setting, and of training: all take turns, on a quiet machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from torch import Tensor
+
+from ...base import InputError, resolve_device
+from ...generate import Generator, SamplePlan, load_recipe, parse_classes
+from ...run import RunSettings
+from ...train import ImagePool, Trainer, TrainSettings
+from ..harness import (
+    Contender,
+    Measurement,
+    doubts,
+    ratios,
+    reason_of,
+    run_facts,
+    run_rounds,
+    spread,
+    timed,
+)
+from .lever_settings import BASELINE
+
+_TRAINING = "training"
+_IMAGES = 500  # a round
+_EPOCHS = 2  # a round
+
+
+def measure_speed(
+    levers: Mapping[str, Mapping[str, Any]],
+    rounds: int,
+    device: str,
+    on_progress: Callable[[str], None],
+) -> dict[str, Any]:
+    """Images a second of generation with each of `levers`, and of an epoch of training.
+
+    Each setting has the engine and the batch sizes that tuning finds for it; one that cannot serve
+    is in the result with its reason. Ctrl-C ends the rounds, and the result is that of those which
+    are finished.
+    """
+    target = resolve_device(device)
+    plan = _plan()
+    generators, refused = {}, {}
+    for name, change in levers.items():
+        on_progress(f"{name}: loading, tuning and warming up")
+        try:
+            generators[name] = Generator(device=device, **change)
+            images, labels = generators[name].images(plan)
+        except InputError as error:
+            refused[name] = reason_of(error)
+    trainer = _warm_trainer(images, labels, device)
+    before = {name: dict(generator.seconds.totals) for name, generator in generators.items()}
+    works: dict[str, Callable[[], object]] = {
+        name: partial(generator.images, plan) for name, generator in generators.items()
+    }
+    works[_TRAINING] = partial(trainer.fit, ImagePool.of(images, labels, target))
+    done = run_rounds(
+        [Contender(name, partial(timed, work, target)) for name, work in works.items()],
+        rounds,
+        lambda state: on_progress(f"round {state.done} of {state.wanted}"),
+    )
+    measured = {measurement.name: measurement for measurement in done.measurements}
+    rows = {
+        name: {
+            "images_per_second": _rates(measured[name], _IMAGES),
+            "ratio_to_baseline": spread(ratios(measured[name], measured[BASELINE])),
+            **_settings(generator),
+            "stage_seconds": {
+                stage: (seconds - before[name][stage]) / done.done / _IMAGES
+                for stage, seconds in generator.seconds.totals.items()
+            },
+        }
+        for name, generator in generators.items()
+    }
+    return {
+        **run_facts(target),
+        "doubts": doubts(done),
+        "refused": refused,
+        "training": {"images_per_second": _rates(measured[_TRAINING], _IMAGES * _EPOCHS)},
+        "generation": rows,
+    }
+
+
+def _plan() -> SamplePlan:
+    defaults = RunSettings()
+    classes = parse_classes(defaults.classes)
+    return SamplePlan(load_recipe(defaults.recipe), classes, _IMAGES // len(classes))
+
+
+def _warm_trainer(images: Tensor, labels: Tensor, device: str) -> Trainer:
+    defaults = RunSettings()
+    trainer = Trainer(
+        defaults.classifier,
+        num_classes=len(defaults.classes),
+        image_size=images.shape[1],
+        settings=TrainSettings(epochs=_EPOCHS),
+        device=device,
+    )
+    trainer.fit(images, labels)
+    return trainer
+
+
+def _rates(measurement: Measurement, images: int) -> dict[str, float]:
+    return spread([images / seconds for seconds in measurement.seconds])
+
+
+def _settings(generator: Generator) -> dict[str, Any]:
+    return {
+        "engine": generator.facts.backend,
+        "dtype": str(generator.facts.dtype).removeprefix("torch."),
+        "batch_size": generator.facts.batch_size,
+        "vae_batch_size": generator.facts.vae_batch_size,
+    }

@@ -1,0 +1,124 @@
+"""Accuracy of a classifier trained on a setting's images, on test and on held-out real images.
+
+Images and accuracies are kept in a folder, so that a command that was interrupted goes on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from ...assets import FASHION_MNIST_TEST
+from ...base.files import write_atomically
+from ...data import load_real_images
+from ...data.fashion_mnist import as_rgb, load_fashion_mnist
+from ...generate import Generator, SamplePlan, load_recipe, parse_classes
+from ...run import RunSettings
+from ...run.job import prompt_aliases
+from ...train import Trainer, TrainSettings
+
+IMAGE_SIZE = 32
+_CHUNK = 1_000  # images of a file
+_HELD_OUT = 5_000  # the end of the training split, which the embedded model has not seen
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Of one classifier."""
+
+    test: float
+    """On the shipped test set, for reports."""
+    held_out: float
+    """On the end of Fashion-MNIST's training split, for choices."""
+
+
+class AccuracyRuns:
+    """Generates, trains and tests with the defaults of `zeroreal run` but for what is changed.
+
+    Args:
+        work: the folder where everything is kept.
+        real: holds Fashion-MNIST's IDX files.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+    """
+
+    def __init__(self, work: Path, real: Path, device: str) -> None:
+        self._work, self._device = work, device
+        self._settings = RunSettings()
+        self._classes = parse_classes(self._settings.classes)
+        names = [item.name for item in self._classes]
+        test = load_real_images(
+            FASHION_MNIST_TEST, names, IMAGE_SIZE, prompt_aliases(self._classes)
+        )
+        self._test = test.images, test.labels
+        images, labels = load_fashion_mnist(real, "train")
+        self._held_out = as_rgb(images[-_HELD_OUT:], IMAGE_SIZE), labels[-_HELD_OUT:]
+
+    def accuracy(self, name: str, change: Mapping[str, Any], seed: int, images: int) -> Accuracy:
+        """Of a classifier trained on the first `images` images of the setting called `name`."""
+        folder = self._work / name / f"seed-{seed}"
+        path = folder / f"accuracy-{images}.json"
+        if not path.exists():
+            trainer = self.trained(*self.images(name, change, seed, images), seed)
+            measured = self.tested(trainer)
+            write_atomically(path, json.dumps(asdict(measured)).encode())
+        return Accuracy(**json.loads(path.read_text()))
+
+    def images(
+        self, name: str, change: Mapping[str, Any], seed: int, count: int
+    ) -> tuple[Tensor, Tensor]:
+        """uint8 `[count, S, S, 3]` and labels: those that are kept, and what is missing there.
+
+        A plan's images are the same however many there are, so more build on fewer.
+        """
+        folder = self._work / name / f"seed-{seed}"
+        folder.mkdir(parents=True, exist_ok=True)
+        files = -(-count // _CHUNK)
+        per_class = files * _CHUNK // len(self._classes)
+        plan = SamplePlan(load_recipe(self._settings.recipe), self._classes, per_class, seed)
+        generator: Generator | None = None
+        chunks = []
+        for number in range(files):
+            path = folder / f"images-{number}.safetensors"
+            if not path.exists():
+                # Not tuned: which engine is the fastest must not decide over accuracy.
+                generator = generator or Generator(
+                    device=self._device, engine="torch", tune="off", **change
+                )
+                specs = plan[number * _CHUNK : (number + 1) * _CHUNK]
+                images, labels = generator.images(specs)
+                parts = {"images": images.cpu(), "labels": labels.cpu()}
+                write_atomically(path, save(parts))
+            chunks.append(load_file(path))
+        images, labels = (
+            torch.cat([chunk[part] for chunk in chunks]) for part in ("images", "labels")
+        )
+        return images[:count], labels[:count]
+
+    def trained(
+        self, images: Tensor, labels: Tensor, seed: int, settings: TrainSettings | None = None
+    ) -> Trainer:
+        """A classifier trained on these images."""
+        trainer = Trainer(
+            self._settings.classifier,
+            num_classes=len(self._classes),
+            image_size=IMAGE_SIZE,
+            settings=settings or self._settings.train,
+            device=self._device,
+            seed=seed,
+        )
+        trainer.fit(images, labels)
+        return trainer
+
+    def tested(self, trainer: Trainer) -> Accuracy:
+        """Its accuracy on the real images."""
+        return Accuracy(
+            test=trainer.evaluate(*self._test).accuracy,
+            held_out=trainer.evaluate(*self._held_out).accuracy,
+        )

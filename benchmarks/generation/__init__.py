@@ -1,0 +1,1 @@
+"""How fast images are generated, against diffusers."""

@@ -1,0 +1,91 @@
+"""Names of the throughput benchmark's contenders: `ours:onnxruntime/fp32`, `diffusers/bf16`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...base import InputError, unknown
+from ...base.device import PRECISIONS
+from ...export import parse_engine
+from ...export.engines.choice import VARIANTS
+from ...kernels import ATTENTION_BACKENDS
+
+OURS = "ours"
+DIFFUSERS = "diffusers"
+COMPILED = "diffusers:compiled"
+GRAPHS = "graphs"
+_FORM = "write ours:ENGINE/PRECISION, diffusers/PRECISION or diffusers:compiled/PRECISION"
+
+
+@dataclass(frozen=True)
+class GeneratorName:
+    """Which generator, taken apart."""
+
+    text: str
+    program: str
+    """`ours`, `diffusers` or `diffusers:compiled`."""
+    engine: str
+    """Ours; empty for others."""
+    precision: str
+    attention: str = "auto"
+    cuda_graphs: bool = False
+    batch_size: int | None = None
+    """The one to take; None: the best."""
+    vae_batch_size: int | None = None
+    """Ours; None: the same."""
+
+
+def parse_contender(text: str) -> GeneratorName:
+    """The contender called `PROGRAM/PRECISION[/ATTENTION][/graphs][@BATCH[:VAE_BATCH]]`.
+
+    Raises `InputError` for a part that is not known.
+    """
+    name, _, batch = text.partition("@")
+    program, *parts = name.split("/")
+    engine = ""
+    if program.startswith(f"{OURS}:"):
+        program, engine = OURS, program.removeprefix(f"{OURS}:")
+        if engine != "auto":
+            parse_engine(engine)
+    if program not in (OURS, DIFFUSERS, COMPILED) or (program == OURS and not engine):
+        known = [DIFFUSERS, COMPILED, *(f"{OURS}:{engine}" for engine in _engines())]
+        raise unknown("contender", name, known)
+    precision, *options = parts or [""]
+    if precision not in PRECISIONS:
+        raise InputError(f"contender {text!r} has no precision of {', '.join(PRECISIONS)}: {_FORM}")
+    chosen = ATTENTION_BACKENDS if program == OURS else ()
+    for option in options:
+        if program != OURS or option not in (GRAPHS, *chosen):
+            raise unknown(f"option of contender {text!r}", option, (GRAPHS, *chosen))
+    batch_size, vae_batch_size = _batch_sizes(text, batch, program)
+    return GeneratorName(
+        text=text,
+        program=program,
+        engine=engine,
+        precision=precision,
+        attention=next((option for option in options if option != GRAPHS), "auto"),
+        cuda_graphs=GRAPHS in options,
+        batch_size=batch_size,
+        vae_batch_size=vae_batch_size,
+    )
+
+
+def _batch_sizes(text: str, batch: str, program: str) -> tuple[int | None, int | None]:
+    """The batch sizes after the `@` of `text`, the VAE's after a colon."""
+    if "@" not in text:
+        return None, None
+    sizes = batch.split(":")
+    most = 2 if program == OURS else 1
+    if len(sizes) > most or not all(size.isdecimal() and int(size) for size in sizes):
+        raise InputError(
+            f"contender {text!r} has a batch size that is none: write @8, for ours also @8:4 with "
+            "the VAE's, or nothing for the best"
+        )
+    return int(sizes[0]), int(sizes[1]) if len(sizes) > 1 else None
+
+
+def _engines() -> list[str]:
+    named = [
+        f"{backend}:{variant}" for backend, variants in VARIANTS.items() for variant in variants
+    ]
+    return ["auto", *VARIANTS, *named]

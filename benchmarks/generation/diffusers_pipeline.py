@@ -1,0 +1,134 @@
+"""The peer: a pipeline of `diffusers` as its own guide makes it fast."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from itertools import groupby, pairwise
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...export import check_model_folder, load_scheduler
+from ...generate import SampleSpec
+from ...kernels import philox_normal
+
+# https://huggingface.co/docs/diffusers/optimization/fp16: the settings of torch._inductor.config
+# there, and those that mode "max-autotune" stands for.
+_CUDA_OPTIONS: dict[str, Any] = {
+    "max_autotune": True,
+    "triton.cudagraphs": True,
+    "conv_1x1_as_mm": True,
+    "coordinate_descent_tuning": True,
+    "coordinate_descent_check_all_directions": True,
+    "epilogue_fusion": False,
+}
+# The guide has nothing for CPUs; PyTorch's has freezing, which packs weights for oneDNN.
+_CPU_OPTIONS: dict[str, Any] = {"freezing": True}
+
+
+class DiffusersPipeline:
+    """Generates images of specs by a `diffusers` pipeline, `batch_size` prompts a call.
+
+    It has one guidance scale a call: images of different guidance come in calls of their own.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        dtype: torch.dtype,
+        device: torch.device,
+        scheduler: str | None,
+        steps: int,
+        image_size: int,
+        batch_size: int,
+        compiled: bool,
+    ) -> None:
+        from diffusers import DiffusionPipeline
+        from diffusers.utils.logging import disable_progress_bar
+
+        disable_progress_bar()
+        self._info = check_model_folder(folder)
+        pipeline = DiffusionPipeline.from_pretrained(
+            folder, torch_dtype=dtype, use_safetensors=True
+        )
+        pipeline.safety_checker = None
+        pipeline.scheduler = load_scheduler(folder, scheduler)
+        pipeline.set_progress_bar_config(disable=True)
+        pipeline.to(device)
+        if compiled:
+            _compile(pipeline, device)
+        self._pipeline = pipeline
+        self._dtype, self._device, self._steps = dtype, device, steps
+        self._image_size, self._batch_size = image_size, batch_size
+
+    def images(self, specs: Sequence[SampleSpec]) -> Tensor:
+        """The images of `specs` in order, uint8 `[N, size, size, 3]` on the device."""
+        places: list[int] = []
+        parts = []
+        for batch in _batches(specs, self._batch_size):
+            places += batch
+            parts.append(self._call([specs[place] for place in batch]))
+        order = torch.tensor(places, device=self._device).argsort()
+        return torch.cat(parts)[order]
+
+    def step_seconds(self, batch: Sequence[SampleSpec]) -> float | None:
+        """Seconds between the ends of one batch's steps, the median; None for less than two."""
+        ends: list[float] = []
+
+        def note(*arguments: Any) -> Any:
+            if self._device.type == "cuda":
+                torch.cuda.synchronize(self._device)
+            ends.append(time.perf_counter())
+            return arguments[-1]
+
+        self._call(batch, callback_on_step_end=note)
+        durations = [end - before for before, end in pairwise(ends)]
+        return median(durations) if durations else None
+
+    @torch.inference_mode()
+    def _call(self, specs: Sequence[SampleSpec], **options: Any) -> Tensor:
+        guidance = specs[0].guidance
+        if self._info.guided and guidance > 1:
+            options["negative_prompt"] = [spec.negative_prompt for spec in specs]
+        images = self._pipeline(
+            prompt=[spec.prompt for spec in specs],
+            guidance_scale=guidance,
+            num_inference_steps=self._steps,
+            height=self._image_size,
+            width=self._image_size,
+            latents=self._noise(specs),
+            output_type="pt",
+            **options,
+        ).images  # [B, 3, H, W] of 0..1
+        pixels: Tensor = images.float().mul(255).round().to(torch.uint8)
+        return pixels.permute(0, 2, 3, 1)
+
+    def _noise(self, specs: Sequence[SampleSpec]) -> Tensor:
+        """The noise that our generator starts from, too."""
+        seeds = torch.tensor([spec.seed for spec in specs], device=self._device)
+        side = self._image_size // self._info.vae_scale
+        noise = philox_normal(seeds, (self._info.latent_channels, side, side), 0)
+        return noise.to(self._dtype)
+
+
+def _batches(specs: Sequence[SampleSpec], size: int) -> Iterator[list[int]]:
+    """Numbers of the specs, in batches of one guidance."""
+    order = sorted(range(len(specs)), key=lambda place: specs[place].guidance)
+    for _, members in groupby(order, key=lambda place: specs[place].guidance):
+        group = list(members)
+        for begin in range(0, len(group), size):
+            yield group[begin : begin + size]
+
+
+def _compile(pipeline: Any, device: torch.device) -> None:
+    for module in (pipeline.unet, pipeline.vae):
+        module.to(memory_format=torch.channels_last)
+    options = _CUDA_OPTIONS if device.type == "cuda" else _CPU_OPTIONS
+    pipeline.fuse_qkv_projections()
+    pipeline.unet = torch.compile(pipeline.unet, fullgraph=True, options=options)
+    pipeline.vae.decode = torch.compile(pipeline.vae.decode, fullgraph=True, options=options)

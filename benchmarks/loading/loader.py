@@ -1,0 +1,124 @@
+"""Images a second of the loader alone, against torchvision's transforms in a `DataLoader`.
+
+    zeroreal bench loader --device cpu --result FILE
+
+Both give float32 batches on the device, of the same uint8 images in memory, cropped, mirrored and
+normalised alike; the `DataLoader` with as many workers as serve it best.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ...base import InputError, resolve_device, unknown
+from ...kernels import native_library_status
+from ...train import ImagePool, Loader
+from ..harness import Contender, calibrated, check_result_path, run_facts, timed
+from ..harness.rates import OnProgress, RateCase, bench_rates
+from .loader_cases import CASES
+from .loader_peer import (
+    TransformedImages,
+    best_workers,
+    bring_all,
+    mirrored_and_normalised,
+    torchvision_loader,
+)
+
+OURS, PEER = "ours", "torchvision"
+_ROUND_SECONDS = 0.5
+_CLASSES = 10
+
+
+@dataclass(frozen=True)
+class LoaderSettings:
+    """What is loaded, and where to."""
+
+    cases: tuple[str, ...] = tuple(CASES)
+    images: int = 4096
+    """In memory, and in each round."""
+    batch_size: int = 128
+    device: str = "auto"
+    rounds: int = 7
+    result: Path | None = None
+
+
+def bench_loader(
+    settings: LoaderSettings, on_progress: OnProgress = lambda line: None
+) -> dict[str, Any]:
+    """Measure, and give the result, which is written after every case as well.
+
+    Ctrl-C ends the case in hand with the rounds that it has, and the measurement. Raises
+    `InputError` for settings that cannot be used.
+    """
+    device = _check(settings)
+    facts = {
+        **run_facts(device),
+        "native_library": native_library_status()[device.type].reason or "loaded",
+        "threads": torch.get_num_threads(),
+        "batch_size": settings.batch_size,
+    }
+    cases = (_case(name, settings, device, on_progress) for name in settings.cases)
+    return bench_rates(cases, settings.rounds, facts, settings.result, on_progress)
+
+
+def _check(settings: LoaderSettings) -> torch.device:
+    for name in settings.cases:
+        if name not in CASES:
+            raise unknown("loader case", name, CASES)
+    for what, value in {
+        "images": settings.images,
+        "batch size": settings.batch_size,
+        "rounds": settings.rounds,
+    }.items():
+        if value < 1:
+            raise InputError(f"{what} is {value}: at least 1 is needed")
+    device = resolve_device(settings.device)
+    if settings.result is not None:
+        check_result_path(settings.result)
+    return device
+
+
+def _case(
+    name: str, settings: LoaderSettings, device: torch.device, on_progress: OnProgress
+) -> RateCase:
+    case, batch_size = CASES[name], settings.batch_size
+    shape = (settings.images, case.stored, case.stored, 3)
+    images = torch.randint(256, shape, dtype=torch.uint8)
+    labels = torch.arange(settings.images) % _CLASSES
+    dataset = TransformedImages(images, labels, mirrored_and_normalised(case.theirs()))
+    loader = Loader(
+        ImagePool.of(images, labels, device), batch_size, augment=case.ours, size=case.size
+    )
+
+    def peer(workers: int) -> Callable[[], None]:
+        work = partial(bring_all, torchvision_loader(dataset, batch_size, workers, device), device)
+        work()  # starts the workers
+        return work
+
+    on_progress(f"{name}: looking for torchvision's best number of workers")
+    workers, tried = best_workers(lambda count: timed(peer(count), device))
+    ours: Callable[[], object] = partial(deque, loader, maxlen=0)
+    repeats = calibrated(ours, device, _ROUND_SECONDS)
+    return RateCase(
+        name,
+        settings.images,
+        (
+            Contender(PEER, partial(timed, peer(workers), device)),
+            Contender(OURS, partial(timed, ours, device, repeats)),
+        ),
+        {
+            "stored_side": case.stored,
+            "side": case.size,
+            "workers": workers,
+            "images_per_second_by_workers": {
+                str(count): settings.images / seconds for count, seconds in tried.items()
+            },
+        },
+    )

@@ -1,0 +1,1 @@
+"""How long exporting, building and loading take."""

@@ -1,0 +1,36 @@
+"""Real, labelled images to test a finished classifier on.
+
+They are for evaluation only, never used to choose anything: no training step, no checkpoint, no
+setting may depend on what this module loads.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from .source import LabelledImages, read_images
+
+__all__ = ["load_real_images"]
+
+_LG = logging.getLogger(__name__)
+
+
+def load_real_images(
+    source: str | Path,
+    classes: Sequence[str],
+    size: int,
+    aliases: Mapping[str, str] | None = None,
+) -> LabelledImages:
+    """Load every image of `source` at `size` pixels a side, labelled by position in `classes`.
+
+    `source` is any that `load_images` reads; of Fashion-MNIST, this takes the test split. Class
+    names match whatever their case, spaces, hyphens, underscores and slashes; `aliases` maps
+    further wordings, such as display prompts, to names in `classes`. Raises `InputError` where the
+    source is missing, empty or damaged, or holds images of a class that is not in `classes`.
+    """
+    real = read_images(source, "test", size, classes, aliases or {})
+    if real.resized:
+        _LG.info("resized %d of %d test images to %d pixels", real.resized, len(real.images), size)
+    return real

@@ -1,0 +1,209 @@
+"""Labelled images in WebDataset shards: tar files in which a sample's files share a base name.
+
+Read without the `webdataset` library, grouped as it groups
+(https://github.com/webdataset/webdataset, `tariterators.py`): files that follow each other and have
+the same path up to the first dot of the base name are one sample, and the rest, in lower case, says
+what each file is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from ..base.errors import InputError
+from .decode import SUFFIXES, Encoded
+from .labelled import Labelled
+
+# Where nothing names the classes, a larger number is taken for a mistake.
+_MOST_UNNAMED = 100_000
+
+
+def find_shards(source: str | Path) -> list[Path]:
+    """The shards that `source` names, in order; none if it names something else.
+
+    `source` is a tar file, a folder that holds some, or a brace pattern such as
+    `shards/{00000..00009}.tar` or `{train,extra}/0.tar`. Raises `InputError` if a pattern names a
+    shard that is absent.
+    """
+    path = Path(source)
+    if path.is_dir():
+        return sorted(file for file in path.glob("*.tar") if file.name[0] != ".")
+    if path.is_file():
+        return [path] if path.suffix == ".tar" else []
+    shards = []
+    for name in _expand(str(source)) if "{" in str(source) else ():
+        if not Path(name).is_file():
+            raise InputError(
+                f"shard {name!r} of {str(source)!r} does not exist; fetch it or correct the pattern"
+            )
+        shards.append(Path(name))
+    return shards
+
+
+def open_shards(shards: Sequence[Path]) -> Labelled:
+    """The labels of `shards` at once, their images as they are asked for.
+
+    A sample holds one image and its label: `cls`, a number or a name, or else `json`, an object
+    with either under `label`. The class names stand beside the first shard, one a line in
+    `classes.txt` or as the list `classes` in `_info.json`; without these they are the labels
+    themselves, sorted, or "0", "1" and so on up to the largest. Raises `InputError` for a damaged
+    shard, a sample without an image or label, and a label outside the classes.
+    """
+    samples = [sample for shard in shards for sample in _index(shard)]
+    names = _class_names(shards[0].parent) or _names_of_labels(samples)
+    index = {name: i for i, name in enumerate(names)}
+    labels = np.empty(len(samples), np.int64)
+    for i, sample in enumerate(samples):
+        label = sample.label if isinstance(sample.label, int) else index.get(sample.label, -1)
+        if not 0 <= label < len(names):
+            raise InputError(
+                f"{sample} has label {sample.label!r}, which is none of the {len(names)} classes "
+                f"({names[0]!r} to {names[-1]!r}); correct it, or the class names beside the shards"
+            )
+        labels[i] = label
+    return Labelled(names, labels, _pictures(samples))
+
+
+@dataclass(frozen=True)
+class _Sample:
+    shard: Path
+    key: str
+    label: int | str
+    offset: int
+    """Where the encoded image starts in the shard, in bytes."""
+    size: int
+
+    def __str__(self) -> str:
+        return f"sample {self.key!r} of {str(self.shard)!r}"
+
+
+def _expand(pattern: str) -> Iterator[str]:
+    """The names that a pattern stands for; `{008..011}` keeps its zeros."""
+    braces = re.search(r"\{([^{}]*)\}", pattern)
+    if not braces:
+        yield pattern
+        return
+    ends = re.fullmatch(r"(\d+)\.\.(\d+)", braces[1])
+    choices: Iterable[str] = braces[1].split(",")
+    if ends:
+        numbers = range(int(ends[1]), int(ends[2]) + 1)
+        choices = (f"{number:0{len(ends[1])}}" for number in numbers)
+    for choice in choices:
+        yield from _expand(pattern[: braces.start()] + choice + pattern[braces.end() :])
+
+
+def _index(shard: Path) -> list[_Sample]:
+    """The samples of a shard in one pass, which skips over the images."""
+    samples: list[_Sample] = []
+    try:
+        with shard.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
+            for key, members in groupby(_members(tar), lambda member: member[0]):
+                samples.append(_sample(tar, shard, key, members))
+            # `tarfile` takes a damaged header for the end, so the mark of the end must be there.
+            file.seek(tar.offset)
+            if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+                raise tarfile.ReadError("no end-of-archive mark")
+    except (tarfile.TarError, OSError) as error:
+        place = f"after sample {samples[-1].key!r}" if samples else "from the start"
+        raise InputError(
+            f"shard {str(shard)!r} is cut short or damaged {place} ({error}); fetch or write it "
+            f"again, as an uncompressed tar file"
+        ) from error
+    return samples
+
+
+def _members(tar: tarfile.TarFile) -> Iterator[tuple[str, str, tarfile.TarInfo]]:
+    """Sample key and suffix of each file; hidden files and those without a suffix are left out."""
+    for member in tar:
+        stem, dot, suffix = member.name.rpartition("/")[2].partition(".")
+        if member.isreg() and stem and dot:
+            yield member.name[: -len(dot + suffix)], suffix.lower(), member
+
+
+def _sample(
+    tar: tarfile.TarFile,
+    shard: Path,
+    key: str,
+    members: Iterator[tuple[str, str, tarfile.TarInfo]],
+) -> _Sample:
+    where = f"sample {key!r} of {str(shard)!r}"
+    files: dict[str, tarfile.TarInfo] = {}
+    for _, suffix, member in members:
+        if suffix in files:
+            raise InputError(f"{where} holds two files {suffix!r}; give each sample its own name")
+        files[suffix] = member
+    images = [member for suffix, member in files.items() if f".{suffix}" in SUFFIXES]
+    if len(images) != 1:
+        raise InputError(f"{where} has {len(images)} images; it needs one, such as {key}.jpg")
+    label = _label(tar, files)
+    if label is None:
+        raise InputError(
+            f"{where} has no label; it needs {key}.cls with a number or a name, or {key}.json with "
+            f"one under 'label'"
+        )
+    return _Sample(shard, key, label, images[0].offset_data, images[0].size)
+
+
+def _label(tar: tarfile.TarFile, files: Mapping[str, tarfile.TarInfo]) -> int | str | None:
+    """The label of a sample, or `None` if there is none that can be read."""
+    try:
+        if "cls" in files:
+            text = _read(tar, files["cls"]).decode().strip()
+            return int(text) if re.fullmatch(r"-?\d+", text) else text or None
+        label = json.loads(_read(tar, files["json"]))["label"]
+    except (KeyError, TypeError, ValueError):
+        return None
+    return label if type(label) is int or (isinstance(label, str) and label) else None
+
+
+def _read(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = tar.extractfile(member)
+    return file.read() if file else b""
+
+
+def _class_names(folder: Path) -> list[str] | None:
+    """The class names that stand beside the shards, or `None` if there are none."""
+    listed, info = folder / "classes.txt", folder / "_info.json"
+    path = listed if listed.is_file() else info
+    try:
+        if path == listed:
+            names = [line.strip() for line in listed.read_text("utf-8-sig").rstrip().split("\n")]
+        elif info.is_file():
+            names = json.loads(info.read_text("utf-8")).get("classes")
+        else:
+            return None
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(f"cannot read the class names in {str(path)!r} ({error})") from error
+    if names is None:  # an index of timm's, which names no classes
+        return None
+    if not (isinstance(names, list) and names and all(n and isinstance(n, str) for n in names)):
+        raise InputError(f"{str(path)!r} should list class names, each a text that is not empty")
+    return names
+
+
+def _names_of_labels(samples: Sequence[_Sample]) -> list[str]:
+    texts = {sample.label for sample in samples if isinstance(sample.label, str)}
+    numbers = [sample for sample in samples if isinstance(sample.label, int)]
+    if texts and numbers:
+        raise InputError(
+            f"{numbers[0]} is labelled with a number and others with names; use one of them, or "
+            f"list the class names in 'classes.txt' beside the shards"
+        )
+    largest = max((int(sample.label) for sample in numbers), default=-1)
+    return sorted(texts) or [str(i) for i in range(min(max(largest, 0) + 1, _MOST_UNNAMED))]
+
+
+def _pictures(samples: Sequence[_Sample]) -> Iterator[tuple[Encoded, str]]:
+    for shard, inside in groupby(samples, lambda sample: sample.shard):
+        with shard.open("rb") as file:
+            for sample in inside:
+                file.seek(sample.offset)
+                yield file.read(sample.size), str(sample)

@@ -1,0 +1,150 @@
+"""Labelled images that somebody has: one way to open every kind of source."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ..base.errors import InputError
+from .decode import SUFFIXES, decode_all, shorter_side
+from .fashion_mnist import FASHION_MNIST_CLASSES, Split, find_idx_files, load_fashion_mnist
+from .labelled import Labelled, check_range, joined, match_classes
+from .parquet import open_parquet
+from .shards import find_shards, open_shards
+
+_LG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images of one size, on the CPU."""
+
+    images: Tensor
+    """uint8 `[N, S, S, 3]`, NHWC."""
+    labels: Tensor
+    """int64 `[N]`, indices into `classes`."""
+    classes: tuple[str, ...]
+    """In label order, those without an image included."""
+    source: str
+    """What the user named."""
+    resized: int
+    """How many images had another size before."""
+
+
+def load_images(
+    source: str | Path, size: int | None = None, classes: Sequence[str] | None = None
+) -> LabelledImages:
+    """Load every image of `source`, to train on, at `size` pixels a side.
+
+    `source` is a folder with a sub-folder of image files per class; WebDataset shards: a tar file,
+    a folder of them or a pattern such as `shards/{00000..00009}.tar`; a Parquet file, or a folder
+    of them, with the columns `image` (encoded bytes, or the struct of Hugging Face datasets) and
+    `label` (names, or integers with the names in the schema's metadata); a folder with the IDX
+    files of Fashion-MNIST's training split; or the word `fashion-mnist`, which downloads that.
+
+    Without `size`, the shorter side of the first image. Images of another size are scaled and
+    cropped to the middle square, with one warning. Labels are positions in `classes`, or without
+    them in those of the source, in its own order. Raises `InputError` where the source is missing,
+    empty or damaged, or holds images of a class that is not in `classes`.
+    """
+    loaded = read_images(source, "train", size, classes, {})
+    if loaded.resized:
+        count, side = len(loaded.images), loaded.images.shape[1]
+        _LG.warning("resized %d of %d images to %d pixels a side", loaded.resized, count, side)
+    return loaded
+
+
+def load_unlabelled(source: str | Path, size: int) -> Tensor:
+    """The images of `source`, uint8 `[N, size, size, 3]`, whatever their labels.
+
+    `source` is any that `load_images` reads, or a folder of image files without sub-folders.
+    """
+    folder = Path(source)
+    files = sorted(_images(folder)) if folder.is_dir() else []
+    if files:
+        return decode_all(((file, str(file)) for file in files), len(files), size)[0]
+    return read_images(source, "train", size, None, {}).images
+
+
+def read_images(
+    source: str | Path,
+    split: Split,
+    size: int | None,
+    classes: Sequence[str] | None,
+    aliases: Mapping[str, str],
+) -> LabelledImages:
+    """What `load_images` does, without the warning.
+
+    `split` is that of Fashion-MNIST. `aliases` maps wordings besides the names in `classes` to
+    them, as in `match_classes`.
+    """
+    if size is not None and size < 1:
+        raise InputError(f"image size {size} should be at least 1 pixel")
+    found = _open(source, split)
+    if not len(found.labels):
+        raise InputError(f"{str(source)!r} holds no images")
+    classes = tuple(found.names if classes is None else classes)
+    used = np.unique(found.labels)
+    table = np.full(len(found.names), -1)
+    table[used] = match_classes([found.names[i] for i in used], classes, aliases, source)
+    pictures = iter(found.pictures)
+    if size is None:
+        first = next(pictures)
+        size, pictures = shorter_side(*first), chain([first], pictures)
+    images, resized = decode_all(pictures, len(found.labels), size)
+    labels = torch.from_numpy(table[found.labels].astype(np.int64))
+    return LabelledImages(images, labels, classes, str(source), resized)
+
+
+def _open(source: str | Path, split: Split) -> Labelled:
+    if source == "fashion-mnist":
+        return _open_fashion_mnist(None, split)
+    # Before Parquet, because img2dataset puts a Parquet file of metadata beside each shard.
+    if shards := find_shards(source):
+        return open_shards(shards)
+    path = Path(source)
+    if path.is_file():
+        return open_parquet(path)
+    if not path.is_dir():
+        raise InputError(
+            f"{str(source)!r} does not exist; give a folder with a sub-folder per class, a Parquet "
+            f"file, WebDataset shards (.tar), or 'fashion-mnist'"
+        )
+    if find_idx_files(path, split):
+        return _open_fashion_mnist(path, split)
+    if files := sorted(path.glob("*.parquet")):
+        return joined([open_parquet(file) for file in files])
+    return _open_folder(path)
+
+
+def _open_fashion_mnist(folder: Path | None, split: Split) -> Labelled:
+    images, labels = load_fashion_mnist(folder, split)
+    where = folder or "Fashion-MNIST"
+    check_range(labels.numpy(), FASHION_MNIST_CLASSES, where)
+    pictures = ((Image.fromarray(i.numpy()), f"{where}, image {n}") for n, i in enumerate(images))
+    return Labelled(FASHION_MNIST_CLASSES, labels.numpy(), pictures)
+
+
+def _open_folder(folder: Path) -> Labelled:
+    names = sorted(p.name for p in folder.iterdir() if p.is_dir() and p.name[0] != ".")
+    if not names:
+        raise InputError(
+            f"{str(folder)!r} has no sub-folders; it needs one per class, named after it"
+        )
+    files = [(file, label) for label, name in enumerate(names) for file in _images(folder / name)]
+    labels = np.array([label for _, label in files], np.int64)
+    return Labelled(names, labels, ((file, str(file)) for file, _ in files))
+
+
+def _images(folder: Path) -> Iterator[Path]:
+    for file in sorted(folder.rglob("*")):
+        if file.suffix.lower() in SUFFIXES and file.name[0] != "." and file.is_file():
+            yield file

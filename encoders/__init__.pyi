@@ -1,0 +1,5 @@
+from .teacher import ClipTeacher
+
+__all__ = [
+    "ClipTeacher",
+]

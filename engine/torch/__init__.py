@@ -1,0 +1,1 @@
+"""PyTorch behind the `Engine` interface: eager and compiled."""

@@ -1,0 +1,1 @@
+"""Which engines a model can run on, and loading or building them."""

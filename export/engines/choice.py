@@ -1,0 +1,126 @@
+"""Which engines a model can run on, and what those of a model are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+from ...base import InputError, unknown
+from ...engine import CudaGraphEngine, Engine
+from ...engine.onnxruntime.engine import PROVIDERS
+from ..graphs.steps import DENOISE, DENOISE_SHALLOW, TEXT_ENCODER, VAE_DECODER
+from ..model.model_info import ModelInfo
+
+VARIANTS = {
+    "torch": ("eager", "compiled"),
+    "onnxruntime": tuple(PROVIDERS),
+    "tensorrt": (),
+}
+"""Every backend with the variants that may follow it after a colon: `torch:compiled`."""
+
+MODULES_FROM = ("zeroreal", "torch", "diffusers", "transformers")
+"""The libraries that decide the operations of a module, beside its weights."""
+
+
+@dataclass(frozen=True)
+class EngineChoice:
+    """Which engines, and for what; names are checked by `parse_engine`."""
+
+    backend: str
+    variant: str | None
+    device: torch.device
+    precision: str
+    """`auto`, `fp32`, `bf16` or `fp16`."""
+    batch_size: int
+    """Images denoised together, at most."""
+    attention: str = "auto"
+    cuda_graphs: bool = False
+    vae_batch_size: int | None = None
+    """Images decoded together, at most; None is `batch_size`."""
+    image_size: int | None = None
+    """Side in pixels of the images that are generated; None is the model's own."""
+    vae: str | None = None
+    """Another VAE than the model's own; see `find_vae`."""
+    deep_cache: bool = False
+    """Whether steps can reuse deep features of earlier ones; see `deep_cache`."""
+
+
+@dataclass(frozen=True)
+class ModelEngines:
+    """A model ready to run: text encoder, denoising step and VAE decoder."""
+
+    info: ModelInfo
+    text_encoder: Engine
+    denoise: Engine
+    vae_decoder: Engine
+    dtype: torch.dtype
+    """Of the denoiser's weights and of the text embeddings that it takes."""
+    image_size: tuple[int, int]
+    """Height and width in pixels of the images that the VAE decoder gives."""
+    denoise_shallow: Engine | None = None
+    """A step that takes the `deep_features` which `denoise` gave in an earlier one."""
+
+    @property
+    def backend(self) -> str:
+        """Name of the backend."""
+        return self.denoise.backend
+
+
+def parse_engine(name: str) -> tuple[str, str | None]:
+    """Backend and variant of an engine's name such as `torch` or `onnxruntime:cuda`."""
+    backend, _, variant = name.partition(":")
+    if backend not in VARIANTS:
+        raise unknown("engine", name, ["auto", *VARIANTS])
+    if variant and variant not in VARIANTS[backend]:
+        raise unknown(f"variant of engine {backend}", variant, VARIANTS[backend] or ["none"])
+    return backend, variant or None
+
+
+def image_side(info: ModelInfo, size: int | None) -> int:
+    """`size` in pixels, or the model's own; `InputError` for one that the model cannot make."""
+    if size is None:
+        return info.image_side
+    unit = info.vae_scale * info.unet_scale
+    if size < unit or size % unit:
+        lower = size // unit * unit
+        nearest = f"{lower} or {lower + unit}" if lower > 0 else f"{unit}"
+        raise InputError(
+            f"images of {size} pixels a side cannot be generated: the VAE divides sides by "
+            f"{info.vae_scale} and the UNet by {info.unet_scale}, so give {nearest}"
+        )
+    return size
+
+
+def model_engines(
+    info: ModelInfo,
+    engines: Mapping[str, Engine],
+    dtype: torch.dtype,
+    image_size: tuple[int, int],
+) -> ModelEngines:
+    """`engines` by the names of their graphs; see `ModelEngines`."""
+    return ModelEngines(
+        info=info,
+        text_encoder=engines[TEXT_ENCODER],
+        denoise=engines[DENOISE],
+        vae_decoder=engines[VAE_DECODER],
+        dtype=dtype,
+        image_size=image_size,
+        denoise_shallow=engines.get(DENOISE_SHALLOW),
+    )
+
+
+def with_graphs(engines: dict[str, Engine], choice: EngineChoice) -> dict[str, Engine]:
+    """`engines` that replay their work as CUDA graphs, where the choice asks for it.
+
+    That is the VAE decoder. Denoising steps stay as they are, for whoever takes them to record all
+    steps as one graph; prompts come in any number, each of which would have to be recorded.
+    """
+    if not choice.cuda_graphs:
+        return engines
+    if choice.device.type != "cuda":
+        raise InputError(
+            f"CUDA graphs need a CUDA device, not {choice.device.type!r}: leave them out"
+        )
+    return {**engines, VAE_DECODER: CudaGraphEngine(engines[VAE_DECODER])}

@@ -1,0 +1,37 @@
+"""The engines of a model, on the backend that the user chose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ...engine import Cache
+from ..model.model_folder import check_model_folder
+from ..onnx.exporter import ExportProgress
+from ..onnx.manifest import is_exported, read_manifest
+from .choice import EngineChoice, ModelEngines
+from .exported import exported_engines
+from .native import torch_engines
+
+
+def load_engines(
+    folder: Path,
+    choice: EngineChoice,
+    cache: Cache,
+    on_progress: Callable[[ExportProgress], None] = lambda progress: None,
+) -> ModelEngines:
+    """The engines of a model or exported folder; built and cached if they are not there yet.
+
+    Raises `InputError` for a folder or a choice that cannot be used.
+    """
+    if choice.backend == "torch":
+        return torch_engines(folder, choice, cache)
+    return exported_engines(folder, choice, cache, on_progress)
+
+
+def native_side(folder: Path) -> int:
+    """Side in pixels of the images that the model or exported folder generates by itself."""
+    if not is_exported(folder):
+        return check_model_folder(folder).image_side
+    exported = read_manifest(folder)
+    return exported.image_size[0] if exported.image_size else exported.info.image_side

@@ -1,0 +1,77 @@
+"""The engines of a model folder in PyTorch, eager or compiled."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import torch
+
+from ...base import InputError, library_versions, resolve_precision
+from ...base.digest import key_digest
+from ...engine import Cache, Engine, TorchEngine, compiled_engine
+from ..graphs.deep_cache import full_step, shallow_step
+from ..graphs.modules import check_attention, load_module
+from ..graphs.onednn_linear import use_onednn_linear
+from ..graphs.steps import DENOISE, DENOISE_SHALLOW, GRAPHS, VAE_DECODER, DenoiseStep, graph_specs
+from ..model.model_folder import check_model_folder
+from ..model.vae_folder import find_vae
+from ..onnx.exporter import source_digest
+from ..onnx.manifest import is_exported
+from .choice import MODULES_FROM, EngineChoice, ModelEngines, image_side, model_engines, with_graphs
+from .profiles import batch_profiles, chosen_batches
+
+
+def torch_engines(folder: Path, choice: EngineChoice, cache: Cache) -> ModelEngines:
+    """The engines of the model in `folder`; see `load_engines`."""
+    if is_exported(folder):
+        raise InputError(
+            f"{str(folder)!r} holds ONNX graphs: use engine 'onnxruntime' or 'tensorrt', or give "
+            "the folder that it was exported from"
+        )
+    info = check_model_folder(folder)
+    vae = find_vae(folder, info, choice.vae)
+    side = image_side(info, choice.image_size)
+    device = choice.device
+    dtype = resolve_precision(choice.precision, device)
+    dtypes = dict.fromkeys(GRAPHS, dtype)
+    if dtype == torch.float16:
+        dtypes[VAE_DECODER] = _vae_dtype(device)
+    specs = graph_specs(info, dtypes, (side, side), draws_noise=True, deep_cache=choice.deep_cache)
+    profiles = batch_profiles(*chosen_batches(choice))
+
+    @functools.cache  # both steps of deep cache share the UNet
+    def load_step() -> DenoiseStep:
+        step = load_module(DENOISE, folder, info, dtype, attention=choice.attention, native=True)
+        assert isinstance(step, DenoiseStep)
+        check_attention(step, choice.attention, device)
+        return step
+
+    def make_module(name: str) -> torch.nn.Module:
+        if name == DENOISE_SHALLOW:
+            return shallow_step(load_step())
+        if name == DENOISE:
+            return full_step(load_step()) if choice.deep_cache else load_step()
+        return load_module(name, folder, info, dtypes[name], vae=vae, native=True)
+
+    compiled = choice.variant == "compiled"
+    digest = source_digest(folder, vae=vae) if compiled else ""
+    engines: dict[str, Engine] = {}
+    for name, spec in specs.items():
+        if compiled:
+            parts = {"model": digest, "graph": name, "attention": choice.attention}
+            key = key_digest({**parts, "libraries": library_versions(MODULES_FROM)})
+            make = functools.partial(make_module, name)
+            engines[name] = compiled_engine(make, spec, profiles[name], device, key, cache)
+        else:
+            module = make_module(name)
+            if device.type == "cpu":
+                module = use_onednn_linear(module)
+            engines[name] = TorchEngine(module, spec, device)
+    return model_engines(info, with_graphs(engines, choice), dtype, (side, side))
+
+
+def _vae_dtype(device: torch.device) -> torch.dtype:
+    """In place of fp16, which overflows in some VAEs: black images."""
+    native = resolve_precision("auto", device)
+    return native if native == torch.bfloat16 else torch.float32

@@ -1,0 +1,79 @@
+"""The ranges of sizes that a model's engines are built for."""
+
+from __future__ import annotations
+
+from ...base import InputError
+from ...engine import DimensionRange, Profile
+from ..graphs.steps import DENOISE, DENOISE_SHALLOW, GRAPHS, TEXT_ENCODER, VAE_DECODER
+from ..onnx.manifest import Exported
+from .choice import EngineChoice
+
+_TEXT_BATCH = 64
+
+
+def chosen_batches(choice: EngineChoice) -> tuple[DimensionRange, DimensionRange]:
+    """Images denoised together, and decoded together."""
+    decoded = choice.vae_batch_size or choice.batch_size
+    return (
+        DimensionRange(1, choice.batch_size, choice.batch_size),
+        DimensionRange(1, decoded, decoded),
+    )
+
+
+def batch_profiles(
+    batch: DimensionRange, vae_batch: DimensionRange | None = None
+) -> dict[str, Profile]:
+    """The profile of each graph for batches of images in the range of `batch`.
+
+    Those that the VAE decodes together are in the range of `vae_batch`, if it is given.
+    """
+    rows = DimensionRange(batch.smallest, 2 * batch.best, 2 * batch.largest)
+    text = DimensionRange(1, _TEXT_BATCH, _TEXT_BATCH)
+    return {
+        TEXT_ENCODER: {"batch": text},
+        DENOISE: {"batch": batch, "rows": rows},
+        DENOISE_SHALLOW: {"batch": batch, "rows": rows},
+        VAE_DECODER: {"batch": vae_batch or batch},
+    }
+
+
+def plan_profiles(
+    exported: Exported,
+    batch: DimensionRange,
+    size: DimensionRange | None = None,
+    vae_batch: DimensionRange | None = None,
+) -> dict[str, Profile]:
+    """The profiles of an exported folder's graphs; `size` is that of images, in pixels a side.
+
+    Without `size`, where sizes are free, the one that the model was trained on. `InputError` for a
+    size where they are not free, and one that is no whole number of latents.
+    """
+    ranges = batch_profiles(batch, vae_batch)
+    profiles = {name: ranges[name] for name in GRAPHS}
+    if exported.image_size is not None:
+        if size is not None:
+            height, width = exported.image_size
+            raise InputError(
+                f"a range of sizes was given, {str(exported.folder)!r} was exported for "
+                f"{height}x{width} pixels alone: leave it out, or export with --image-size any"
+            )
+        return profiles
+    side, scale = exported.info.image_side, exported.info.vae_scale
+    size = size or DimensionRange(side, side, side)
+    pixels = (size.smallest, size.best, size.largest)
+    if any(number % scale for number in pixels):
+        raise InputError(f"sizes {pixels} are not all multiples of {scale} pixels: choose others")
+    latents = DimensionRange(*(number // scale for number in pixels))
+    spatial = {"height": latents, "width": latents}
+    return {
+        name: profile if name == TEXT_ENCODER else {**profile, **spatial}
+        for name, profile in profiles.items()
+    }
+
+
+def covers(built: Profile, wanted: Profile) -> bool:
+    """Whether an engine for the sizes `built` serves all those `wanted`."""
+    return all(
+        built[name].smallest <= sizes.smallest and sizes.largest <= built[name].largest
+        for name, sizes in wanted.items()
+    )

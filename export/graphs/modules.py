@@ -1,0 +1,137 @@
+"""The graphs of a model folder as PyTorch modules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...base.errors import InputError
+from ...kernels import resolve_attention_backend
+from ..model.components import load_text_encoders, load_unet, load_vae
+from ..model.lora import Lora, merge_into_text_encoders, merge_into_unet
+from ..model.model_info import ModelInfo
+from .attention_processor import MemoryEfficientAttnProcessor
+from .fused_norms import fuse_norms
+from .steps import DENOISE, TEXT_ENCODER, DenoiseStep, TextEncoder, VaeDecoder
+
+if TYPE_CHECKING:
+    from diffusers.models.activations import GEGLU
+    from diffusers.models.upsampling import Upsample2D
+
+
+def load_module(
+    name: str,
+    folder: Path,
+    info: ModelInfo,
+    dtype: torch.dtype | None,
+    loras: Sequence[Lora] = (),
+    attention: str = "auto",
+    vae: Path | None = None,
+    native: bool = False,
+) -> nn.Module:
+    """The graph called `name` with weights in `dtype` (None: as stored), on the CPU.
+
+    `attention` is the UNet's backend of `memory_efficient_attention`, `vae` the folder of another
+    VAE than the model's own. With `native`, which is not for export, norms are computed by our
+    kernel, and the module is channels-last.
+    """
+    module = _load(name, folder, info, dtype, loras, attention, vae or folder / "vae")
+    return fuse_norms(module).to(memory_format=torch.channels_last) if native else module
+
+
+def _load(
+    name: str,
+    folder: Path,
+    info: ModelInfo,
+    dtype: torch.dtype | None,
+    loras: Sequence[Lora],
+    attention: str,
+    vae: Path,
+) -> nn.Module:
+    if name == TEXT_ENCODER:
+        encoders = load_text_encoders(folder, info, dtype)
+        merge_into_text_encoders(encoders, loras)
+        return TextEncoder(encoders)
+    if name == DENOISE:
+        unet = load_unet(folder, dtype)
+        merge_into_unet(unet, loras)
+        unet.set_attn_processor(MemoryEfficientAttnProcessor(attention))
+        return DenoiseStep(_streamlined(unet), info.guidance_channels)
+    return _vae_decoder(vae, dtype)
+
+
+def _vae_decoder(folder: Path, dtype: torch.dtype | None) -> VaeDecoder:
+    from diffusers import AutoencoderKL
+
+    vae = load_vae(folder, dtype)
+    vae.encoder = None  # images only come out
+    if isinstance(vae, AutoencoderKL):
+        vae.quant_conv = None
+        # Its one wide head suits few backends.
+        vae.set_attn_processor(MemoryEfficientAttnProcessor())
+    return VaeDecoder(_streamlined(vae))
+
+
+def check_attention(module: nn.Module, backend: str, device: torch.device) -> None:
+    """Raise `InputError` if the attention backend cannot serve a layer of `module` on `device`."""
+    for layer in module.modules():
+        if not isinstance(getattr(layer, "processor", None), MemoryEfficientAttnProcessor):
+            continue
+        attention: Any = layer
+        weight = attention.to_q.weight
+        head_size = len(weight) // attention.heads
+        try:
+            resolve_attention_backend(backend, device, weight.dtype, head_size)
+        except ValueError as error:
+            raise InputError(str(error)) from None
+
+
+def _streamlined(model: nn.Module) -> nn.Module:
+    """Replace what of `diffusers` cannot be traced for any batch, or makes copies for nothing."""
+    from diffusers.models.activations import GEGLU
+    from diffusers.models.upsampling import Upsample2D
+
+    for layer in model.modules():
+        if isinstance(layer, Upsample2D):
+            layer.forward = partial(_upsample, layer)
+        elif isinstance(layer, GEGLU):
+            _split(layer)
+    return model
+
+
+def _split(layer: GEGLU) -> None:
+    """Make the one projection whose result is cut in two into two projections."""
+    projection = layer.proj
+    halves = zip(projection.weight.chunk(2), projection.bias.chunk(2), strict=True)
+    layer.proj = nn.ModuleList(_linear(weight, bias) for weight, bias in halves)
+    layer.forward = partial(_geglu, layer)
+
+
+def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
+    layer = nn.Linear(weight.shape[1], weight.shape[0], device="meta")
+    layer.weight, layer.bias = (nn.Parameter(x, requires_grad=False) for x in (weight, bias))
+    return layer
+
+
+def _geglu(layer: GEGLU, tokens: Tensor) -> Tensor:
+    value, gate = layer.proj
+    gated: Tensor = value(tokens) * F.gelu(gate(tokens))
+    return gated
+
+
+def _upsample(
+    layer: Upsample2D, images: Tensor, output_size: Sequence[int] | None = None
+) -> Tensor:
+    """Without the path that `diffusers` takes from 64 images on, for old versions of PyTorch."""
+    if output_size is None:
+        enlarged = F.interpolate(images, scale_factor=2.0, mode="nearest")
+    else:
+        enlarged = F.interpolate(images, size=output_size, mode="nearest")
+    result: Tensor = (layer.conv if layer.name == "conv" else layer.Conv2d_0)(enlarged)
+    return result

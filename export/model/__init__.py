@@ -1,0 +1,1 @@
+"""What a model is read from: folders, files, configurations, LoRA, random weights."""

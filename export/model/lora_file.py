@@ -1,0 +1,108 @@
+"""Reading the tensors of a LoRA file, once all of its names are understood."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ...base.errors import InputError
+
+Tensors = dict[str, Tensor]
+
+UNET_NAMES = ("unet.", "lora_unet_")
+TEXT_ENCODER_NAMES = ("text_encoder.", "text_encoder_2.", "lora_te_", "lora_te1_", "lora_te2_")
+"""How the names of a part's tensors begin: from `diffusers`, and from kohya's scripts."""
+
+PEFT_DOWN, PEFT_UP = ".lora_A.weight", ".lora_B.weight"
+KOHYA_DOWN, KOHYA_UP = ".lora_down.weight", ".lora_up.weight"
+_ALPHA = ".alpha"
+# How the tensors of a LoRA layer end, each with one that must stand beside it.
+_PARTNERS = {
+    PEFT_DOWN: PEFT_UP,
+    PEFT_UP: PEFT_DOWN,
+    KOHYA_DOWN: KOHYA_UP,
+    KOHYA_UP: KOHYA_DOWN,
+    _ALPHA: KOHYA_UP,
+    "lora.down.weight": "lora.up.weight",
+    "lora.up.weight": "lora.down.weight",
+    ".lora_linear_layer.down.weight": ".lora_linear_layer.up.weight",
+    ".lora_linear_layer.up.weight": ".lora_linear_layer.down.weight",
+}
+
+
+def read_lora_file(path: Path, prefixes: tuple[str, ...]) -> tuple[Tensors, dict[str, Any]]:
+    """The up and down matrices of a part of a model, and `peft`'s configuration where it is saved.
+
+    Args:
+        path: a safetensors file; the names of all its tensors are checked.
+        prefixes: how the names of the part's tensors begin.
+
+    Returns:
+        Tensors in float32, with kohya's alphas multiplied in; and `diffusers`' `LoraConfig` fields,
+        by names such as `unet.lora_alpha`.
+
+    Raises:
+        InputError: for a damaged file, and a tensor that is not of a plain LoRA layer.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            names = sorted(file.keys())
+            _check_names(path, names)
+            wanted = [name for name in names if name.startswith(prefixes)]
+            tensors = {name: file.get_tensor(name).float() for name in wanted}
+            config = json.loads((file.metadata() or {}).get("lora_adapter_metadata") or "{}")
+    except (OSError, SafetensorError, json.JSONDecodeError) as error:
+        raise InputError(
+            f"LoRA file {str(path)!r} cannot be read as safetensors ({error}): copy it again"
+        ) from None
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise InputError(
+                f"LoRA file {str(path)!r} has NaN or infinity in {name!r}: its training failed, "
+                "use another"
+            )
+    return _with_alphas_multiplied_in(tensors), config
+
+
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    if not names:
+        raise InputError(f"LoRA file {str(path)!r} holds no layers: use another")
+    present = set(names)
+    for name in names:
+        if not name.startswith((*UNET_NAMES, *TEXT_ENCODER_NAMES)):
+            raise foreign(path, f"holds {name!r}, which is of no UNet or text encoder")
+        ending = next((ending for ending in _PARTNERS if name.endswith(ending)), None)
+        if ending is None:
+            raise InputError(
+                f"LoRA file {str(path)!r} holds {name!r}, which is no plain LoRA layer: use a file "
+                "of up and down matrices only, no DoRA, LoHa or LoKr"
+            )
+        partner = name.removesuffix(ending) + _PARTNERS[ending]
+        if partner not in present:
+            raise InputError(
+                f"LoRA file {str(path)!r} holds {name!r} without {partner!r}: copy it again"
+            )
+
+
+def _with_alphas_multiplied_in(tensors: Tensors) -> Tensors:
+    """The tensors without kohya's alphas: `up` is multiplied by alpha / rank."""
+    plain = {name: tensor for name, tensor in tensors.items() if not name.endswith(_ALPHA)}
+    for name in tensors.keys() - plain.keys():
+        layer = name.removesuffix(_ALPHA)
+        up, rank = plain[layer + KOHYA_UP], len(plain[layer + KOHYA_DOWN])
+        plain[layer + KOHYA_UP] = up * (tensors[name].item() / rank)
+    return plain
+
+
+def foreign(path: Path, what: str) -> InputError:
+    """The error for a file that is whole but does `what` no model of this architecture allows."""
+    return InputError(
+        f"LoRA file {str(path)!r} {what}: it was made for another architecture, use one made for "
+        "this model's family"
+    )

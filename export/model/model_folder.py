@@ -1,0 +1,108 @@
+"""Finding a Stable Diffusion style folder, and checking it before anything is loaded."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+from ...assets import TINY_FASHION
+from ...base.errors import InputError
+from .json_files import read_json
+from .model_info import ModelInfo, read_model_info
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+_PICKLES = (".bin", ".ckpt", ".pt", ".pth")
+
+
+def find_model(name: str | Path | None) -> Path:
+    """The folder of a model: the embedded one, a local folder, or a hub id's local snapshot."""
+    if name is None:
+        return TINY_FASHION
+    return find_folder(name, "model", "for the embedded model")
+
+
+def find_folder(name: str | Path, kind: str, default: str) -> Path:
+    """The local folder called `name`, or the local snapshot of the hub id.
+
+    `kind` says in errors what was looked for, and `default` what leaving it out is good for.
+    """
+    folder = Path(name)
+    if folder.is_dir():
+        return folder
+    if _HUB_ID.fullmatch(str(name)) and not folder.exists():
+        return _download(kind, str(name))
+    raise InputError(
+        f"{kind} folder {str(name)!r} does not exist: give a folder that diffusers saved, a hub id "
+        f"such as 'owner/name', or leave it out {default}"
+    )
+
+
+def _download(kind: str, hub_id: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        found = snapshot_download(hub_id, allow_patterns=["*.json", "*.txt", "*.safetensors"])
+    except Exception as error:  # the hub client raises many kinds, from DNS to licence gates
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InputError(
+            f"{kind} {hub_id!r} is no local folder and could not be fetched from the hub "
+            f"({reason}): check the name and the network, or give a folder"
+        ) from None
+    return Path(found)
+
+
+def check_model_folder(folder: Path) -> ModelInfo:
+    """What the folder holds; `InputError` for the first file that is missing or damaged."""
+    info = read_model_info(folder)
+    for part in (*info.text_encoders, "unet", "vae"):
+        check_weights(folder / part)
+    return info
+
+
+def check_weights(folder: Path) -> None:
+    """Raise `InputError` for the first weights file of one part that is missing or damaged."""
+    for path in weight_files(folder):
+        _check_safetensors(path)
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files of one part; `InputError` if one is missing or all are pickles."""
+    # Variants (`model.fp16.safetensors`) are not what plain loading reads.
+    files = [path for path in sorted(folder.glob("*.safetensors")) if path.stem.count(".") == 0]
+    for index in folder.glob("*.safetensors.index.json"):
+        named = {folder / shard for shard in read_json(index).get("weight_map", {}).values()}
+        for shard in sorted(named - set(files)):
+            raise InputError(f"model file {str(shard)!r} is missing: copy the folder whole")
+    if files:
+        return files
+    pickles = [path.name for path in folder.glob("*") if path.suffix in _PICKLES]
+    if pickles:
+        raise InputError(
+            f"model folder {str(folder)!r} has its weights only as pickle ({pickles[0]}), "
+            "which can run code when loaded: convert it to safetensors"
+        )
+    raise InputError(f"model folder {str(folder)!r} has no .safetensors file: copy it whole")
+
+
+def _check_safetensors(path: Path) -> None:
+    """Compare a file's size with what its header promises, without reading the weights."""
+    size = os.path.getsize(path)
+    try:
+        with path.open("rb") as file:
+            header_size = int.from_bytes(file.read(8), "little")
+            if header_size > size:
+                raise ValueError("its header is cut off")
+            header = json.loads(file.read(header_size))
+        ends = [t["data_offsets"][1] for name, t in header.items() if name != "__metadata__"]
+        expected = 8 + header_size + max(ends, default=0)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"model file {str(path)!r} is not a safetensors file ({error}): copy it again"
+        ) from None
+    if size != expected:
+        raise InputError(
+            f"model file {str(path)!r} has {size} bytes where its header promises {expected}: "
+            "it is truncated or damaged, copy it again"
+        )

@@ -1,0 +1,148 @@
+"""Models of a named architecture with random weights: speed does not depend on the values."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import nn
+
+from ...assets import TINY_FASHION
+from ...base.errors import unknown
+
+TOKENS = 77
+# What the published models share.
+_VOCABULARY = 49408
+_SCHEDULE = {
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "num_train_timesteps": 1000,
+    "steps_offset": 1,
+    "clip_sample": False,
+}
+_VAE = {
+    "block_out_channels": [128, 256, 512, 512],
+    "down_block_types": ["DownEncoderBlock2D"] * 4,
+    "up_block_types": ["UpDecoderBlock2D"] * 4,
+    "layers_per_block": 2,
+    "latent_channels": 4,
+}
+
+Architecture = dict[str, Any]
+
+
+def architectures() -> list[str]:
+    """Names of the architectures that `architecture` knows."""
+    files = resources.files(__package__).joinpath("architectures").iterdir()
+    return sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
+
+
+def architecture(name: str) -> Architecture:
+    """The configuration of each part of an architecture, by the part's folder name."""
+    if name not in architectures():
+        raise unknown("architecture", name, architectures())
+    file = resources.files(__package__).joinpath("architectures", f"{name}.yaml")
+    content: Architecture = yaml.safe_load(file.read_text(encoding="utf-8"))
+    if "like" not in content:
+        return content
+    merged = architecture(content.pop("like"))
+    for part, value in content.items():
+        replaces = part == "scheduler" or not isinstance(value, dict)
+        merged[part] = value if replaces else {**merged[part], **value}
+    return merged
+
+
+@contextmanager
+def random_model(name: str) -> Iterator[Path]:
+    """A temporary folder with a model of the architecture called `name`."""
+    description = architecture(name)
+    with tempfile.TemporaryDirectory(prefix="zeroreal-") as folder:
+        write_random_model(description, Path(folder))
+        yield Path(folder)
+
+
+def write_random_model(
+    description: Architecture, folder: Path, dtype: torch.dtype = torch.float16, seed: int = 0
+) -> None:
+    """Write a diffusers folder of the architecture, with random weights, into `folder`.
+
+    Weights are normal with variance 1 over the inputs of a layer, biases 0, normalisation weights
+    1. The tokenizer is the embedded model's: its few words have ids that every vocabulary holds.
+    """
+    import transformers
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+
+    torch.manual_seed(seed)
+    encoders = [part for part in description if part.startswith("text_encoder")]
+    classes = dict.fromkeys(encoders, "CLIPTextModel")
+    if len(encoders) > 1:
+        classes[encoders[-1]] = "CLIPTextModelWithProjection"
+    for part, name in classes.items():
+        settings = {"max_position_embeddings": TOKENS, "vocab_size": _VOCABULARY}
+        config = transformers.CLIPTextConfig(**{**settings, "eos_token_id": 2, **description[part]})
+        with torch.device("meta"):
+            encoder = getattr(transformers, name)(config)
+        _fill(encoder, dtype).save_pretrained(folder / part)
+        _write_tokenizer(folder / part.replace("text_encoder", "tokenizer"))
+    for part, kind, shared in (
+        ("unet", UNet2DConditionModel, {}),
+        ("vae", AutoencoderKL, _VAE),
+    ):
+        with torch.device("meta"):
+            module = kind.from_config({**shared, **description[part]})
+        _fill(module, dtype).save_pretrained(folder / part)
+    _write_json(
+        folder / "scheduler" / "scheduler_config.json", {**_SCHEDULE, **description["scheduler"]}
+    )
+    _write_json(folder / "model_index.json", _index(description, classes))
+
+
+def _fill(module: nn.Module, dtype: torch.dtype) -> Any:
+    module.to(dtype).to_empty(device="cpu")
+    for name, values in (*module.named_parameters(), *module.named_buffers()):
+        with torch.no_grad():
+            if values.dim() > 1 and values.is_floating_point():
+                values.normal_(std=(values[0].numel()) ** -0.5)
+            elif name.endswith("position_ids"):
+                values.copy_(torch.arange(values.numel()).view_as(values))
+            else:
+                values.fill_(1 if name.endswith("weight") else 0)
+    return module
+
+
+def _write_tokenizer(folder: Path) -> None:
+    from transformers import CLIPTokenizer
+
+    tokenizer = CLIPTokenizer.from_pretrained(
+        TINY_FASHION, subfolder="tokenizer", model_max_length=TOKENS
+    )
+    tokenizer.save_pretrained(folder)
+
+
+def _index(description: Architecture, encoders: Mapping[str, str]) -> dict[str, Any]:
+    tokenizers = [part.replace("text_encoder", "tokenizer") for part in encoders]
+    index = {
+        "_class_name": description["pipeline"],
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"],
+        "scheduler": ["diffusers", description["scheduler"]["_class_name"]],
+        **{part: ["transformers", name] for part, name in encoders.items()},
+        **{part: ["transformers", "CLIPTokenizer"] for part in tokenizers},
+    }
+    if len(encoders) > 1:
+        return {**index, "force_zeros_for_empty_prompt": True}
+    absent = ("safety_checker", "feature_extractor", "image_encoder")
+    return {**index, **{part: [None, None] for part in absent}}
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

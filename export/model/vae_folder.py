@@ -1,0 +1,67 @@
+"""Which VAE decodes a model's latents: its own, a small one of its own, or another folder's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...base.errors import InputError
+from .json_files import read_json
+from .model_folder import check_weights, find_folder
+from .model_info import VAES, ModelInfo, vae_scale
+
+SMALL_VAE = "tiny"
+"""The name that stands for the small decoder which a model brings along."""
+_SMALL_VAE_FOLDER = "tiny_vae"
+
+
+def find_vae(folder: Path, info: ModelInfo, name: str | None) -> Path:
+    """The folder of the VAE called `name`, checked, for the model in `folder`.
+
+    Args:
+        folder: of the model.
+        info: what it holds.
+        name: `tiny`, a folder that `diffusers` saved of an `AutoencoderTiny` (such as TAESD) or
+            `AutoencoderKL`, or its hub id; None is the model's own.
+
+    Raises:
+        InputError: for a folder that is absent or damaged, and a VAE for latents of another kind.
+    """
+    if name is None:
+        return folder / "vae"
+    found = _small_vae(folder) if name == SMALL_VAE else find_folder(name, "VAE", "for its own")
+    vae_class(found)
+    config = read_json(found / "config.json")
+    try:
+        channels, scale = config["latent_channels"], vae_scale(config)
+    except KeyError as error:
+        raise InputError(
+            f"VAE folder {str(found)!r} has no {error} in its configuration: copy it again"
+        ) from None
+    if (channels, scale) != (info.latent_channels, info.vae_scale):
+        raise InputError(
+            f"VAE folder {str(found)!r} decodes latents of {channels} channels to {scale}x{scale} "
+            f"pixels each, the model makes latents of {info.latent_channels} channels for "
+            f"{info.vae_scale}x{info.vae_scale}: give a VAE that was made for the model"
+        )
+    check_weights(found)
+    return found
+
+
+def vae_class(folder: Path) -> str:
+    """The class of the VAE in its own `folder`; `InputError` for one that cannot be served."""
+    name = read_json(folder / "config.json").get("_class_name")
+    if name not in VAES:
+        raise InputError(
+            f"VAE folder {str(folder)!r} holds a {name}: {' or '.join(VAES)} is needed"
+        )
+    return str(name)
+
+
+def _small_vae(folder: Path) -> Path:
+    small = folder / _SMALL_VAE_FOLDER
+    if not small.is_dir():
+        raise InputError(
+            f"VAE {SMALL_VAE!r} was asked for, model folder {str(folder)!r} has none "
+            f"({_SMALL_VAE_FOLDER}): give the folder of an AutoencoderTiny, or leave it out"
+        )
+    return small

@@ -1,0 +1,1 @@
+"""Exporting graphs to ONNX and checking what came out."""

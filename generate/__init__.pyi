@@ -1,0 +1,31 @@
+from .facts import GeneratorFacts
+from .generator import Generator, ImageBatch
+from .parallel.generator import DataParallelGenerator, parse_devices
+from .plan.classes import ClassName, class_entries, parse_classes
+from .plan.recipe import Recipe, load_recipe, recipe_text, shipped_recipes
+from .plan.samples import SamplePlan, SampleSpec
+from .sampling.steps import parse_interval
+from .tuning.request import TuneProgress, TuneRequest
+from .tuning.tune import Tuned, tune
+
+__all__ = [
+    "ClassName",
+    "DataParallelGenerator",
+    "Generator",
+    "GeneratorFacts",
+    "ImageBatch",
+    "Recipe",
+    "SamplePlan",
+    "SampleSpec",
+    "TuneProgress",
+    "TuneRequest",
+    "Tuned",
+    "class_entries",
+    "load_recipe",
+    "parse_classes",
+    "parse_devices",
+    "parse_interval",
+    "recipe_text",
+    "shipped_recipes",
+    "tune",
+]

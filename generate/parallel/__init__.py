@@ -1,0 +1,1 @@
+"""Generation on several devices, a process each."""

@@ -1,0 +1,51 @@
+"""Prompts from templates: fields filled in, with the right indefinite article before them."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from string import Formatter
+
+import inflect
+
+from ...base.errors import InputError, unknown
+
+FIELDS = ("class", "domain")
+_ARTICLE = re.compile(r"\b(an?)(\s+)\{(\w+)\}", re.IGNORECASE)
+
+
+def template_fields(template: str) -> set[str]:
+    """The fields of `template`; `InputError` for unknown ones or unbalanced braces."""
+    try:
+        fields = {field for _, field, _, _ in Formatter().parse(template) if field is not None}
+    except ValueError as error:
+        raise InputError(
+            f"prompt template {template!r} cannot be read ({error}): "
+            "fields are written {class} and {domain}"
+        ) from None
+    for field in sorted(fields - set(FIELDS)):
+        raise unknown(f"field of prompt template {template!r}", field, FIELDS)
+    return fields
+
+
+def fill(template: str, class_prompt: str, domain: str = "") -> str:
+    """The prompt: `fill("a {domain} of a {class}", "ankle boot", "sketch")` has "an ankle boot"."""
+    values = {"class": class_prompt, "domain": domain}
+
+    def with_article(match: re.Match[str]) -> str:
+        written, space, field = match.groups()
+        article = indefinite_article(values[field])
+        return f"{article.capitalize() if written[0] == 'A' else article}{space}{{{field}}}"
+
+    return _ARTICLE.sub(with_article, template).format_map(values)
+
+
+@lru_cache(maxsize=65536)
+def indefinite_article(phrase: str) -> str:
+    """`a` or `an`, by the sound that `phrase` begins with."""
+    return str(_english().a(phrase)).split(maxsplit=1)[0]
+
+
+@lru_cache(maxsize=1)
+def _english() -> inflect.engine:
+    return inflect.engine()

@@ -1,0 +1,154 @@
+"""Recipes: how prompts and guidance vary over the images of a dataset.
+
+A recipe is a YAML file; those that ship are in `recipes/`, and a user's own are given by path.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from ...base.errors import InputError, unknown
+from .prompts import template_fields
+
+_SHIPPED = Path(__file__).parent / "recipes"
+
+
+class GuidanceRange(BaseModel):
+    """Guidance drawn for each image, uniformly between two bounds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    uniform: Annotated[tuple[float, float], Field(strict=False)]
+    """Lowest and highest guidance scale; 1 is no guidance."""
+    integers: bool = False
+    """Draw whole numbers, both bounds included."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> GuidanceRange:
+        low, high = self.uniform
+        if low > high:
+            raise ValueError(
+                f"the range {low:g} to {high:g} is upside down: write [{high:g}, {low:g}]"
+            )
+        if low < 1:
+            raise ValueError(f"guidance {low:g} is below 1, which is no guidance: use 1 or more")
+        if self.integers and (low % 1 or high % 1):
+            raise ValueError(f"integers need whole bounds, not {low:g} and {high:g}")
+        return self
+
+    def at(self, draw: float) -> float:
+        """The guidance for a uniform `draw` in [0, 1)."""
+        low, high = self.uniform
+        if self.integers:
+            return low + int(draw * (high - low + 1))
+        return low + draw * (high - low)
+
+
+def _guidance(value: Any) -> Any:
+    if isinstance(value, dict):
+        return GuidanceRange.model_validate(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(
+            f"{value!r} is neither a number nor a range such as {{uniform: [1, 5]}}: use one"
+        )
+    if value < 1:
+        raise ValueError(f"guidance {value:g} is below 1, which is no guidance: use 1 or more")
+    return float(value)
+
+
+class Recipe(BaseModel):
+    """One way to vary prompts and guidance, or equal parts of several."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    name: str = ""
+    description: str = ""
+    prompt: str = ""
+    """Template with the fields `{class}` and `{domain}`."""
+    domains: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """What `{domain}` runs through, equally often for every class."""
+    negative_prompt: str = ""
+    guidance: Annotated[float | GuidanceRange, BeforeValidator(_guidance)] = 7.5
+    """Guidance scale of all images, or the range from which each image draws its own."""
+    merge: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Recipes (names, or paths seen from this file) of which this one is equal parts."""
+    parts: tuple[Recipe, ...] = Field(default=(), exclude=True)
+    """The recipes that `merge` names, once read; not written by users."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Recipe:
+        if self.merge:
+            own = self.model_fields_set - {"merge", "name", "description", "parts"}
+            if own:
+                raise ValueError(f"a recipe with `merge` takes no {', '.join(sorted(own))}")
+            return self
+        if not self.prompt:
+            raise ValueError("it has neither `prompt` nor `merge`: add one of them")
+        fields = template_fields(self.prompt)
+        if "class" not in fields:
+            raise ValueError(f"prompt {self.prompt!r} lacks the field {{class}}: add it")
+        if ("domain" in fields) != bool(self.domains):
+            raise ValueError("the field {domain} and the list `domains` go together: give both")
+        if len(set(self.domains)) < len(self.domains) or any(not d.strip() for d in self.domains):
+            raise ValueError("`domains` has an empty or repeated entry: remove it")
+        return self
+
+    @property
+    def leaves(self) -> tuple[Recipe, ...]:
+        """The parts that images alternate between; a recipe without `merge` is its own."""
+        return tuple(leaf for part in self.parts for leaf in part.leaves) if self.merge else (self,)
+
+
+def shipped_recipes() -> list[str]:
+    """Names of the recipes that come with the package."""
+    return sorted(path.stem for path in _SHIPPED.glob("*.yaml"))
+
+
+def recipe_text(name: str) -> str:
+    """The file of a shipped recipe, to copy and edit."""
+    if name not in shipped_recipes():
+        raise unknown("recipe", name, shipped_recipes())
+    return (_SHIPPED / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def load_recipe(name: str | Path) -> Recipe:
+    """A shipped recipe by name or a user's by path; `InputError` says what is wrong with it."""
+    return _load(str(name), Path(), ())
+
+
+def _load(name: str, folder: Path, parents: tuple[Path, ...]) -> Recipe:
+    path = _SHIPPED / f"{name}.yaml" if name in shipped_recipes() else folder / name
+    if path in parents:
+        raise InputError(f"recipe {name!r} merges itself: remove it from `merge`")
+    if not path.is_file():
+        if path.suffix in (".yaml", ".yml"):
+            raise InputError(f"recipe file {str(path)!r} does not exist: check the path")
+        raise unknown("recipe", name, shipped_recipes())
+    recipe = _parse(path)
+    parts = tuple(_load(part, path.parent, (*parents, path)) for part in recipe.merge)
+    return recipe.model_copy(update={"name": recipe.name or path.stem, "parts": parts})
+
+
+def _parse(path: Path) -> Recipe:
+    try:
+        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"recipe {str(path)!r} is not YAML: {reason}") from None
+    if not isinstance(fields, dict):
+        raise InputError(f"recipe {str(path)!r} must be a mapping with `prompt` or `merge`")
+    known = [field for field in Recipe.model_fields if field != "parts"]
+    for field in fields:
+        if field not in known:
+            raise unknown(f"field of recipe {str(path)!r}", str(field), known)
+    try:
+        return Recipe.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        reason = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"recipe {str(path)!r}{f', {place}' if place else ''}: {reason}") from None

@@ -1,0 +1,1 @@
+"""From samples to images: text, noise, denoising steps, decoding."""

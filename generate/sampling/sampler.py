@@ -1,0 +1,187 @@
+"""Denoising: latents from noise, all steps of a batch enqueued without waiting for the device."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ...engine import Engine, GraphMemory, record
+from ...export import Schedule
+from ...kernels import philox_normal_
+from .steps import Call, plan_calls
+from .text import Conditions
+
+_OF_ROWS = ("text_embeddings", "pooled", "time_ids")
+_MOST_SHAPES = 4
+
+
+class Sampler:
+    """Denoises batches by the steps of a schedule, with guidance of its own for every image.
+
+    What a batch of one shape reads and writes is allocated when that shape first comes, and used
+    again for every later one. Nothing waits for the device.
+
+    Args:
+        engine: a whole step: UNet, guidance and the scheduler's update; see `DenoiseStep`.
+        schedule: the steps.
+        calls: how each of them calls the model; by default fully and with guidance.
+        shallow: the engine of the steps whose call is not full (DeepCache, arXiv 2312.00858).
+        graphs: where given, a shape's steps are recorded as one CUDA graph when it comes again.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        schedule: Schedule,
+        calls: Sequence[Call] | None = None,
+        shallow: Engine | None = None,
+        graphs: GraphMemory | None = None,
+    ) -> None:
+        calls = calls or plan_calls([True] * len(schedule.steps))
+        self._steps = _Steps(engine, shallow, schedule, calls)
+        self._graphs = graphs
+        self._trajectories: OrderedDict[tuple[torch.Size, ...], _Trajectory] = OrderedDict()
+
+    @torch.inference_mode()
+    def __call__(self, seeds: Tensor, shape: tuple[int, int, int], given: Conditions) -> Tensor:
+        """Latents `[B, *shape]` float32 from the noise of `seeds`, int64 `[B]`.
+
+        `given` are those inputs of the engine that stay the same in every step: text embeddings,
+        guidance `[B]` (classifier-free guidance, arXiv 2207.12598) and rows. The next call with
+        the same shapes overwrites the result.
+        """
+        key = (seeds.shape, *(tensor.shape for tensor in given.values()))
+        trajectory = self._trajectories.get(key)
+        if trajectory is None:
+            if len(self._trajectories) == _MOST_SHAPES:
+                self._wait_for_graphs()
+                self._trajectories.popitem(last=False)
+            trajectory = self._trajectories[key] = _Trajectory(self._steps, seeds, shape)
+        elif self._graphs is not None:
+            trajectory.record(self._graphs, seeds, given)
+        self._trajectories.move_to_end(key)
+        return trajectory.run(seeds, given)
+
+    def release(self) -> None:
+        """Give back the memory held for every shape."""
+        self._wait_for_graphs()
+        self._trajectories.clear()
+
+    def _wait_for_graphs(self) -> None:
+        """A graph that is still running must not go."""
+        if self._graphs is not None:
+            torch.cuda.synchronize(self._graphs.stream.device)
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """What decides every batch's steps."""
+
+    engine: Engine
+    shallow: Engine | None
+    schedule: Schedule
+    calls: Sequence[Call]
+
+
+class _Trajectory:
+    """The steps of one batch shape, and the tensors that they read and write.
+
+    Latents and what the scheduler carries from step to step lie in two buffers that take turns;
+    of a scheduler with a longer memory, every step's are kept.
+    """
+
+    def __init__(self, steps: _Steps, seeds: Tensor, shape: tuple[int, int, int]) -> None:
+        self._steps = steps
+        schedule, device = steps.schedule, steps.engine.device
+        self._count = len(schedule.steps)
+        self._remembers = any(step.past for step in schedule.steps)
+        kept = self._count if self._remembers else 1
+
+        def buffers(count: int) -> list[Tensor]:
+            return [torch.zeros(len(seeds), *shape, device=device) for _ in range(count)]
+
+        self._latents, self._carries = buffers(kept + 1), buffers(kept + 1)
+        self._history, self._noise, self._nothing = buffers(3)
+        self._coefficients = schedule.coefficients().to(device).unbind()
+        self._timesteps = schedule.timesteps.to(device).split(1)
+        self._draws = torch.arange(1, self._count + 1, device=device).split(1)
+        self._graph: torch.cuda.CUDAGraph | None = None
+
+    def run(self, seeds: Tensor, given: Conditions) -> Tensor:
+        """Enqueue the steps, one by one or as the graph that was recorded."""
+        if self._graph is None:
+            self._enqueue(seeds, given)
+        else:
+            self._seeds.copy_(seeds)
+            for name, buffer in self._given.items():
+                buffer.copy_(given[name])
+            self._graph.replay()
+        return self._latents[self._count % len(self._latents)]
+
+    def record(self, memory: GraphMemory, seeds: Tensor, given: Conditions) -> None:
+        """Record the steps, if they are not yet, to be replayed from now on."""
+        if self._graph is None:
+            self._seeds = seeds.clone()
+            self._given = {name: tensor.clone() for name, tensor in given.items()}
+            self._graph = record(lambda: self._enqueue(self._seeds, self._given), memory)
+
+    def _enqueue(self, seeds: Tensor, given: Conditions) -> None:
+        schedule = self._steps.schedule
+        philox_normal_(self._latents[0], seeds, 0).mul_(schedule.initial_scale)
+        conditional = _without_guidance(given)
+        features: Tensor | None = None
+        for number, call in enumerate(self._steps.calls):
+            engine = self._steps.engine if call.full else self._steps.shallow
+            assert engine is not None, "calls that are not full need the shallow engine"
+            conditions = given if call.guided else conditional
+            inputs = {**self._inputs(number, engine, seeds), **conditions}
+            if not call.full:
+                assert features is not None, "the first call is full"
+                inputs["deep_features"] = features[: len(conditions["text_embeddings"])]
+            results = engine(inputs, self._outputs(number))
+            features = results.get("deep_features", features)
+
+    def _inputs(self, number: int, engine: Engine, seeds: Tensor) -> dict[str, Tensor]:
+        """What differs from step to step; the engine's graph says how it takes noise."""
+        inputs = {
+            "latents": self._latents[number % len(self._latents)],
+            "history": self._history_of(number),
+            "timestep": self._timesteps[number],
+            "coefficients": self._coefficients[number],
+        }
+        if any(wanted.name == "seeds" for wanted in engine.spec.inputs):
+            return {**inputs, "seeds": seeds, "draw": self._draws[number]}
+        if self._steps.schedule.steps[number].noise == 0:
+            return {**inputs, "noise": self._nothing}
+        return {**inputs, "noise": philox_normal_(self._noise, seeds, number + 1)}
+
+    def _outputs(self, number: int) -> dict[str, Tensor]:
+        return {
+            "next_latents": self._latents[(number + 1) % len(self._latents)],
+            "carry": self._carries[(number + 1) % len(self._carries)],
+        }
+
+    def _history_of(self, number: int) -> Tensor:
+        """What the steps before leave to this one; of a longer memory, what it adds up of it."""
+        past = self._steps.schedule.steps[number].past
+        if not past:
+            return self._carries[number % len(self._carries)] if number else self._nothing
+        self._history.zero_()
+        for term in past:
+            self._history.add_(self._latents[term.step], alpha=term.latents)
+            self._history.add_(self._carries[term.step + 1], alpha=term.carry)
+        return self._history
+
+
+def _without_guidance(given: Conditions) -> Conditions:
+    """The conditional rows alone, which come first."""
+    if "rows" not in given:
+        return given
+    images = len(given["guidance"])
+    own = {name: given[name][:images] for name in _OF_ROWS if name in given}
+    rows = given["rows"][:images]
+    return {**given, **own, "rows": rows, "unconditional": rows}

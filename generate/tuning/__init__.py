@@ -1,0 +1,1 @@
+"""Finding the fastest engine and batch sizes of a model on a device."""

@@ -1,0 +1,39 @@
+from ._attention import (
+    ATTENTION_BACKENDS,
+    attention_not_supported_reasons,
+    memory_efficient_attention,
+    memory_efficient_attention_reference,
+    resolve_attention_backend,
+)
+from ._augment import AUGMENT_COLUMNS, augment, augment_reference
+from ._augment_draw import draw_augmentation
+from ._finish import finish, finish_reference
+from ._group_norm_silu import group_norm_silu, group_norm_silu_reference
+from ._guided_step import guided_step, guided_step_reference
+from ._native import LibraryStatus, native_library_status
+from ._philox_normal import philox_normal, philox_normal_, philox_normal_reference
+from .augment_ranges import AugmentRanges
+
+__all__ = [
+    "ATTENTION_BACKENDS",
+    "AUGMENT_COLUMNS",
+    "AugmentRanges",
+    "LibraryStatus",
+    "attention_not_supported_reasons",
+    "augment",
+    "augment_reference",
+    "draw_augmentation",
+    "finish",
+    "finish_reference",
+    "group_norm_silu",
+    "group_norm_silu_reference",
+    "guided_step",
+    "guided_step_reference",
+    "memory_efficient_attention",
+    "memory_efficient_attention_reference",
+    "native_library_status",
+    "philox_normal",
+    "philox_normal_",
+    "philox_normal_reference",
+    "resolve_attention_backend",
+]

@@ -1,0 +1,275 @@
+"""`memory_efficient_attention`: one operator for attention, by a backend chosen by name.
+
+The operator is `zeroreal::memory_efficient_attention(Tensor query, Tensor key, Tensor value,
+int heads, float? scale=None, str backend="auto") -> Tensor`, without a gradient. Heads lie side by
+side in the last dimension, as the projections around it give and take them.
+
+| backend | computes with |
+| --- | --- |
+| `xformers` | xformers: flash attention or CUTLASS, on CUDA |
+| `cudnn` | PyTorch's SDPA, held to cuDNN |
+| `flash` | PyTorch's SDPA, held to flash attention |
+| `sdpa` | PyTorch's SDPA, by whichever kernel PyTorch prefers |
+| `math` | `memory_efficient_attention_reference` |
+
+`auto` is xformers on CUDA where it can serve, else `sdpa`.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import warnings
+from collections.abc import Iterable
+from contextlib import nullcontext
+from typing import Any, NoReturn
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from ._xformers import load_cuda12_runtime, xformers_attention, xformers_not_supported_reasons
+
+__all__ = [
+    "ATTENTION_BACKENDS",
+    "attention_not_supported_reasons",
+    "memory_efficient_attention",
+    "memory_efficient_attention_reference",
+    "resolve_attention_backend",
+]
+
+logger = logging.getLogger(__name__)
+
+ATTENTION_BACKENDS = ("xformers", "cudnn", "flash", "sdpa", "math")
+"""Every backend that can be asked for by name, besides `auto`."""
+
+_PYTORCH_KERNELS = {"cudnn": SDPBackend.CUDNN_ATTENTION, "flash": SDPBackend.FLASH_ATTENTION}
+
+
+def memory_efficient_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    heads: int,
+    scale: float | None = None,
+    backend: str = "auto",
+) -> Tensor:
+    """Multi-head attention, softmax(query keyᵀ scale) value for every head (arXiv 1706.03762).
+
+    Args:
+        query: [B, S, heads * D], floating point; any strides.
+        key: [B, T, heads * D], of the same dtype and on the same device.
+        value: [B, T, heads * D], likewise.
+        heads: the number of heads, side by side in the last dimension.
+        scale: factor of the scores before the softmax; by default 1 / sqrt(D).
+        backend: `auto` or one of `ATTENTION_BACKENDS`.
+
+    Returns:
+        [B, S, heads * D] of the same dtype, contiguous.
+
+    Raises:
+        ValueError: for shapes, dtypes or devices that do not go together, and for a backend that is
+            unknown or cannot serve, with every reason of every backend.
+        RuntimeError: where a gradient would be needed: there is none.
+    """
+    result: Tensor = torch.ops.zeroreal.memory_efficient_attention.default(
+        query, key, value, heads, scale, backend
+    )
+    return result
+
+
+def memory_efficient_attention_reference(
+    query: Tensor, key: Tensor, value: Tensor, heads: int, scale: float | None = None
+) -> Tensor:
+    """The same as `memory_efficient_attention` in plain PyTorch operations; see there.
+
+    Half precision is computed in float32. The scores, [B, heads, S, T], are held at once.
+    """
+    _check_inputs(query, key, value, heads)
+    dtype = torch.promote_types(query.dtype, torch.float32)
+    q, k, v = (_split(x.to(dtype), heads).transpose(1, 2) for x in (query, key, value))
+    scores = q @ k.transpose(2, 3) * (q.shape[-1] ** -0.5 if scale is None else scale)
+    out = scores.softmax(-1) @ v  # [B, heads, S, D]
+    return out.transpose(1, 2).flatten(2).to(query.dtype)
+
+
+@functools.cache
+def attention_not_supported_reasons(
+    backend: str, device: torch.device, dtype: torch.dtype, head_size: int
+) -> tuple[str, ...]:
+    """Why the backend cannot serve tensors of this kind; none means that it can.
+
+    `ValueError` for a backend that is none of `ATTENTION_BACKENDS`.
+    """
+    _check_known(backend, ATTENTION_BACKENDS)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        return ("there is no CUDA device",)
+    if backend == "xformers":
+        return xformers_not_supported_reasons(device, dtype, head_size)
+    if backend in _PYTORCH_KERNELS:
+        return _pytorch_reasons(backend, device, dtype, head_size)
+    return ()
+
+
+@functools.cache
+def resolve_attention_backend(
+    backend: str, device: torch.device, dtype: torch.dtype, head_size: int
+) -> str:
+    """The one of `ATTENTION_BACKENDS` that serves where `backend`, or `auto`, is asked for.
+
+    `ValueError` where it is unknown or cannot serve tensors of this kind, with every reason of
+    every backend.
+    """
+    _check_known(backend, ("auto", *ATTENTION_BACKENDS))
+    if backend == "auto":
+        return _resolve_auto(device, dtype, head_size)
+    if attention_not_supported_reasons(backend, device, dtype, head_size):
+        raise ValueError(
+            f"attention backend {backend!r} cannot serve {dtype} with heads of {head_size} on "
+            f"{device}: {_all_reasons(device, dtype, head_size)}; use 'auto' or one that serves"
+        )
+    return backend
+
+
+def _all_reasons(device: torch.device, dtype: torch.dtype, head_size: int) -> str:
+    reasons = {
+        name: attention_not_supported_reasons(name, device, dtype, head_size)
+        for name in ATTENTION_BACKENDS
+    }
+    return "; ".join(f"{name}: {', '.join(why) or 'serves'}" for name, why in reasons.items())
+
+
+def _check_known(backend: str, known: tuple[str, ...]) -> None:
+    if backend not in known:
+        raise ValueError(f"unknown attention backend {backend!r}: known are {', '.join(known)}")
+
+
+def _resolve_auto(device: torch.device, dtype: torch.dtype, head_size: int) -> str:
+    if device.type != "cuda":
+        return "sdpa"
+    reasons = attention_not_supported_reasons("xformers", device, dtype, head_size)
+    if reasons:
+        _log_fallback(device, reasons)
+    return "sdpa" if reasons else "xformers"
+
+
+@functools.cache
+def _log_fallback(device: torch.device, reasons: tuple[str, ...]) -> None:
+    """Say it once for each cause."""
+    logger.warning(
+        "attention: PyTorch computes it on %s, not xformers: %s", device, ", ".join(reasons)
+    )
+
+
+def _pytorch_reasons(
+    backend: str, device: torch.device, dtype: torch.dtype, head_size: int
+) -> tuple[str, ...]:
+    """What PyTorch warns of when it is held to one kernel and given a sample."""
+    if backend == "cudnn" and device.type != "cuda":
+        return (f"it serves CUDA devices, not {device.type}",)
+    sample = torch.zeros(1, 64, 1, head_size, device=device, dtype=dtype)  # [B, S, H, D]
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        try:
+            _sdpa(sample, sample, sample, None, backend)
+        except RuntimeError as error:
+            texts = (str(warning.message) for warning in warned)
+            texts = (text.partition(" (Triggered internally")[0] for text in texts)
+            return tuple(text for text in texts if "not used because" not in text) or (str(error),)
+    return ()
+
+
+def _sdpa(query: Tensor, key: Tensor, value: Tensor, scale: float | None, backend: str) -> Tensor:
+    """Attention over `[B, S, H, D]` by PyTorch's SDPA; `backend` may hold it to one kernel."""
+    # Holding to a kernel is process-wide while it lasts: the other backends do without.
+    held = _PYTORCH_KERNELS.get(backend)
+    query, key, value = (x.transpose(1, 2) for x in (query, key, value))  # [B, H, S, D]
+    with sdpa_kernel(held) if held else nullcontext():
+        out: Tensor = F.scaled_dot_product_attention(query, key, value, scale=scale)
+    return out.transpose(1, 2)
+
+
+def _attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    heads: int,
+    scale: float | None = None,
+    backend: str = "auto",
+) -> Tensor:
+    _check_inputs(query, key, value, heads)
+    if query.numel() == 0:
+        return query.new_empty(query.shape)
+    head_size = query.shape[2] // heads
+    chosen = resolve_attention_backend(backend, query.device, query.dtype, head_size)
+    if chosen == "math":
+        return memory_efficient_attention_reference(query, key, value, heads, scale)
+    query, key, value = (_split(x, heads) for x in (query, key, value))
+    if chosen == "xformers":
+        return xformers_attention(query, key, value, scale).flatten(2).contiguous()
+    return _sdpa(query, key, value, scale, chosen).flatten(2).contiguous()
+
+
+def _split(packed: Tensor, heads: int) -> Tensor:
+    """[B, S, heads * D] as [B, S, heads, D] whose last dimension is contiguous."""
+    dense = packed if packed.stride(2) == 1 else packed.contiguous()
+    return dense.view(*packed.shape[:2], heads, packed.shape[2] // heads)
+
+
+def _empty_output(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    heads: int,
+    scale: float | None = None,
+    backend: str = "auto",
+) -> Tensor:
+    """The fake implementation: what the output is like."""
+    _check_known(backend, ("auto", *ATTENTION_BACKENDS))
+    _check_inputs(query, key, value, heads)
+    return query.new_empty(query.shape)
+
+
+def _check_inputs(query: Tensor, key: Tensor, value: Tensor, heads: int) -> None:
+    given = (query, key, value)
+    if query.dim() != 3 or key.dim() != 3 or key.shape != value.shape:
+        raise ValueError(f"query, key and value must be [B, S or T, C], not {_shapes(given)}")
+    if query.shape[0] != key.shape[0] or query.shape[2] != key.shape[2]:
+        raise ValueError(f"query and key must agree in batch and channels, not {_shapes(given)}")
+    if heads < 1 or query.shape[2] % heads:
+        raise ValueError(f"{query.shape[2]} channels cannot be divided among {heads} heads")
+    if len({(x.dtype, x.device) for x in given}) > 1 or not query.is_floating_point():
+        kinds = ", ".join(f"{x.dtype} on {x.device}" for x in given)
+        raise ValueError(f"query, key and value must be floating and alike, not {kinds}")
+
+
+def _shapes(tensors: Iterable[Tensor]) -> str:
+    return ", ".join(str(tuple(x.shape)) for x in tensors)
+
+
+def _refuse_gradient(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> NoReturn:
+    """As the one that sets up a context for the backward pass, it is called in the forward pass."""
+    raise RuntimeError(
+        "memory_efficient_attention has no gradient: call it under torch.no_grad() or "
+        "torch.inference_mode(), or on tensors that need none"
+    )
+
+
+# diffusers imports xformers with its attention layers, and comes after this module.
+load_cuda12_runtime()
+
+_operators = torch.library.Library("zeroreal", "FRAGMENT")
+_operators.define(
+    "memory_efficient_attention(Tensor query, Tensor key, Tensor value, int heads, "
+    'float? scale=None, str backend="auto") -> Tensor',
+    tags=(torch.Tag.pt2_compliant_tag,),
+)
+_operators.impl("memory_efficient_attention", _attention, "CompositeExplicitAutograd")
+torch.library.register_fake("zeroreal::memory_efficient_attention", _empty_output, lib=_operators)
+torch.library.register_autograd(
+    "zeroreal::memory_efficient_attention",
+    _refuse_gradient,
+    setup_context=_refuse_gradient,
+    lib=_operators,
+)

@@ -1,0 +1,1 @@
+"""Runs that keep to a time budget."""

@@ -1,0 +1,51 @@
+"""Names of contenders."""
+
+import pytest
+
+from zeroreal.base import InputError
+from zeroreal.benchmarks.generation.contender import GeneratorName, parse_contender
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("diffusers/fp32", ("diffusers", "", "fp32")),
+        ("diffusers:compiled/bf16@16", ("diffusers:compiled", "", "bf16", "auto", False, 16)),
+        ("ours:torch/fp32", ("ours", "torch", "fp32")),
+        ("ours:onnxruntime:cuda/fp16", ("ours", "onnxruntime:cuda", "fp16")),
+        ("ours:torch/bf16/cudnn/graphs@32:8", ("ours", "torch", "bf16", "cudnn", True, 32, 8)),
+        ("ours:tensorrt/fp16/graphs", ("ours", "tensorrt", "fp16", "auto", True)),
+    ],
+)
+def test_a_name_says_what_runs_and_how(text, parts):
+    assert parse_contender(text) == GeneratorName(text, *parts)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("difusers/fp32", "unknown contender 'difusers/fp32': did you mean"),
+        ("ours/fp32", "unknown contender 'ours/fp32'"),
+        ("ours:tensort/fp16", "unknown engine 'tensort': did you mean 'tensorrt'?"),
+        ("ours:torch:quick/fp32", "unknown variant of engine torch 'quick'"),
+        ("diffusers", "has no precision of fp32, bf16, fp16: write ours:ENGINE/PRECISION"),
+        ("diffusers/fp8", "has no precision of fp32, bf16, fp16"),
+        ("diffusers/fp16/xformers", "unknown option of contender"),
+        ("ours:torch/fp16/flush", "did you mean 'flash'?"),
+        ("diffusers/fp32@", "has a batch size that is none: write @8"),
+        ("diffusers/fp32@0", "has a batch size that is none"),
+        ("diffusers/fp32@8:4", "has a batch size that is none"),
+        ("ours:torch/fp32@8:x", "has a batch size that is none"),
+    ],
+)
+def test_a_name_that_is_none_gets_one_sentence(text, complaint):
+    with pytest.raises(InputError) as error:
+        parse_contender(text)
+    assert complaint in str(error.value)
+
+
+def test_an_unknown_program_gets_a_list_of_all():
+    with pytest.raises(InputError) as error:
+        parse_contender("comfyui/fp16")
+    for known in ("diffusers", "diffusers:compiled", "ours:torch:compiled", "ours:tensorrt"):
+        assert known in str(error.value)

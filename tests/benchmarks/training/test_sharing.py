@@ -1,0 +1,77 @@
+"""The benchmark of sharing a device, with images that cost nothing."""
+
+import pytest
+import torch
+
+from zeroreal.base import InputError
+from zeroreal.benchmarks.harness import Measurement, Rounds
+from zeroreal.benchmarks.training import sharing
+from zeroreal.benchmarks.training.sharing import Shared, balanced_epochs, figures, modes_of
+from zeroreal.generate import ImageBatch, SamplePlan, load_recipe, parse_classes
+from zeroreal.train import Trainer, TrainSettings
+
+
+class Blank:
+    """Generates grey images."""
+
+    device = torch.device("cpu")
+    image_size = 16
+
+    def generate(self, specs, done=()):
+        specs = tuple(specs)
+        images = torch.full((len(specs), 16, 16, 3), 128, dtype=torch.uint8)
+        yield ImageBatch(specs, images, torch.tensor([spec.label for spec in specs]))
+
+
+@pytest.fixture
+def shared():
+    plan = SamplePlan(load_recipe("base"), parse_classes(["cat", "dog"]), 4)
+    return Shared(Blank(), plan, "test_resnet", TrainSettings(epochs=2, batch_size=4), blocks=2)
+
+
+def test_both_at_once_train_as_often_as_training_alone(shared, monkeypatch):
+    trained = []
+    fit = Trainer.fit
+
+    def counted(trainer, loader):
+        fit(trainer, loader)
+        trained.append(loader.samples)
+
+    monkeypatch.setattr(Trainer, "fit", counted)
+    shared.train(shared.generate())
+    shared.both("alternate")
+    shared.both("overlap")
+    assert trained == [2 * 8] * 3  # epochs, images
+
+
+@pytest.mark.parametrize(("generating", "epochs"), [(3.2, 3), (0.1, 1), (1e6, 200)])
+def test_training_takes_about_as_long_as_generating(shared, monkeypatch, generating, epochs):
+    times = iter([generating, 1.0])
+    monkeypatch.setattr(sharing, "timed", lambda work, device: next(times))
+    monkeypatch.setattr(Shared, "train", lambda shared, pool: None)
+    balanced, pool = balanced_epochs(shared)
+    assert balanced.settings.epochs == epochs
+    assert len(pool) == 8
+
+
+def test_modes_are_held_against_the_longer_part_and_half_of_the_shorter(shared):
+    seconds = {"generating": [4.0], "training": [6.0], "alternate": [10.0], "overlap": [7.0]}
+    parts = tuple(Measurement(name, times) for name, times in seconds.items())
+    result = figures(Rounds((*parts, Measurement("partition", [], "no")), 1, 1), shared)
+    assert result["target_seconds"] == 8.0
+    # Four images; four more beside four samples; then twelve of the sixteen samples.
+    assert result["scheduled_seconds"] == 2.0 + 2.0 + 4.5
+    assert result["of_target"] == {"alternate": 1.25, "overlap": 0.875}
+    assert result["failed"] == {"partition": "no"}
+
+
+def test_parts_that_cannot_be_measured_alone_are_an_error(shared):
+    parts = (Measurement("generating", [1.0]), Measurement("training", [], "no memory"))
+    with pytest.raises(InputError, match="training: no memory"):
+        figures(Rounds(parts, 1, 1), shared)
+
+
+def test_a_cpu_is_not_partitioned():
+    modes, missing = modes_of(torch.device("cpu"))
+    assert modes == ["alternate", "overlap"]
+    assert "only CUDA devices can be partitioned" in missing["partition"]

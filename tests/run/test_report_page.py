@@ -1,0 +1,251 @@
+"""The report, read back by an HTML parser and by a browser."""
+
+import base64
+import copy
+import io
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from zeroreal.report.page import duration, memory, moment, ticks
+from zeroreal.run.report_page import write_report
+
+LOADING = {"src", "href", "srcset", "data", "action", "poster", "background"}
+
+SUMMARY = {
+    "name": "boots and bags",
+    "created": "2026-02-03T14:05:06+00:00",
+    "zeroreal": "0.1.0",
+    "command": "zeroreal run --classes 'boot,bag' --seed 7",
+    "classes": ["boot", "bag", "<script>alert('x')</script>"],
+    "recipe": {"name": "merged", "description": "equal parts", "prompts": ["a sketch of a boot"]},
+    "model": "assets/tiny-fashion",
+    "classifier": "resnet10t",
+    "images": 12000,
+    "rejected": [5, 77, 4096],
+    "images_per_class": 4000,
+    "image_size": 32,
+    "seed": 7,
+    "device": "cpu",
+    "engine": "onnxruntime",
+    "dtype": "bfloat16",
+    "test": {
+        "source": "photos",
+        "images": 2500,
+        "accuracy": 0.8124,
+        "interval": [0.7966, 0.8272],
+        "chance": 1 / 3,
+        "per_class": [
+            {"class": "boot", "images": 1500, "accuracy": 0.9, "interval": [0.8838, 0.9142]},
+            {"class": "bag", "images": 1000, "accuracy": 0.681, "interval": [0.6514, 0.7091]},
+            {
+                "class": "<script>alert('x')</script>",
+                "images": 0,
+                "accuracy": None,
+                "interval": None,
+            },
+        ],
+        "confusion": [[1350, 147, 3], [319, 681, 0], [0, 0, 0]],
+    },
+    "throughput": {"images_per_second": 41.27, "train_images_per_second": 1503.6},
+    "seconds": {"load": 1.5, "generate": 290.8, "train": 100.0, "evaluate": 2.7},
+    "peak_memory_bytes": 3 * 2**29,
+    "pool": {"capacity": 60, "policy": "keep", "blocks": 2, "sharing": "overlap"},
+    "training": {
+        "epochs": 3,
+        "replay_ratio": 2.5,
+        "loss": [2.1, 1.2, 0.9],
+        "accuracy": [0.3, 0.6, 0.8],
+        "teacher": None,
+        "batch_norm_data": None,
+    },
+    "environment": {"torch": "2.15.0", "system": "Linux"},
+}
+
+
+class Page(HTMLParser):
+    """What a test asks of a page: its tags, attributes and visible text."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.tags, self.open, self.text = [], [], ""
+        self.feed(path.read_text(encoding="utf-8"))
+        self.text = re.sub(r"\s+", " ", self.text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag in self.open:
+            while self.open.pop() != tag:
+                pass
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.text += data
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def pictures():
+    return {
+        "samples": Image.new("RGB", (30, 20), "red"),
+        "confusion": Image.new("RGB", (40, 40), "blue"),
+    }
+
+
+@pytest.fixture
+def written(tmp_path):
+    write_report(tmp_path / "report.html", SUMMARY, pictures())
+    return tmp_path / "report.html"
+
+
+def test_the_pictures_are_inside_and_decode(written):
+    images = Page(written).all("img")
+    assert len(images) == 2
+    for attributes, size in zip(images, [(30, 20), (40, 40)], strict=True):
+        head, _, data = attributes["src"].partition(",")
+        assert head == "data:image/png;base64"
+        assert Image.open(io.BytesIO(base64.b64decode(data, validate=True))).size == size
+        assert attributes["alt"]
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        "81.2 %",
+        "2,500 real images",
+        "79.7 % to 82.7 %",
+        "Guessing would reach 33.3 %",
+        "12,000",
+        "left out as blank",
+        "41.3",
+        "1,504",
+        "1.50 GiB",
+        "6 min 35 s",  # 1.5 + 290.8 + 100 + 2.7 seconds
+        "4 min 51 s",
+        "90.0 %",
+        "65.1 % to 70.9 %",
+        "bag taken for boot: 319 images, 31.9 % of its class",
+        "0.9 after 3 passes",
+        "80 % after 3 passes",
+        "a sketch of a boot",
+        "3 February 2026, 14:05 UTC",
+        "--classes 'boot,bag' --seed 7",
+        "not in the test data",
+    ],
+)
+def test_the_figures_are_on_the_page(written, phrase):
+    assert phrase in Page(written).text
+
+
+def test_class_names_are_text_and_never_markup(written):
+    page = Page(written)
+    assert not page.all("script")
+    assert "<script>alert('x')</script>" in page.text
+
+
+def test_the_page_loads_nothing(written):
+    page = Page(written)
+    for tag, attributes in page.tags:
+        assert tag not in {"script", "link", "iframe", "object", "embed"}
+        for name in LOADING & attributes.keys():
+            assert attributes[name].startswith("data:")
+    styles = written.read_text().partition("<style>")[2].partition("</style>")[0]
+    assert not re.search(r"url\(|@import", styles)
+    assert "http" not in re.sub(r"base64,[^\"]*", "", written.read_text()).replace("http-equiv", "")
+
+
+def test_the_page_names_its_language(written):
+    assert Page(written).all("html") == [{"lang": "en"}]
+
+
+def test_without_test_data_the_report_says_so(tmp_path):
+    summary = copy.deepcopy(SUMMARY) | {"test": None}
+    write_report(tmp_path / "r.html", summary, {"samples": pictures()["samples"]})
+    page = Page(tmp_path / "r.html")
+    assert "accuracy on real images is not known" in page.text
+    assert len(page.all("img")) == 1
+
+
+def test_further_pictures_follow_under_their_names(tmp_path):
+    write_report(tmp_path / "r.html", SUMMARY, pictures() | {"odd & even": pictures()["samples"]})
+    page = Page(tmp_path / "r.html")
+    assert page.all("img")[-1]["alt"] == "odd & even"
+
+
+@pytest.mark.parametrize("values", [[], [float("nan")], [1.0], [1.0, float("nan"), 1.0]])
+def test_any_history_of_training_can_be_drawn(tmp_path, values):
+    training = SUMMARY["training"] | {"epochs": len(values), "loss": values, "accuracy": values}
+    summary = SUMMARY | {"training": training}
+    write_report(tmp_path / "r.html", summary, pictures())
+    assert "nan" not in Page(tmp_path / "r.html").text
+
+
+def test_a_failed_report_leaves_the_old_one_and_nothing_else(written):
+    before = written.read_bytes()
+    with pytest.raises(KeyError):
+        write_report(written, {"test": None}, {})
+    broken = {key: value for key, value in SUMMARY.items() if key != "seed"}
+    with pytest.raises(Exception, match="seed"):
+        write_report(written, broken, pictures())
+    assert written.read_bytes() == before
+    assert list(written.parent.iterdir()) == [written]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.12, 0.98, [0, 0.2, 0.4, 0.6, 0.8, 1]),
+        (0.62, 2.3, [0.5, 1, 1.5, 2, 2.5]),
+        (13, 460, [0, 100, 200, 300, 400, 500]),
+    ],
+)
+def test_gridlines_are_round_numbers_around_the_values(low, high, expected):
+    assert ticks(low, high) == pytest.approx(expected)
+
+
+def test_quantities_read_well():
+    spaced = [duration(0.04), duration(59.7), duration(3 * 3600 + 65), memory(3 * 2**20)]
+    assert [text.replace("\xa0", " ") for text in spaced] == [
+        "0.0 s",
+        "1 min 00 s",
+        "3 h 01 min",
+        "3 MiB",
+    ]
+    assert moment("yesterday") == "yesterday"
+
+
+def test_a_browser_shows_the_page(written, tmp_path):
+    browser = shutil.which("chromium")
+    if browser is None:
+        pytest.skip("no chromium on this machine")
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
+    quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    command = [browser, *flags, *quiet, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
+    done = subprocess.run(
+        [*command, written.as_uri()], capture_output=True, text=True, timeout=120, check=True
+    )
+    seen = Path(tmp_path / "seen.html")
+    seen.write_text(done.stdout, encoding="utf-8")
+    page = Page(seen)
+    assert "81.2 %" in page.text
+    assert len(page.all("img")) == 2
+    assert not page.all("script")
+
+
+def test_a_classifier_that_saw_real_images_is_not_called_zero_shot(tmp_path):
+    training = SUMMARY["training"] | {"batch_norm_data": "photos/"}
+    write_report(tmp_path / "plain.html", SUMMARY, {})
+    write_report(tmp_path / "adapted.html", SUMMARY | {"training": training}, {})
+    assert "It never saw a real image" in (tmp_path / "plain.html").read_text()
+    adapted = (tmp_path / "adapted.html").read_text()
+    assert "not zero-shot" in adapted
+    assert "never saw a real image" not in adapted

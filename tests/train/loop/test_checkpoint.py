@@ -1,0 +1,172 @@
+"""Checkpoints: a state comes back to the bit, and a damaged file is never taken for a whole one."""
+
+import logging
+
+import pytest
+import torch
+
+from zeroreal.base import InputError
+from zeroreal.train import CheckpointFolder
+from zeroreal.train.loop.checkpoint import NEWEST, PREVIOUS
+
+IDENTITY = {"classifier": "resnet18", "recipe": {"epochs": 3, "betas": (0.9, 0.999)}}
+
+
+def state(number):
+    weight = torch.arange(24.0).reshape(2, 3, 2, 2).to(memory_format=torch.channels_last) + number
+    return {
+        "weights": {"a": weight, "shared": weight, "half": weight.bfloat16()},
+        "moments": {0: {"step": torch.tensor(3.0)}, 1: {}},
+        "flags": [True, None, "text", 0.1 + 0.2, 2**60],
+        "random": torch.get_rng_state(),
+        "empty": torch.empty(0, 3),
+        "integers": torch.tensor([1, -(2**40)]),
+        "number": number,
+    }
+
+
+def same(ours, theirs):
+    assert type(ours) is type(theirs)
+    if isinstance(theirs, torch.Tensor):
+        assert ours.dtype == theirs.dtype
+        assert torch.equal(ours, theirs)
+    elif isinstance(theirs, dict):
+        assert list(ours) == list(theirs)
+        for key, value in theirs.items():
+            same(ours[key], value)
+    elif isinstance(theirs, list):
+        for our, their in zip(ours, theirs, strict=True):
+            same(our, their)
+    else:
+        assert ours == theirs
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return CheckpointFolder(tmp_path, IDENTITY)
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-7])
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def flip_in_weights(path):
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+
+
+def flip_in_state(path):
+    content = path.read_bytes()
+    assert content.count(b"number") == 1
+    path.write_bytes(content.replace(b"number", b"nunber"))
+
+
+def drop_header(path):
+    from safetensors.torch import save_file
+
+    save_file({"0": torch.zeros(3)}, path)
+
+
+damages = pytest.mark.parametrize(
+    "damage", [truncate, empty, flip_in_weights, flip_in_state, drop_header]
+)
+
+
+def test_a_state_comes_back_to_the_bit(folder):
+    assert folder.load() is None
+    for number in range(3):
+        folder.save(state(number))
+    same(folder.load(), state(2))
+
+
+@damages
+def test_of_a_corrupt_checkpoint_the_one_before_is_used_and_said_once(
+    folder, tmp_path, caplog, damage
+):
+    folder.save(state(1))
+    folder.save(state(2))
+    damage(tmp_path / NEWEST)
+    with caplog.at_level(logging.WARNING, "zeroreal"):
+        same(folder.load(), state(1))
+    (record,) = caplog.records
+    assert NEWEST in record.getMessage()
+    assert "corrupt" in record.getMessage()
+    assert "\n" not in record.getMessage()
+
+
+@damages
+def test_nothing_goes_on_from_corrupt_checkpoints_alone(folder, tmp_path, damage):
+    folder.save(state(1))
+    folder.save(state(2))
+    damage(tmp_path / NEWEST)
+    damage(tmp_path / PREVIOUS)
+    with pytest.raises(InputError, match=f"remove {NEWEST} and {PREVIOUS}"):
+        folder.load()
+
+
+def test_a_corrupt_checkpoint_does_not_take_the_place_of_the_one_before(
+    folder, tmp_path, monkeypatch
+):
+    """The run that went on from the one before is killed while it saves for the first time."""
+    folder.save(state(1))
+    folder.save(state(2))
+    truncate(tmp_path / NEWEST)
+    resumed = CheckpointFolder(tmp_path, IDENTITY)
+    resumed.load()
+
+    def killed(path, content):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("zeroreal.train.loop.checkpoint.write_atomically", killed)
+        with pytest.raises(KeyboardInterrupt):
+            resumed.save(state(3))
+    same(CheckpointFolder(tmp_path, IDENTITY).load(), state(1))
+
+
+@pytest.mark.parametrize("saved", [1, 2])
+def test_a_run_that_is_killed_while_it_saves_keeps_the_checkpoint_before(
+    folder, tmp_path, monkeypatch, saved
+):
+    for number in range(saved):
+        folder.save(state(number))
+
+    def killed(path, content):
+        path.with_name(f".{path.name}.1.tmp").write_bytes(content[: len(content) // 2])
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("zeroreal.train.loop.checkpoint.write_atomically", killed)
+        with pytest.raises(KeyboardInterrupt):
+            folder.save(state(9))
+    same(folder.load(), state(saved - 1))
+    folder.save(state(10))
+    same(folder.load(), state(10))
+
+
+@pytest.mark.parametrize(
+    ("other", "complaint"),
+    [
+        ({**IDENTITY, "classifier": "resnet50"}, "of classifier 'resnet18', this .* 'resnet50'"),
+        ({**IDENTITY, "recipe": {"epochs": 4}}, "of recipe"),
+        ({**IDENTITY, "seed": 3}, "of seed None, this training has 3"),
+    ],
+)
+def test_the_checkpoint_of_another_training_is_refused(folder, tmp_path, other, complaint):
+    folder.save(state(1))
+    with pytest.raises(InputError, match=complaint):
+        CheckpointFolder(tmp_path, other).load()
+
+
+def test_removed_checkpoints_are_gone(folder, tmp_path):
+    folder.save(state(1))
+    folder.save(state(2))
+    folder.remove()
+    folder.remove()
+    assert folder.load() is None
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,61 @@
+"""The schedule: when images arrive, and how often they are trained on."""
+
+import itertools
+
+import pytest
+
+from zeroreal.train.pool.epochs import block_sizes, virtual_epochs
+
+
+def passes(*arguments):
+    return [(epoch.generated, epoch.samples) for epoch in virtual_epochs(*arguments)]
+
+
+@pytest.mark.parametrize(
+    ("images", "capacity", "block", "replaces", "expected"),
+    [
+        (10, 100, 4, False, [4, 4, 2]),
+        (10, 6, 4, False, [4, 2]),  # what does not fit is not generated
+        (10, 6, 4, True, [4, 4, 2]),
+        (4, 4, 4, True, [4]),
+    ],
+)
+def test_blocks_end_with_what_is_left(images, capacity, block, replaces, expected):
+    assert block_sizes(images, capacity, block, replaces) == expected
+
+
+def test_a_full_pool_is_passed_over_once_an_epoch():
+    assert passes([20], 20, 3) == [(20, 20)] * 3
+
+
+def test_training_begins_with_the_first_block_and_makes_up_for_the_short_passes():
+    # 4 + 8 + 12 + 12 + 12 = 48 samples: four times twelve images
+    assert passes([4, 4, 4], 12, 4) == [(4, 4), (8, 8), (12, 12), (12, 12), (12, 12)]
+
+
+def test_images_that_make_room_for_others_are_used_as_often_before():
+    # An image is in the pool for two blocks, with two passes each.
+    found = passes([4] * 5, 8, 4)
+    assert found[:4] == [(4, 4), (4, 4), (8, 8), (8, 8)]
+    assert found[4:10] == [(12, 8), (12, 8), (16, 8), (16, 8), (20, 8), (20, 8)]
+    # What is left of the 4 x 20 samples is drawn from the last images.
+    assert found[10:] == [(20, 8)]
+
+
+@pytest.mark.parametrize("epochs", [1, 5])
+@pytest.mark.parametrize("capacity", [8, 12, 40])
+@pytest.mark.parametrize("most", [1.0, 1.5, 3.0])
+def test_the_replay_ratio_never_passes_its_bound(epochs, capacity, most):
+    blocks = [4] * 10
+    found = passes(blocks, capacity, epochs, most)
+    trained = itertools.accumulate(samples for _, samples in found)
+    assert all(
+        so_far <= most * generated for so_far, (generated, _) in zip(trained, found, strict=True)
+    )
+    total = sum(samples for _, samples in found)
+    assert 0 <= min(most, epochs) * 40 - total < 2  # a pass of one sample is none
+
+
+def test_without_an_end_the_last_images_are_passed_over_again_and_again():
+    endless = virtual_epochs([3, 3], 6, None)
+    assert [epoch.samples for epoch in itertools.islice(endless, 6)] == [3, 6, 6, 6, 6, 6]

@@ -1,0 +1,1 @@
+"""The classifier: made, saved, evaluated."""

@@ -1,0 +1,141 @@
+"""Checkpoints of a training: everything that it needs to go on to the bit, in safetensors files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from ...base.errors import InputError
+from ...base.files import write_atomically
+
+__all__ = ["CheckpointFolder"]
+
+_LG = logging.getLogger(__name__)
+
+NEWEST = "checkpoint.safetensors"
+PREVIOUS = "checkpoint-previous.safetensors"
+_STATE, _DIGEST = "state", "sha256"
+_TENSOR, _ITEMS = "tensor", "items"
+
+
+class CheckpointFolder:
+    """The newest checkpoint of one training, and the one before.
+
+    A state is nested dicts and lists of tensors, numbers, strings, bools and None.
+
+    Args:
+        folder: that of the run, which exists.
+        identity: what a state must agree with to be gone on from, by what to call it in a
+            complaint: the model, the recipe.
+    """
+
+    def __init__(self, folder: Path, identity: dict[str, Any]) -> None:
+        self._newest, self._previous = folder / NEWEST, folder / PREVIOUS
+        self._identity: dict[str, Any] = json.loads(json.dumps(identity))
+        self._corrupt: set[Path] = set()
+
+    def save(self, state: Any) -> None:
+        """Write `state`; the newest checkpoint so far becomes the one before."""
+        tensors: dict[str, Tensor] = {}
+        text = json.dumps({"identity": self._identity, "state": _pack(state, tensors)})
+        header = {_STATE: text, _DIGEST: _digest(text, tensors)}
+        content = save(tensors, header)
+        if self._newest.exists() and self._newest not in self._corrupt:
+            self._newest.replace(self._previous)
+        write_atomically(self._newest, content)
+        self._corrupt.clear()
+
+    def load(self) -> Any | None:
+        """The newest state that is whole, its tensors on the CPU; None if there is none.
+
+        A corrupt file is passed over, which is said. Raises `InputError` where every file is
+        corrupt, and for a checkpoint of another training.
+        """
+        found = [path for path in (self._newest, self._previous) if path.exists()]
+        for path in found:
+            try:
+                content, tensors = _read(path)
+            except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+                self._corrupt.add(path)
+                reason = " ".join(str(error).split())[:200]
+                _LG.warning(
+                    "checkpoint %s is corrupt (%s): going on from the one before", path, reason
+                )
+                continue
+            self._check(path, content["identity"])
+            return _unpack(content["state"], tensors)
+        if found:
+            raise InputError(
+                f"every checkpoint in {str(self._newest.parent)!r} is corrupt: remove "
+                f"{' and '.join(path.name for path in found)} to train from the beginning"
+            )
+        return None
+
+    def remove(self) -> None:
+        """Remove the checkpoints, when they have served."""
+        for path in (self._newest, self._previous):
+            path.unlink(missing_ok=True)
+
+    def _check(self, path: Path, identity: dict[str, Any]) -> None:
+        for name, value in self._identity.items():
+            if identity.get(name) != value:
+                raise InputError(
+                    f"checkpoint {str(path)!r} is of {name} {identity.get(name)!r}, this training "
+                    f"has {value!r}: go on with that, or start a new run"
+                )
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    with safe_open(path, framework="pt") as file:
+        header = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    if _digest(header[_STATE], tensors) != header[_DIGEST]:
+        raise ValueError("its digest does not match")
+    content: dict[str, Any] = json.loads(header[_STATE])
+    return content, tensors
+
+
+def _digest(text: str, tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(_bytes(tensors[name]))
+    return digest.hexdigest()
+
+
+def _bytes(tensor: Tensor) -> Any:
+    return tensor.reshape(-1).view(torch.uint8).numpy().data if tensor.numel() else b""
+
+
+def _pack(value: Any, tensors: dict[str, Tensor]) -> Any:
+    """`value` for JSON, its tensors replaced by their names in `tensors`."""
+    if isinstance(value, Tensor):
+        name = str(len(tensors))
+        # A copy: two tensors of a state may share memory, which the file format forbids.
+        tensors[name] = value.detach().cpu().clone().contiguous()
+        return {_TENSOR: name}
+    if isinstance(value, dict):  # as items, for keys need not be strings
+        return {_ITEMS: [[key, _pack(item, tensors)] for key, item in value.items()]}
+    if isinstance(value, list | tuple):
+        return [_pack(item, tensors) for item in value]
+    return value
+
+
+def _unpack(value: Any, tensors: dict[str, Tensor]) -> Any:
+    if isinstance(value, dict):
+        if _TENSOR in value:
+            return tensors[value[_TENSOR]]
+        items: Iterable[Any] = value[_ITEMS]
+        return {key: _unpack(item, tensors) for key, item in items}
+    if isinstance(value, list):
+        return [_unpack(item, tensors) for item in value]
+    return value

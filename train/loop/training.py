@@ -1,0 +1,263 @@
+"""One training in progress: weights, their average, optimiser, schedule and random state."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from timm.utils.model_ema import ModelEmaV3
+from torch import Tensor, nn
+
+from ...base.errors import InputError
+from ...base.ranks import Ranks, distribute, sum_over_ranks
+from ..pool.loader import Loader
+from ..settings import TrainSettings
+from .optimization import learning_rate, loss_function, make_optimizer
+from .scalars import Scalars
+from .targets import mix, smoothed_targets
+
+__all__ = ["EpochReport", "Training"]
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """Means over one virtual epoch, on augmented training images."""
+
+    epoch: int
+    epochs: int
+    loss: float
+    accuracy: float
+
+
+class Training:
+    """Trains `model` on what `loader` gives, epoch by epoch; see `Trainer.fit`.
+
+    Its state, with the seed of the loader, decides all that follows: on the CPU to the bit.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loader: Loader,
+        settings: TrainSettings,
+        *,
+        num_classes: int,
+        dtype: torch.dtype,
+        seed: int,
+    ) -> None:
+        self.settings, self._model, self._loader = settings, model, loader
+        self._classes, self._seed = num_classes, seed
+        self._device, self._dtype = loader.pool.device, dtype
+        self.average: ModelEmaV3 | None = None
+        if settings.ema_decay:
+            self.average = ModelEmaV3(model, decay=settings.ema_decay, use_warmup=True)
+        self.reports: list[EpochReport] = []
+        self.updates = 0
+        """How often the weights were changed."""
+        self._batches = 0
+        self._sums = _Sums.zero(self._device)
+        self._optimizer = make_optimizer(model, settings, self._device)
+        self._scaler = torch.amp.GradScaler(self._device.type, enabled=dtype is torch.float16)
+        self._rate = learning_rate(settings, loader.total_batches(settings.accumulate))
+        self._loss = loss_function(settings)
+        self._forward: Callable[[Tensor], Tensor] = distribute(model, self._device)
+        if settings.compile:
+            # CUDA graphs, on a GPU; the memory of one would be written to while gradients add up.
+            mode = "reduce-overhead" if settings.accumulate == 1 else "default"
+            self._forward = torch.compile(self._forward, mode=mode, dynamic=False)
+        self._good = self._weights()
+
+    def epoch(self, after_update: Callable[[], None] = lambda: None) -> Scalars:
+        """Train on one virtual epoch, or on what is left of it.
+
+        Raises `InputError` for labels outside the classes, and where the loss or a weight is not
+        finite, with the weights as after the last epoch.
+        """
+        began, before = time.perf_counter(), self._sums.samples
+        self._model.train()
+        first = self._loader.batch + 1
+        for images, labels in self._loader:
+            if self._loader.batch == first:  # what is due has been published
+                self._check_labels()
+            self._add_gradients(images, labels)
+            done = self._loader.batch
+            if done % self.settings.accumulate == 0 or done == len(self._loader):
+                self._update()
+                after_update()
+        return self._report(time.perf_counter() - began, before)
+
+    def is_finite(self) -> bool:
+        """Whether every loss of this epoch was, and every weight is; waits for the device."""
+        return int(self._sums.bad_step) < 0 and self._has_finite_weights()
+
+    def _has_finite_weights(self) -> bool:
+        norms = torch._foreach_norm(list(self._model.parameters()))
+        return bool(torch.stack(norms).isfinite().all())
+
+    def _check_labels(self) -> None:
+        pool = self._loader.pool
+        labels = pool.labels_of(pool.slots())
+        outside = labels[(labels < 0) | (labels >= self._classes)]
+        if len(outside):
+            raise InputError(
+                f"label {outside[0]} is none of {self._classes} classes: labels must be 0 to "
+                f"{self._classes - 1}"
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that decides what follows, between two updates."""
+        state = {
+            "model": self._model.state_dict(),
+            "average": self.average and self.average.module.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "scaler": self._scaler.state_dict(),
+            "updates": self.updates,
+            "batches": self._batches,
+            "sums": {"loss": self._sums.loss, "hits": self._sums.hits, "n": self._sums.samples},
+            "reports": [asdict(report) for report in self.reports],
+            "random": torch.get_rng_state(),
+            "loader": self._loader.state_dict(),
+        }
+        if self._device.type == "cuda":
+            state["cuda_random"] = torch.cuda.get_rng_state(self._device)
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a state of the same training."""
+        self._loader.load_state_dict(state["loader"])
+        self._model.load_state_dict(state["model"])
+        if self.average is not None:
+            self.average.module.load_state_dict(state["average"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._restore_memory_formats()
+        self._scaler.load_state_dict(state["scaler"])
+        self.updates, self._batches = state["updates"], state["batches"]
+        sums = state["sums"]
+        self._sums.loss.copy_(sums["loss"])
+        self._sums.hits.copy_(sums["hits"])
+        self._sums.samples = sums["n"]
+        self.reports = [EpochReport(**report) for report in state["reports"]]
+        torch.set_rng_state(state["random"])
+        if "cuda_random" in state:
+            torch.cuda.set_rng_state(state["cuda_random"], self._device)
+        self._good = self._weights()
+
+    def _restore_memory_formats(self) -> None:
+        """Fused optimisers go through weights and moments in the order of memory."""
+        for weight, moments in self._optimizer.state.items():
+            for name, moment in moments.items():
+                if moment.shape == weight.shape:
+                    moments[name] = torch.empty_like(weight).copy_(moment)
+
+    def _add_gradients(self, images: Tensor, labels: Tensor) -> None:
+        settings = self.settings
+        targets = labels
+        if not labels.is_floating_point():
+            targets = smoothed_targets(labels, self._classes, settings.label_smoothing)
+        ranks = Ranks.current()
+        draw = self._batches * ranks.world_size + ranks.rank
+        with torch.no_grad():
+            images, targets = mix(
+                images, targets, settings.mixup, settings.cutmix, self._seed, draw
+            )
+        with torch.autocast(
+            self._device.type, self._dtype, enabled=self._dtype is not torch.float32
+        ):
+            logits = self._forward(images)
+        loss = self._loss(logits, targets)
+        self._scaler.scale(loss / settings.accumulate).backward()
+        self._batches += 1
+        hits = (logits.argmax(1) == targets.argmax(1)).sum()
+        self._sums.add(loss.detach(), hits, len(images), self._batches)
+
+    def _update(self) -> None:
+        rate = self.settings.learning_rate * self._rate(self.updates)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        if self.settings.clip_grad:
+            self._scaler.unscale_(self._optimizer)
+            nn.utils.clip_grad_norm_(self._model.parameters(), self.settings.clip_grad)
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        self._optimizer.zero_grad(set_to_none=True)
+        self.updates += 1
+        if self.average is not None:
+            self.average.update(self._model, step=self.updates)
+
+    def _report(self, seconds: float, before: int) -> Scalars:
+        """Close the epoch: the only place where the host waits for the device."""
+        sums = self._sums
+        totals = torch.stack([sums.loss, sums.hits, torch.full_like(sums.loss, sums.samples)])
+        loss, hits, samples = sum_over_ranks(totals).tolist()
+        if not (math.isfinite(loss) and self._has_finite_weights()):
+            self._restore(self._good)
+            bad = int(sums.bad_step)
+            what = "a weight is not finite after" if bad < 0 else "the loss is not finite at"
+            raise InputError(
+                f"{what} batch {self._batches if bad < 0 else bad}, in epoch "
+                f"{len(self.reports) + 1}: lower the learning rate, which is "
+                f"{self.settings.learning_rate}, or clip the gradients; the weights of the epoch "
+                "before are kept"
+            )
+        loader = self._loader
+        epoch = len(self.reports) + 1
+        self.reports.append(
+            EpochReport(epoch, loader.total_epochs(), loss / samples, hits / samples)
+        )
+        self._sums = _Sums.zero(self._device)
+        self._keep_weights()
+        return Scalars(
+            step=self.updates,
+            epoch=epoch,
+            samples=loader.samples,
+            loss=loss / samples,
+            accuracy=hits / samples,
+            learning_rate=float(self._optimizer.param_groups[0]["lr"]),
+            images_per_second=(sums.samples - before) * Ranks.current().world_size / seconds,
+            replay_ratio=loader.replay_ratio,
+        )
+
+    def _weights(self) -> list[dict[str, Tensor]]:
+        return [
+            {name: value.clone() for name, value in module.state_dict().items()}
+            for module in self._modules()
+        ]
+
+    def _keep_weights(self) -> None:
+        """Copy them to where those of the epoch before are: new memory would take longer."""
+        for module, kept in zip(self._modules(), self._good, strict=True):
+            for name, value in module.state_dict().items():
+                kept[name].copy_(value)
+
+    def _restore(self, weights: list[dict[str, Tensor]]) -> None:
+        for module, values in zip(self._modules(), weights, strict=True):
+            module.load_state_dict(values)
+
+    def _modules(self) -> list[nn.Module]:
+        return [self._model] if self.average is None else [self._model, self.average.module]
+
+
+@dataclass
+class _Sums:
+    """Of an epoch so far, on the device: reading them in the loop would wait for every step."""
+
+    loss: Tensor
+    hits: Tensor
+    samples: int
+    bad_step: Tensor
+    """The first batch whose loss is not finite; -1: none."""
+
+    @classmethod
+    def zero(cls, device: torch.device) -> _Sums:
+        none = torch.full((), -1, device=device)
+        return cls(torch.zeros((), device=device), torch.zeros((), device=device), 0, none)
+
+    def add(self, loss: Tensor, hits: Tensor, samples: int, batch: int) -> None:
+        self.loss += loss * samples
+        self.hits += hits
+        self.samples += samples
+        self.bad_step.masked_fill_(~loss.isfinite() & (self.bad_step < 0), batch)

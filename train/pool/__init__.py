@@ -1,0 +1,1 @@
+"""The pool of images on the device, what fills it and what draws from it."""

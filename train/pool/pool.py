@@ -1,0 +1,310 @@
+"""The pool: generated images in slots, from which training draws its batches."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...base.errors import InputError
+from ...base.fences import Fence, fences_on
+from ...base.page_lock import page_lock, staged
+from ...base.transfer import to_device
+
+POLICIES = ("keep", "oldest", "most-replayed")
+"""What happens when the pool is full: nothing more is generated, or the images that came first, or
+those trained on most, make room."""
+
+_EMPTY = -1
+_COPIED_AT_ONCE = 1024  # images
+
+
+class ImagePool:
+    """Preallocated slots of uint8 images `[S, S, 3]` and int64 labels for one device.
+
+    A slot has one owner at a time. It is free until whoever generates takes it and writes into it;
+    published, it belongs to training, until it is evicted and free again. Each passes a slot on
+    with a fence: past `ready`, the image is there; past `free`, nothing reads it any more. All may
+    be called from a generating thread while another trains.
+
+    Args:
+        capacity: how many images are published at once, at most.
+        image_size: S, in pixels.
+        device: where the images lie, and where they are given out.
+        spare: further slots, for images that are generated while all others are trained on.
+        classes: K, where each image has probabilities of K classes as its target, not its label.
+        host: how many slots, the last ones, lie in host memory instead.
+
+    Raises `InputError` for a `host` that is not a number of its slots.
+    """
+
+    def __init__(
+        self,
+        capacity: int,
+        image_size: int,
+        device: torch.device,
+        spare: int = 0,
+        classes: int | None = None,
+        host: int = 0,
+    ) -> None:
+        slots = capacity + spare
+        if not 0 <= host <= slots:
+            raise InputError(f"host is {host}: it must be 0 to {slots}, the pool's slots")
+        self.capacity, self.spare, self.host = capacity, spare, host
+        shape = (image_size, image_size, 3)
+        self._images = torch.empty(slots - host, *shape, dtype=torch.uint8, device=device)
+        self._spilled = torch.empty(host, *shape, dtype=torch.uint8)
+        if host and device.type == "cuda":
+            page_lock(self._spilled, device, self)
+        self._targets = (
+            torch.empty(slots, dtype=torch.int64, device=device)
+            if classes is None
+            else torch.empty(slots, classes, device=device)
+        )
+        # On the host, so that what to do next is known without asking the device.
+        self._index = np.full(slots, _EMPTY)  # the sample in the slot
+        self._label = np.zeros(slots, np.int64)
+        self._age = np.zeros(slots, np.int64)  # of which publication
+        self._uses = np.zeros(slots, np.int64)
+        self._live = np.zeros(slots, bool)
+        self._publications = 0
+        self.samples = 0
+        """How many samples were trained on."""
+        self._free = list(range(slots))[::-1]
+        self._fences = fences_on(device)
+        self._ready: list[Fence | None] = [None] * slots
+        self._unread: list[Fence | None] = [None] * slots
+        self._changed = threading.Condition()
+
+    @classmethod
+    def of(cls, images: Tensor, labels: Tensor, device: torch.device) -> ImagePool:
+        """A full pool of given images, uint8 `[N, S, S, 3]`, and labels, int `[N]`."""
+        if images.ndim != 4 or images.shape[-1] != 3 or images.shape[1] != images.shape[2]:
+            raise InputError(
+                f"images have the shape {tuple(images.shape)}: square NHWC, [N, S, S, 3], is needed"
+            )
+        if images.dtype != torch.uint8:
+            raise InputError(f"images are {images.dtype}: torch.uint8 is needed")
+        if len(images) != len(labels):
+            raise InputError(f"{len(images)} images have {len(labels)} labels: give one for each")
+        pool = cls(len(images), images.shape[1], device)
+        pool.add(images, labels.tolist(), range(len(images)))
+        return pool
+
+    def __len__(self) -> int:
+        """How many images are published."""
+        return int(self._live.sum())
+
+    @property
+    def free(self) -> int:
+        """How many slots can be taken at once."""
+        return len(self._free)
+
+    @property
+    def device(self) -> torch.device:
+        return self._images.device
+
+    @property
+    def image_size(self) -> int:
+        return self._images.shape[1]
+
+    @property
+    def storage(self) -> Tensor:
+        """The slots on the device, uint8 `[slots - host, S, S, 3]`: to be read where published."""
+        return self._images
+
+    @property
+    def target_storage(self) -> Tensor:
+        """What all slots show: labels int64 `[slots]`, or probabilities float32 `[slots, K]`."""
+        return self._targets
+
+    def slots(self) -> NDArray[np.int64]:
+        """The published slots, in the order of their samples, on the host."""
+        return self._in_order(self._live)
+
+    def labels_of(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The labels in `slots`, on the host."""
+        return self._label[slots]
+
+    def written(self, most: int | None = None) -> tuple[Tensor, Tensor, list[int]]:
+        """Images and labels, on the host, and samples of what is written, published or not.
+
+        Of all, or of the first `most`.
+        """
+        slots = self._in_order(self._index != _EMPTY)[:most]
+        self.begin_reading(slots)
+        images = torch.empty(len(slots), *self._images.shape[1:], dtype=torch.uint8)
+        for begin in range(0, len(slots), _COPIED_AT_ONCE):  # the device may not have room for all
+            part = slice(begin, begin + _COPIED_AT_ONCE)
+            rows = to_device(torch.from_numpy(slots[part]), self.device)
+            found, rows = self.gather(slots[part], rows)
+            images[part] = found[rows]
+        return images, torch.from_numpy(self._label[slots]), self._index[slots].tolist()
+
+    def gather(self, slots: NDArray[np.int64], rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Images on the device, uint8 `[N, S, S, 3]`, and which of them, int64 `[B]`, `slots` are.
+
+        `rows` are the slots, int64 `[B]`, on the device. No image is copied unless one lies in host
+        memory. To be called after `begin_reading`.
+        """
+        spilled = self._is_spilled(slots)
+        if not spilled.any():
+            return self._images, rows
+        order = np.argsort(spilled)  # those on the device first
+        split = np.count_nonzero(~spilled)
+        ordered = torch.from_numpy(slots[order])
+        images = self._images.new_empty(len(slots), *self._images.shape[1:])
+        near = to_device(ordered[:split], self.device)
+        torch.index_select(self._images, 0, near, out=images[:split])
+        far = ordered[split:] - len(self._images)
+        images[split:].copy_(staged(self._spilled, far, self.device), non_blocking=True)
+        return images, to_device(torch.from_numpy(np.argsort(order)), self.device)
+
+    def take(self, count: int, is_stopped: Callable[[], bool] = lambda: False) -> list[int]:
+        """`count` free slots to write into; waits until there are so many, or until stopped."""
+        if count > len(self._live):
+            raise InputError(
+                f"the pool has {len(self._live)} slots, {count} are needed at once: make it larger"
+            )
+        with self._changed:
+            while len(self._free) < count:
+                if is_stopped():
+                    return []
+                self._changed.wait(timeout=0.1)
+            return [self._free.pop() for _ in range(count)]
+
+    def write(
+        self,
+        slots: Sequence[int],
+        images: Tensor,
+        labels: Sequence[int],
+        samples: Sequence[int],
+        targets: Tensor | None = None,
+    ) -> None:
+        """Copy images, uint8 `[B, S, S, 3]`, into slots that were taken, on the current stream.
+
+        `targets` are their probabilities `[B, K]`, where the pool holds such.
+        """
+        self._wait(self._ready, slots)  # which may have been written on another stream, never read
+        self._wait(self._unread, slots)
+        rows = torch.tensor(slots).to(self.device)
+        self._store(slots, rows, images.to(self.device))
+        self._targets[rows] = torch.tensor(labels).to(self.device) if targets is None else targets
+        fence = self._fences.record()
+        with self._changed:
+            for slot, label, sample in zip(slots, labels, samples, strict=True):
+                self._label[slot], self._index[slot] = label, sample
+                self._ready[slot] = fence
+
+    def publish(self, slots: Sequence[int], uses: Sequence[int] | None = None) -> None:
+        """Give written slots to training; `uses` is how often each was trained on already."""
+        with self._changed:
+            if len(self) + len(slots) > self.capacity:
+                raise InputError(
+                    f"the pool holds {len(self)} of {self.capacity} images, {len(slots)} more do "
+                    "not fit: make it larger"
+                )
+            self._live[list(slots)] = True
+            self._uses[list(slots)] = 0 if uses is None else uses
+            self._age[list(slots)] = self._publications
+            self._publications += 1
+
+    def add(self, images: Tensor, labels: Sequence[int], samples: Iterable[int]) -> None:
+        """Write images and publish them."""
+        if len(images) > len(self._free):
+            raise InputError(
+                f"the pool has {len(self._free)} free slots, {len(images)} are needed: make it "
+                "larger"
+            )
+        slots = self.take(len(images))
+        self.write(slots, images, labels, list(samples))
+        self.publish(slots)
+
+    def evict(self, count: int, policy: str) -> None:
+        """Free the slots of `count` published images, chosen by `policy`."""
+        slots = self.slots()
+        keys = [self._index[slots], self._age[slots]]  # the last one counts first
+        if policy == "most-replayed":
+            keys.append(-self._uses[slots])
+        self.release(slots[np.lexsort(keys)[:count]].tolist())
+
+    def release(self, slots: list[int]) -> None:
+        """Free slots with what was written into them, published or not."""
+        with self._changed:
+            self._live[slots] = False
+            self._index[slots] = _EMPTY
+            self._free += slots[::-1]
+            self._changed.notify_all()
+
+    def begin_reading(self, slots: NDArray[np.int64]) -> None:
+        """What the current stream does from now on comes after the images are in their slots.
+
+        And so does what this thread does with slots in host memory: for those it waits here.
+        """
+        self._wait(self._ready, slots)
+        for fence in _distinct(self._ready, slots[self._is_spilled(slots)]):
+            self._fences.wait_on_host(fence)
+
+    def end_reading(self, slots: NDArray[np.int64]) -> None:
+        """What the current stream was given so far is all that reads these slots."""
+        fence = self._fences.record()
+        for slot in slots:
+            self._unread[slot] = fence
+
+    def count_uses(self, slots: NDArray[np.int64]) -> None:
+        """Note that the images in `slots` were trained on once more."""
+        np.add.at(self._uses, slots, 1)
+        self.samples += len(slots)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Which samples are published, how old and how often used they are; not their pixels."""
+        slots = self.slots()
+        return {
+            "samples": self._index[slots].tolist(),
+            "ages": self._age[slots].tolist(),
+            "uses": self._uses[slots].tolist(),
+            "publications": self._publications,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Give the published images, which must be the same ones, the ages and uses they had."""
+        slots = self.slots()
+        if self._index[slots].tolist() != state["samples"]:
+            raise InputError(
+                f"the pool holds {len(slots)} other images than the {len(state['samples'])} of the "
+                "state: fill it with those first"
+            )
+        self._age[slots], self._uses[slots] = state["ages"], state["uses"]
+        self._publications = state["publications"]
+
+    def _in_order(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+        slots = np.flatnonzero(chosen)
+        return slots[self._index[slots].argsort(kind="stable")]
+
+    def _is_spilled(self, slots: NDArray[np.int64]) -> NDArray[np.bool_]:
+        return slots >= len(self._images)
+
+    def _store(self, slots: Sequence[int], rows: Tensor, images: Tensor) -> None:
+        """Copy images on the device into slots wherever they lie, on the current stream."""
+        on_device = len(self._images)
+        if max(slots, default=0) < on_device:
+            self._images[rows] = images
+            return
+        for slot, image in zip(slots, images, strict=True):
+            memory = self._images[slot] if slot < on_device else self._spilled[slot - on_device]
+            memory.copy_(image, non_blocking=True)
+
+    def _wait(self, fences: list[Fence | None], slots: Iterable[int]) -> None:
+        for fence in _distinct(fences, slots):
+            self._fences.wait(fence)
+
+
+def _distinct(fences: list[Fence | None], slots: Iterable[int]) -> Iterable[Fence]:
+    """The fences of `slots`, each once."""
+    found = (fences[slot] for slot in slots)
+    return {id(fence): fence for fence in found if fence is not None}.values()

@@ -1,0 +1,142 @@
+"""How generating and training share one device, and which way is the fastest there."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
+
+import torch
+
+from ...base.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    from torch.cuda.green_contexts import GreenContext
+
+__all__ = ["MODES", "Sharing", "check_mode", "training_stream"]
+
+MODES = ("auto", "alternate", "overlap", "partition")
+
+_PARTITION = 0.5  # of the multiprocessors, for generating
+
+_LG = logging.getLogger(__name__)
+
+
+class Sharing:
+    """Says what runs beside what, turn by turn; a turn is a training pass and the next block.
+
+    `auto` alternates on the CPU, where both would want the same cores. On a GPU it gives each mode
+    a turn, measures how long that takes against what generating and training take one after the
+    other, and keeps the fastest.
+
+    Raises `InputError` for a mode that is none, or that the device does not have.
+    """
+
+    def __init__(self, mode: str, device: torch.device) -> None:
+        check_mode(mode, device)
+        self._device = device
+        self.mode = mode if mode != "auto" else "alternate"
+        self._untried = [
+            name
+            for name in MODES[1:]
+            if mode == "auto" and device.type == "cuda" and not _not_supported_reason(name, device)
+        ]
+        self.relative: dict[str, float] = {}
+        """What `auto` measured: the time of a turn over that of its two parts one by one."""
+        self._image_seconds = 0.0  # of generating, alone
+        self._sample_seconds = 0.0  # of training, alone
+        self._turn_began = 0.0
+        self._streams: dict[str, torch.cuda.Stream] = {}  # on the whole device, on a part of it
+        self._partition: GreenContext | None = None  # its stream ends with it
+
+    @property
+    def is_concurrent(self) -> bool:
+        """Whether the next block is generated while the caller trains."""
+        return self.mode != "alternate"
+
+    def generating_stream(self) -> AbstractContextManager[object]:
+        """The stream that generates, in whatever thread, as the current one."""
+        if self._device.type != "cuda":
+            return nullcontext()
+        # Kept, for memory that was freed on a stream serves that stream again.
+        kind = "partition" if self.mode == "partition" else "whole"
+        if kind not in self._streams:
+            self._streams[kind] = self._new_stream(kind)
+        return torch.cuda.stream(self._streams[kind])
+
+    def _new_stream(self, kind: str) -> torch.cuda.Stream:
+        if kind == "whole":
+            return torch.cuda.Stream(self._device, priority=0)
+        self._partition = _partition(self._device)
+        stream: torch.cuda.Stream = self._partition.Stream()
+        return stream
+
+    def first_turn(self, seconds: float, images: int) -> None:
+        """Note that the first `images` took so long, with nothing beside."""
+        self._image_seconds = seconds / images
+        self._turn_began = time.perf_counter()
+
+    def turn(self, images: int, samples: int) -> None:
+        """Note that since the last turn `images` were generated and `samples` trained on."""
+        if not self._untried:
+            return
+        if samples == 0:  # nothing was beside anything
+            self._turn_began = time.perf_counter()
+            return
+        torch.cuda.synchronize(self._device)
+        seconds = time.perf_counter() - self._turn_began
+        generating = images * self._image_seconds
+        if self.mode == "alternate":
+            self._sample_seconds = max(0.0, seconds - generating) / samples
+        self.relative[self.mode] = seconds / (generating + samples * self._sample_seconds)
+        self._untried.remove(self.mode)
+        self.mode = (
+            self._untried[0] if self._untried else min(self.relative, key=self.relative.__getitem__)
+        )
+        if not self._untried:
+            _LG.info("generating and training share %s by %s", self._device, self.mode)
+        self._turn_began = time.perf_counter()
+
+
+def check_mode(mode: str, device: torch.device) -> None:
+    """Raise `InputError` for a mode that is none, or that `device` does not have."""
+    if mode not in MODES:
+        raise unknown("sharing mode", mode, MODES)
+    if reason := _not_supported_reason(mode, device):
+        raise InputError(
+            f"sharing mode {mode!r} cannot be used on {device}: {reason}; choose 'auto'"
+        )
+
+
+def training_stream(device: torch.device) -> AbstractContextManager[object]:
+    """A stream for training, which goes before what is generated meanwhile."""
+    if device.type != "cuda":
+        return nullcontext()
+    # Negative goes before 0, which is what generating has.
+    stream = torch.cuda.Stream(device, priority=-1)
+    stream.wait_stream(torch.cuda.current_stream(device))
+    return torch.cuda.stream(stream)
+
+
+def _not_supported_reason(mode: str, device: torch.device) -> str:
+    """Why `device` does not have the mode; empty if it has."""
+    if mode != "partition":
+        return ""
+    if device.type != "cuda":
+        return "only CUDA devices can be partitioned"
+    try:
+        _partition(device)
+    except (ImportError, AttributeError, RuntimeError) as error:
+        return f"this PyTorch and driver have no green contexts ({' '.join(str(error).split())})"
+    return ""
+
+
+def _partition(device: torch.device) -> GreenContext:
+    """A part of the multiprocessors (a CUDA green context)."""
+    from torch.cuda.green_contexts import GreenContext
+
+    count = torch.cuda.get_device_properties(device).multi_processor_count
+    # Multiples of 8 are what every architecture can split off.
+    wanted = max(8, int(count * _PARTITION) // 8 * 8)
+    return GreenContext.create(num_sms=wanted, device_id=device.index or 0)
