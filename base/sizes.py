@@ -6,8 +6,7 @@ import re
 
 from .errors import InputError
 
-__all__ = ["parse_size", "size_text"]
-
+__all__ = ["optional_size", "parse_size", "size_text"]
 
 _UNITS = {
     "": 1,
@@ -30,6 +29,11 @@ def parse_size(text: str) -> int:
     if size < 1:
         raise InputError(f"size {text!r} is nothing: give at least a byte, such as 16GiB")
     return size
+
+
+def optional_size(text: str) -> int | None:
+    """Bytes as `parse_size` reads them; None for `auto`, which leaves the choice open."""
+    return None if text.strip().lower() == "auto" else parse_size(text)
 
 
 def size_text(size: int) -> str:

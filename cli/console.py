@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from ..run import TestFigures
 
 output = Console()
 errors = Console(stderr=True)
@@ -17,23 +20,23 @@ def percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f} %"
 
 
-def interval(bounds: list[float] | None) -> str:
+def interval(bounds: tuple[float, float] | None) -> str:
     """A 95 % interval as percentages; nothing for none."""
     return "" if bounds is None else f"{100 * bounds[0]:.1f} - {100 * bounds[1]:.1f} %"
 
 
-def accuracy_table(test: dict[str, Any]) -> Table:
+def accuracy_table(test: TestFigures) -> Table:
     """The figures of a test, overall and per class."""
-    table = Table(title=f"Accuracy on {test['images']} real images")
+    table = Table(title=f"Accuracy on {test.images} real images")
     table.add_column("class")
     table.add_column("accuracy", justify="right")
     table.add_column("95 % interval", justify="right")
     table.add_column("images", justify="right")
-    for row in test["per_class"]:
-        cells = (percent(row["accuracy"]), interval(row["interval"]), str(row["images"]))
-        table.add_row(escape(row["class"]), *cells)  # class names are the user's
+    for row in test.per_class:
+        cells = (percent(row.accuracy), interval(row.interval), str(row.images))
+        table.add_row(escape(row.class_name), *cells)  # class names are the user's
     table.add_section()
-    total = (percent(test["accuracy"]), interval(test["interval"]), str(test["images"]))
+    total = (percent(test.accuracy), interval(test.interval), str(test.images))
     table.add_row("all (top-1)", *total, style="bold")
-    table.add_row("chance", percent(test["chance"]), "", "", style="dim")
+    table.add_row("chance", percent(test.chance), "", "", style="dim")
     return table

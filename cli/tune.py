@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
+from ..generate.settings import GenerateSettings
 from .console import errors, output
+from .options import with_options
 from .progress import StageBars
 
 if TYPE_CHECKING:
@@ -17,39 +19,13 @@ if TYPE_CHECKING:
     from ..generate.tuning.tune import Tuned, TuneProgress
 
 
+@with_options(GenerateSettings, leave_out=("tune", "image_size"))
 def tune(
-    model: Annotated[
-        str | None,
-        typer.Argument(help="A diffusers or exported folder, or a hub id. [default: embedded]"),
-    ] = None,
-    engine: Annotated[
-        str,
-        typer.Option(
-            help="auto, torch, torch:compiled, onnxruntime (:cpu, :cuda, :tensorrt) or tensorrt."
-        ),
-    ] = "auto",
+    given: dict[str, Any],
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
-    attention: Annotated[
-        str, typer.Option(help="Of engine torch: auto, xformers, cudnn, flash, sdpa or math.")
-    ] = "auto",
-    steps: Annotated[
-        int | None, typer.Option(help="Denoising steps an image. [default: 12]")
-    ] = None,
-    image_size: Annotated[
-        int | None, typer.Option(help="Side in pixels of what is generated. [default: the model's]")
-    ] = None,
-    vae: Annotated[
-        str | None,
-        typer.Option(help="Another VAE decoder: tiny, or a folder of an AutoencoderTiny."),
-    ] = None,
-    deep_cache: Annotated[
-        bool, typer.Option("--deep-cache", help="For runs with --deep-cache above 1.")
-    ] = False,
-    memory: Annotated[
-        str | None,
-        typer.Option(help="What may be taken, such as 16GiB. [default: most of what is free]"),
-    ] = None,
+    guided: Annotated[
+        bool, typer.Option(help="For images with guidance, as most recipes make them.")
+    ] = True,
     effort: Annotated[
         str, typer.Option(help="full, or short: some seconds, engines without a long build.")
     ] = "full",
@@ -57,7 +33,8 @@ def tune(
         bool, typer.Option("--again", help="Measure again what is remembered.")
     ] = False,
     cache: Annotated[
-        Path | None, typer.Option(help="Where tunings are kept. [default: the user's cache]")
+        Path | None,
+        typer.Option(help="Where tunings are kept.", show_default="the user's cache"),
     ] = None,
 ) -> None:
     """Measure engines, settings and batch sizes for a model, and remember the fastest.
@@ -65,31 +42,21 @@ def tune(
     `zeroreal run` with the same options uses what is found.
     """
     from ..base import resolve_device
-    from ..base.sizes import parse_size
+    from ..base.settings import build
     from ..engine import Cache
     from ..export import find_model
-    from ..generate.generator import DEFAULT_STEPS
-    from ..generate.tuning.tune import TuneRequest
-    from ..generate.tuning.tune import tune as find_fastest
+    from ..generate import TuneRequest
+    from ..generate import tune as find_fastest
 
-    request = TuneRequest(
-        device=resolve_device(device),
-        steps=DEFAULT_STEPS if steps is None else steps,
-        engine=engine,
-        precision=precision,
-        attention=attention,
-        image_size=image_size,
-        vae=vae,
-        deep_cache=deep_cache,
-        memory_bytes=None if memory is None else parse_size(memory),
-        effort=effort,
-    )
+    settings = build(GenerateSettings, given)
+    request = TuneRequest(resolve_device(device), settings, guided, effort)
+    folder = find_model(settings.model)
     with StageBars() as bars:
         tuned = find_fastest(
-            find_model(model), request, Cache(cache), lambda news: _show(news, bars), again=again
+            folder, request, Cache(cache), lambda news: _show(news, bars), again=again
         )
     _print_curve(tuned)
-    _print_choice(tuned, request.steps)
+    _print_choice(tuned, settings.steps)
 
 
 def _show(news: ExportProgress | TuneProgress, bars: StageBars) -> None:

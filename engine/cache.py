@@ -55,20 +55,32 @@ class Cache:
             _log.warning("cached %s of %s is to be built again: %s", key.kind, key.name, problem)
         return None
 
-    def get(self, key: CacheKey, build: Callable[[Path], None]) -> Path:
+    def get(
+        self,
+        key: CacheKey,
+        build: Callable[[Path], None],
+        serves: Callable[[Path], bool] = lambda folder: True,
+    ) -> Path:
         """The folder of the entry of `key`; `build` fills an empty folder if there is no good one.
 
-        Of several processes that want the same entry one builds it and the others wait. If `build`
-        raises, nothing of it remains. Raises `InputError` where the cache cannot be written.
+        An entry for which `serves` is false is built again, and stays until then. Of several
+        processes that want the same entry one builds it and the others wait. If `build` raises,
+        nothing of it remains. Raises `InputError` where the cache cannot be written.
         """
         folder = self._folder(key)
-        if _problem(folder) is None:  # without the lock: a cache that may only be read serves
-            return folder
+        if _problem(folder) is None and serves(folder):
+            return folder  # without the lock: a cache that may only be read serves
         with self._explained(), self._lock(folder.name):
-            if self.find(key) is None:  # no other process built it meanwhile
-                self._discard(folder)
+            if self.find(key) is None or not serves(folder):  # no other process built it meanwhile
                 self._build(key, folder, build)
         return folder
+
+    def remove(self, key: CacheKey) -> None:
+        """Remove the entry of `key`, if there is one, once nobody is building it."""
+        folder = self._folder(key)
+        if os.path.lexists(folder):
+            with self._explained(), self._lock(folder.name):
+                self._discard(folder)
 
     def entries(self) -> list[Entry]:
         """All entries, with the problems that their records alone show."""
@@ -122,11 +134,15 @@ class Cache:
             _remove(partial)
 
     def _build(self, key: CacheKey, folder: Path, build: Callable[[Path], None]) -> None:
+        """Build an entry in the place of the one that is there; the lock must be held."""
         partial = self.root / "partial" / folder.name
+        partial.parent.mkdir(exist_ok=True)
+        _remove(partial)  # of a builder that was killed
         try:
             partial.mkdir()
             build(partial)
             seal(partial, key)
+            _remove(folder)
             folder.parent.mkdir(parents=True, exist_ok=True)
             partial.rename(folder)
             flush(folder.parent)

@@ -1,16 +1,19 @@
 from .facts import GeneratorFacts
-from .generator import Generator, ImageBatch
+from .generator import Generator
+from .image_batch import ImageBatch
 from .parallel.generator import DataParallelGenerator, parse_devices
 from .plan.classes import ClassName, class_entries, parse_classes
 from .plan.recipe import Recipe, load_recipe, recipe_text, shipped_recipes
 from .plan.samples import SamplePlan, SampleSpec
 from .sampling.steps import parse_interval
+from .settings import GenerateSettings
 from .tuning.request import TuneProgress, TuneRequest
 from .tuning.tune import Tuned, tune
 
 __all__ = [
     "ClassName",
     "DataParallelGenerator",
+    "GenerateSettings",
     "Generator",
     "GeneratorFacts",
     "ImageBatch",

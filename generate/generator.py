@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ from ..base.memory import is_out_of_memory
 from ..base.transfer import to_device
 from ..engine import Cache, GraphMemory
 from ..export import (
-    ExportProgress,
+    ModelInfo,
     check_model_folder,
     find_model,
     is_exported,
@@ -30,35 +31,24 @@ from ..export import (
 )
 from ..kernels import philox_normal
 from .facts import GeneratorFacts
+from .image_batch import ImageBatch, labels_of
 from .plan.samples import SampleSpec
 from .sampling.batches import BatchQueue, Draft
-from .sampling.conditions import conditions_of
+from .sampling.conditions import check_guidance, conditions_of
 from .sampling.decoder import Decoded, Decoder
 from .sampling.sampler import Sampler
 from .sampling.stages import StageSeconds
 from .sampling.steps import guided_steps, plan_calls
 from .sampling.text import TextEmbeddings
-from .tuning.tune import TuneProgress, TuneRequest, tuned_choice
+from .settings import GenerateSettings
+from .tuning.request import OnProgress, TuneRequest
+from .tuning.tune import tuned_choice
 
 _log = logging.getLogger(__name__)
 
-DEFAULT_STEPS = 12
 _MOST_ATTEMPTS = 2
 _MOST_NAMED = 8
 _ALL_BAD = 32  # images without a good one among them: the model or its precision is broken
-
-
-@dataclass(frozen=True)
-class ImageBatch:
-    """Finished images and the specs that they follow from, in the same order."""
-
-    specs: tuple[SampleSpec, ...]
-    images: Tensor
-    """uint8 `[B, size, size, 3]`, on the generator's device."""
-    labels: Tensor
-    """int64 `[B]`, on the generator's device."""
-    ready: torch.cuda.Event | None = None
-    """On a GPU, past from when on the images are there, for streams other than the current one."""
 
 
 @dataclass(frozen=True)
@@ -78,116 +68,55 @@ class Generator:
     again in batches of half the size.
 
     Args:
-        model: a folder that `diffusers` saved or `zeroreal export` wrote, or a hub id; the embedded
-            model by default.
-        engine: `auto`, `torch`, `torch:compiled`, `onnxruntime` (`:cpu`, `:cuda`, `:tensorrt`) or
-            `tensorrt`. All make the same images.
+        settings: how images are generated; by default the embedded model's defaults.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        precision: `auto`, `fp32`, `bf16` or `fp16`: the dtype of text encoder, UNet and VAE.
-        attention: `auto` or a backend of `memory_efficient_attention`, for the torch engine.
-        cuda_graphs: replay the work on a GPU as one graph per shape; None where tuning found it
-            faster.
-        scheduler: a `diffusers` scheduler's class name, in place of the folder's own.
-        steps: denoising steps.
-        image_size: side of the finished square images in pixels; by default that of generation.
-        batch_size: images denoised together; by default what tuning found.
-        vae_batch_size: images decoded together; by default what tuning found, or `batch_size`.
-        memory: bytes that generation may take; by default most of what is free.
-        tune: where engine or batch size are left open and no tuning is remembered, `auto` measures
-            for some seconds; `off` takes defaults.
-        guidance_interval: lowest and highest noise level at which guidance acts.
-        deep_cache: the whole UNet runs every so many steps; between, its deep features serve again.
-        vae: another VAE decoder: `tiny`, for the embedded model, or a folder of an AutoencoderTiny.
-        generate_size: side in pixels at which images are generated; by default the model's own.
+        guided: whether images will have guidance, for which tuning then measures.
         cache: where exports, engines and tunings are kept; by default the user's.
         on_progress: told of exporting, which `onnxruntime` and `tensorrt` do on first use, and of
             tuning.
+        changes: fields of `GenerateSettings` in place of those of `settings`: `steps=8`.
 
-    Raises `InputError` for anything that cannot be used. `guidance_interval`, `deep_cache`, `vae`
-    and `generate_size` change the images, as `steps` and `scheduler` do.
+    Raises `InputError` for anything that cannot be used.
     """
 
     def __init__(
         self,
-        model: str | Path | None = None,
+        settings: GenerateSettings | None = None,
         *,
-        engine: str = "auto",
         device: str = "auto",
-        precision: str = "auto",
-        attention: str = "auto",
-        cuda_graphs: bool | None = None,
-        scheduler: str | None = None,
-        steps: int = DEFAULT_STEPS,
-        image_size: int | None = None,
-        batch_size: int | None = None,
-        vae_batch_size: int | None = None,
-        memory: int | None = None,
-        tune: str = "auto",
-        guidance_interval: tuple[float, float] | None = None,
-        deep_cache: int = 1,
-        vae: str | None = None,
-        generate_size: int | None = None,
+        guided: bool = True,
         cache: Cache | None = None,
-        on_progress: Callable[[ExportProgress | TuneProgress], None] = lambda progress: None,
+        on_progress: OnProgress = lambda progress: None,
+        **changes: Any,
     ) -> None:
-        _check_positive(
-            steps=steps,
-            batch_size=batch_size,
-            vae_batch_size=vae_batch_size,
-            deep_cache=deep_cache,
-        )
-        if image_size is not None and image_size < 8:
-            raise InputError(f"image size is {image_size}: at least 8 pixels are needed")
+        settings = self._settings = replace(settings or GenerateSettings(), **changes)
         self.device = resolve_device(device)
         if self.device.type == "cpu":
             keep_freed_memory()
-        self.folder = find_model(model)
-        info = (
-            read_manifest(self.folder).info
-            if is_exported(self.folder)
-            else check_model_folder(self.folder)
-        )
-        if guidance_interval is not None and not info.guided:
-            raise InputError(
-                "a guidance interval was given, the model has guidance built in, the same at all "
-                "noise levels: leave the interval out, or choose another model"
-            )
-        self.scheduler = load_scheduler(self.folder, scheduler)
-        self.schedule = schedule_of(self.scheduler, steps)
-        guided = guided_steps(noise_levels(self.scheduler, self.schedule), guidance_interval)
-        request = TuneRequest(
-            engine=engine,
-            device=self.device,
-            precision=precision,
-            attention=attention,
-            cuda_graphs=cuda_graphs,
-            batch_size=batch_size,
-            vae_batch_size=vae_batch_size,
-            steps=steps,
-            image_size=generate_size,
-            vae=vae,
-            deep_cache=deep_cache > 1,
-            memory_bytes=memory,
-        )
+        self.folder = find_model(settings.model)
+        info = _info_of(self.folder)
+        check_guidance(settings, info)
+        self.scheduler = load_scheduler(self.folder, settings.scheduler)
+        self.schedule = schedule_of(self.scheduler, settings.steps)
+        levels = noise_levels(self.scheduler, self.schedule)
+        calls = plan_calls(guided_steps(levels, settings.guidance_interval), settings.deep_cache)
         cache = cache or Cache()
-        choice = self._choice = tuned_choice(self.folder, request, tune, cache, on_progress)
+        request = TuneRequest(self.device, settings, guided)
+        choice = self._choice = tuned_choice(self.folder, request, cache, on_progress)
         self._engine = f"{choice.backend}:{choice.variant}" if choice.variant else choice.backend
         self.engines = load_engines(self.folder, choice, cache, on_progress)
-        self.steps, self.batch_size = steps, choice.batch_size
+        self.steps, self.batch_size = settings.steps, choice.batch_size
         self.dtype = self.engines.dtype
-        self.image_size = self.engines.image_size[0] if image_size is None else image_size
+        self.image_size = settings.image_size or self.engines.image_size[0]
         self.text = TextEmbeddings(
             load_tokenizers(self.folder, info),
             self.engines.text_encoder,
             self.dtype,
             info.empty_negative_is_zero,
         )
+        graphs = GraphMemory.on(self.device) if choice.cuda_graphs else None
         self._sampler = Sampler(
-            self.engines.denoise,
-            self.schedule,
-            plan_calls(guided, deep_cache),
-            self.engines.denoise_shallow,
-            GraphMemory.on(self.device) if choice.cuda_graphs else None,
+            self.engines.denoise, self.schedule, calls, self.engines.denoise_shallow, graphs
         )
         self._decoder = Decoder(
             self.engines.vae_decoder, self.image_size, choice.vae_batch_size or choice.batch_size
@@ -300,11 +229,12 @@ class Generator:
         specs = [draft.spec for draft in drafts]
         with self.seconds.stage("text"):
             size, info = self.engines.image_size, self.engines.info
-            conditions = conditions_of(specs, self.text, info, size, self.device)
+            away = self._settings.negative_prompt
+            conditions = conditions_of(specs, self.text, info, size, self.device, away)
         with self.seconds.stage("denoise"):
             seeds = to_device(torch.tensor([draft.seed for draft in drafts]), self.device)
             latents = self._sampler(seeds, self._latent_shape, conditions)
-        labels = to_device(torch.tensor([spec.label for spec in specs]), self.device)
+        labels = labels_of(specs, self.device)
         with self._decoder.stream_of(latents) as kept, self.seconds.stage("decode"):
             return _Enqueued(drafts, labels, self._decoder(kept))
 
@@ -366,7 +296,5 @@ class Generator:
         )
 
 
-def _check_positive(**numbers: int | None) -> None:
-    for name, value in numbers.items():
-        if value is not None and value < 1:
-            raise InputError(f"{name.replace('_', ' ')} is {value}: at least 1 is needed")
+def _info_of(folder: Path) -> ModelInfo:
+    return read_manifest(folder).info if is_exported(folder) else check_model_folder(folder)

@@ -135,4 +135,5 @@ def _environment(folder: Path) -> Environment:
 
 
 def data_uri(image: Image.Image) -> str:
+    """The image as an address that holds it."""
     return "data:image/png;base64," + base64.b64encode(png_bytes(image)).decode()

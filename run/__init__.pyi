@@ -1,14 +1,17 @@
 from .predict import Prediction, evaluate_run, predict_files
-from .progress import Progress
+from .progress import StageProgress
 from .settings import RunSettings
 from .start import RunInterruptedError, RunResult, resume, run
+from .summary import RunSummary, TestFigures
 
 __all__ = [
     "Prediction",
-    "Progress",
     "RunInterruptedError",
     "RunResult",
     "RunSettings",
+    "RunSummary",
+    "StageProgress",
+    "TestFigures",
     "evaluate_run",
     "predict_files",
     "resume",

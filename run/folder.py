@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, fields
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ..base import InputError
+from ..base.errors import InputError
 from ..base.files import write_atomically
-from ..kernels import AugmentRanges
-from ..train.settings import DegradeRanges, TrainSettings
+from ..base.settings import build, plain, read_values, values_of
+from ..generate import Recipe
 from .settings import RunSettings
 
 CONFIG = "config.yaml"
+VERSION = 2
+"""Of what `write_config` writes. Version 1, without a number, had no sections but `train`."""
+
+_RECIPE = "recipe_content"
 
 
 def new_run_folder(out: str | Path | None, name: str) -> Path:
@@ -56,37 +60,86 @@ def check_unused(folder: Path) -> None:
 
 def write_config(folder: Path, settings: RunSettings, recipe: dict[str, Any]) -> None:
     """Write the configuration, with the recipe's content as it was."""
-    content = {**_plain(asdict(settings)), "recipe_content": recipe}
+    content = {"version": VERSION, **plain(settings), _RECIPE: recipe}
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
     write_atomically(folder / CONFIG, text.encode())
 
 
+def recipe_content(recipe: Recipe) -> dict[str, Any]:
+    """What of a recipe decides images, for comparing it with what it was."""
+    fields = {"name", "prompt", "domains", "negative_prompt", "guidance"}
+    leaves = [leaf.model_dump(mode="json", include=fields) for leaf in recipe.leaves]
+    return {"name": recipe.name, "leaves": leaves}
+
+
 def read_config(folder: Path) -> tuple[RunSettings, dict[str, Any]]:
-    """The settings of a run and its recipe's content; `InputError` if the folder holds no run."""
+    """The settings of a run and its recipe's content.
+
+    Raises `InputError` if the folder holds no run, or one that this version cannot read.
+    """
     path = folder / CONFIG
     if not path.is_file():
         raise InputError(f"{str(folder)!r} holds no run: give the folder of an interrupted run")
+    values, recipe = read_config_file(path)
+    if recipe is None:
+        raise InputError(f"{str(path)!r} has no {_RECIPE}: start a new run")
+    return build(RunSettings, values, str(path)), recipe
+
+
+def read_config_file(path: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """What a configuration file gives: values of `RunSettings`, and the recipe's content or None.
+
+    The values are nested as in the file, and as `build` takes them. Files that earlier versions
+    wrote are read, too. Raises `InputError` for a file that cannot be read, unknown fields and
+    values of a wrong type or out of range.
+    """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        recipe = content.pop("recipe_content")
-        train = content.pop("train")
-        ranges = {name: tuple(train["augment"][name]) for name in ("area", "aspect")}
-        train["augment"] = AugmentRanges(**{**train["augment"], **ranges})
-        train["degrade"] = DegradeRanges(**train["degrade"])
-        for name in ("classes", "devices", "guidance_interval"):
-            if content[name] is not None:
-                content[name] = tuple(content[name])
-        known = {field.name for field in fields(RunSettings)}
-        if set(content) != known - {"train"}:
-            raise ValueError("its fields are not those of this version")
-        return RunSettings(**content, train=TrainSettings(**train)), recipe
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError) as error:
+    except OSError as error:
+        raise InputError(
+            f"configuration {str(path)!r} cannot be read ({error.strerror}): give a YAML file"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"{str(path)!r} cannot be read ({reason}): start a new run") from None
+        raise InputError(f"configuration {str(path)!r} is not YAML ({reason})") from None
+    if content is None:
+        content = {}
+    if not isinstance(content, Mapping):
+        raise InputError(f"configuration {str(path)!r} has no fields: write one a line, `steps: 8`")
+    content = dict(content)
+    recipe = content.pop(_RECIPE, None)
+    version = content.pop("version", None)
+    if version is None and _is_version_1(content, recipe):
+        content = _from_version_1(content)
+    elif version not in (None, VERSION):
+        raise InputError(
+            f"configuration {str(path)!r} is of version {version!r}, this zeroreal reads versions "
+            f"up to {VERSION}: use the zeroreal that wrote it, or start a new run"
+        )
+    values = read_values(RunSettings, content, str(path))
+    build(RunSettings, values, str(path))  # says which file has a value out of range
+    return values, recipe
 
 
-def _plain(value: Any) -> Any:
-    """Tuples as lists, for YAML."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
+def _is_version_1(content: Mapping[str, Any], recipe: object) -> bool:
+    """Whether a run of version 1 wrote this, which wrote all fields of all sections flat."""
+    return recipe is not None and "steps" in content and "generate" not in content
+
+
+def _from_version_1(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a file of version 1 in the sections of today."""
+    moved = {
+        value.path[-1]: value.path
+        for value in values_of(RunSettings)
+        if len(value.path) == 2 and value.path[0] in ("generate", "gap")
+    }
+    moved |= {"pool": ("pool", "memory"), "pool_policy": ("pool", "policy")}
+    moved |= {name: ("pool", name) for name in ("blocks", "spill", "sharing")}
+    placed: dict[str, Any] = {}
+    for name, value in content.items():
+        *sections, last = moved.get(name, (name,))
+        inner = placed
+        for one in sections:
+            inner = inner.setdefault(one, {})
+        inner[last] = value
+    return placed

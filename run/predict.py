@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -14,6 +13,7 @@ from ..data.decode import read_image
 from ..data.real import load_real_images
 from ..train.classifier.evaluate import evaluate
 from ..train.classifier.saved import load_classifier
+from .summary import TestFigures, test_figures
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,15 @@ class Prediction:
     probability: float
 
 
-def evaluate_run(run: str | Path, data: str | Path, device: str = "auto") -> dict[str, Any]:
-    """Test a run's classifier on real images; figures as in `metrics.json` under `test`."""
+def evaluate_run(run: str | Path, data: str | Path, device: str = "auto") -> TestFigures:
+    """Test a run's classifier on real images."""
     target = resolve_device(device)
     saved = load_classifier(Path(run), target)
     card = saved.card
     aliases = dict(zip(card.prompts, card.classes, strict=True))
     real = load_real_images(data, card.classes, card.image_size, aliases)
     result = evaluate(saved.model, real.images, real.labels, len(card.classes), target)
-    return {"source": real.source, **result.summary(card.classes)}
+    return test_figures(result, real.source, card.classes)
 
 
 def predict_files(

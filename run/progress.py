@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a stage is, for whoever shows it."""
+class StageProgress:
+    """How far a stage of a run is, for whoever shows it."""
 
     stage: str
     done: int
     total: int
     note: str = ""
+
+
+OnStage = Callable[[StageProgress], None]

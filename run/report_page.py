@@ -4,41 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
 from ..base.files import write_atomically
 from ..report.page import SPACE, curve, data_uri, page
+from .summary import RunSummary
 
 _TEMPLATE = Path(__file__).with_name("report.html.j2")
 _WORST_PAIRS = 5
 
 
-def write_report(
-    path: Path, summary: Mapping[str, Any], pictures: Mapping[str, Image.Image]
-) -> None:
+def write_report(path: Path, summary: RunSummary, pictures: Mapping[str, Image.Image]) -> None:
     """Write the report of a run to `path`, whole or not at all.
 
-    `summary` is the content of the run's `metrics.json`. `pictures` go where the page expects them
+    `pictures` go where the page expects them
     by the names `samples` and `confusion`; others follow at the end under their own names.
     """
     uris = {name: data_uri(picture) for name, picture in pictures.items()}
-    test, training = summary["test"], summary["training"]
+    test, training = summary.test, summary.training
     content = dict(  # noqa: C408
         run=summary,
         pictures=uris,
         more_pictures={k: v for k, v in uris.items() if k not in ("samples", "confusion")},
-        mistakes=_mistakes(test["confusion"], summary["classes"]) if test else [],
+        mistakes=_mistakes(test.confusion, summary.classes) if test else [],
         curves=[
-            curve("Training loss", training["loss"], "{:.3g}".format),
+            curve("Training loss", training.loss, "{:.3g}".format),
             curve(
                 "Accuracy on the synthetic images",
-                training["accuracy"],
+                training.accuracy,
                 lambda share: f"{share * 100:.3g}{SPACE}%",
             ),
         ],
-        total_seconds=sum(summary["seconds"].values()),
+        total_seconds=sum(summary.seconds.values()),
     )
     write_atomically(path, page(_TEMPLATE, content))
 

@@ -1,100 +1,88 @@
-"""What decides a run, and the folder that it is kept in."""
+"""What decides a run. Free of PyTorch, so that the command's help is."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..assets.embedded import EMBEDDED_CLASSES
-from ..generate.generator import DEFAULT_STEPS
-from ..train.settings import TrainSettings
-from ..train.trainer import CHECKPOINT_SECONDS, DEFAULT_CLASSIFIER
+from ..base.durations import parse_duration
+from ..base.errors import InputError
+from ..base.settings import option, section
+from ..generate.plan.classes import class_entries
+from ..generate.settings import GenerateSettings
+from ..train.settings import GAP, PoolSettings, TrainSettings
+
+
+def devices_option(text: str) -> tuple[str, ...]:
+    """The devices that a text such as `0,1` names; see `parse_devices`."""
+    from ..generate import parse_devices  # not above: it brings PyTorch, which --help can spare
+
+    return parse_devices(text)
+
+
+@dataclass(frozen=True)
+class GapSettings:
+    """What bridges the gap between synthetic and real images, beside degrading the former."""
+
+    teacher: str | None = option(None, shown="none")
+    """A CLIP model, by folder or hub id, whose probabilities soften the labels."""
+    teacher_weight: float = 0.5
+    """The teacher's share of the targets."""
+    batch_norm_data: str | None = option(None, shown="none")
+    """Unlabelled real images to re-estimate BatchNorm's statistics on, after training: no longer
+    zero-shot."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.teacher_weight <= 1:
+            raise InputError(f"teacher weight is {self.teacher_weight}: it must be in [0, 1]")
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """A whole run: images generated, a classifier trained on them, tested on real images."""
+    """A whole run: images generated, a classifier trained on them, tested on real images.
 
-    classes: tuple[str, ...] = EMBEDDED_CLASSES
-    """Entries `name` or `name: display prompt`, in label order."""
+    Raises `InputError` for values out of range.
+    """
+
+    classes: tuple[str, ...] = option(
+        EMBEDDED_CLASSES, read=class_entries, shown="the embedded model's ten garments"
+    )
+    """Class names, comma-separated, or a text file with one a line; each a name, or a name, a colon
+    and what prompts call it."""
     recipe: str = "random-guidance"
-    """A shipped recipe's name or a file's path."""
-    model: str | None = None
-    """A diffusers folder or hub id; the embedded model by default."""
-    images_per_class: int = 400
-    classifier: str = DEFAULT_CLASSIFIER
+    """A shipped recipe's name or a YAML file."""
+    images_per_class: int = option(400, short="-n")
+    """Images generated of each class."""
+    classifier: str = "test_resnet"
     """A timm model's name."""
-    data: str | None = None
-    """Real test images; by default the shipped ones for the embedded classes, else none."""
+    data: str | None = option(None, shown="the shipped ones, for the embedded classes")
+    """Real test images: a folder with a sub-folder a class, a Parquet file, WebDataset shards, or
+    fashion-mnist."""
     seed: int = 0
-    engine: str = "auto"
-    """`auto`, `torch`, `torch:compiled`, `onnxruntime` or `tensorrt`; see `Generator`."""
+    """Decides every image, initial weights, order and augmentation."""
     device: str = "auto"
-    devices: tuple[str, ...] = ()
-    """Where to generate with one process each, instead of on `device`, which trains."""
-    precision: str = "auto"
-    attention: str = "auto"
-    """Of the torch engine; see `Generator`."""
-    cuda_graphs: bool | None = None
-    scheduler: str | None = None
-    steps: int = DEFAULT_STEPS
-    image_size: int | None = None
-    """Side in pixels of the images that the classifier sees; by default that of generation."""
-    batch_size: int | None = None
-    """Images denoised together; by default what tuning finds."""
-    vae_batch_size: int | None = None
-    """Images decoded together; by default what tuning finds, or `batch_size`."""
-    memory: int | None = None
-    """Bytes that generation may take; by default most of what is free."""
-    tune: str = "auto"
-    guidance_interval: tuple[float, float] | None = None
-    """Lowest and highest noise level at which guidance acts; everywhere by default."""
-    deep_cache: int = 1
-    """The whole UNet runs every so many steps; between, its deep features serve again."""
-    vae: str | None = None
-    """Another VAE decoder; see `Generator`."""
-    generate_size: int | None = None
-    """Side in pixels at which images are generated; by default the model's own."""
-    amp: str = "auto"
-    """What training computes in, by autocast: `auto`, `fp32`, `bf16` or `fp16`."""
-    blocks: int = 8
-    """Images arrive in so many blocks; training begins when the first is there."""
-    pool: int | None = None
-    """Bytes that the pool of images may take; by default a quarter of what is free."""
-    spill: int | None = None
-    """Bytes of host memory for images that do not fit into these; none by default."""
-    pool_policy: str = "oldest"
-    """What happens when the pool is full; see `POLICIES`."""
-    sharing: str = "auto"
-    """How generating and training share a device; see `Feed`."""
-    checkpoint_seconds: float = CHECKPOINT_SECONDS
-    """About how often the state of training is saved."""
-    teacher: str | None = None
-    """A CLIP model, by folder or hub id, whose probabilities soften the labels."""
-    teacher_weight: float = 0.5
-    """The teacher's share of the targets."""
-    batch_norm_data: str | None = None
-    """Unlabelled real images to re-estimate BatchNorm statistics on, after training."""
-    time_budget: float | None = None
-    """Seconds that the whole run may take: levers and number of images follow from it."""
-    train: TrainSettings = field(default_factory=TrainSettings)
+    """Where to generate and train: auto, cpu, cuda or cuda:N."""
+    devices: tuple[str, ...] = option((), read=devices_option, shown="the device that trains")
+    """Generate with one process on each of these instead, such as 0,1."""
+    time_budget: float | None = option(None, read=parse_duration, shown="none")
+    """Choose levers and number of images for the most accuracy in a time such as 10m."""
+    amp: str = option("auto", panel="Training")
+    """What training computes in, by autocast: auto, fp32, bf16 or fp16."""
+    checkpoint_seconds: float = option(60.0, panel="Training")
+    """About how often the state of training is saved, in seconds."""
+    generate: GenerateSettings = section(GenerateSettings, panel="Generation")
+    train: TrainSettings = section(TrainSettings, panel="Training")
+    pool: PoolSettings = section(PoolSettings, panel="Pool and sharing")
+    gap: GapSettings = section(GapSettings, panel=GAP)
 
-
-GENERATOR_OPTIONS = (
-    "model",
-    "engine",
-    "precision",
-    "attention",
-    "cuda_graphs",
-    "scheduler",
-    "steps",
-    "image_size",
-    "batch_size",
-    "vae_batch_size",
-    "memory",
-    "tune",
-    "guidance_interval",
-    "deep_cache",
-    "vae",
-    "generate_size",
-)
-"""The fields that go to the generator as they are."""
+    def __post_init__(self) -> None:
+        if self.images_per_class < 1:
+            raise InputError(f"images per class is {self.images_per_class}: at least 1 is needed")
+        if not 0 <= self.seed < 2**64:
+            raise InputError(f"seed {self.seed} is outside 0..2^64-1: choose one inside")
+        if not self.checkpoint_seconds >= 0:
+            raise InputError(
+                f"checkpoint seconds is {self.checkpoint_seconds}: it must be 0 or more"
+            )
+        if self.time_budget is not None and not self.time_budget > 0:
+            raise InputError(f"time budget is {self.time_budget}: it must be above 0 seconds")

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from ..base import InputError, resolve_device
+from ..base.files import remove_half_written
 from ..base.ranks import Ranks, agreed, device_of_rank, join_ranks
 from ..generate.plan.classes import slug
-from .budget.budgeted import within_budget
-from .folder import check_unused, new_run_folder, read_config
-from .job import Job, forget_progress
-from .progress import Progress
+from ..train import CheckpointFolder
+from .budget.choice import within_budget
+from .budget.state import STATE, BudgetState, load_state
+from .folder import CONFIG, check_unused, new_run_folder, read_config, recipe_content, write_config
+from .images import GENERATED, restore_images, save_images
+from .pictures import write_report_files, write_samples
+from .preparation import Parts, prepare
+from .progress import OnStage, StageProgress
 from .settings import RunSettings
-from .summary import METRICS, summarize, write_samples, write_summary
+from .summary import METRICS, RunSummary, summarize, test_figures
+from .training import save, test, train
 
-__all__ = ["Progress", "RunInterruptedError", "RunResult", "resume", "run"]
+__all__ = ["RunInterruptedError", "RunResult", "resume", "run"]
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """A finished run: its folder and what `metrics.json` there holds."""
+    """A finished run: its folder and what it came to."""
 
     folder: Path
-    summary: dict[str, Any]
+    summary: RunSummary
 
 
 class RunInterruptedError(Exception):
@@ -40,87 +45,125 @@ class RunInterruptedError(Exception):
 def run(
     settings: RunSettings,
     out: str | Path | None = None,
-    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_progress: OnStage = lambda progress: None,
     keep: Collection[str] = (),
 ) -> RunResult:
     """Generate images, train a classifier on them, test it on real ones, and report.
 
     Everything that the user gave is checked before anything is written. `out` is the new run's
     folder, by default `runs/<time>-<recipe>`. With a time budget, the settings that make the most
-    of it are chosen; those that `keep` names, and those that differ from the defaults, stay as they
-    are. Raises `InputError` for what cannot be used and `RunInterruptedError` on Ctrl-C, with the
-    images so far saved. A run that is killed goes on from its last checkpoint, too. Where
-    `torchrun` started several processes, each generates and trains on a share, and the first one
-    writes.
+    of it are chosen; those that `keep` names, such as `generate.steps`, and those that differ from
+    the defaults, stay as they are. Raises `InputError` for what cannot be used and
+    `RunInterruptedError` on Ctrl-C, with the images so far saved. A run that is killed goes on from
+    its last checkpoint, too. Where `torchrun` started several processes, each generates and trains
+    on a share, and the first one writes.
     """
     started = time.perf_counter()
-    settings = replace(settings, device=device_of_rank(settings.device))
-    ranks = join_ranks(resolve_device(settings.device))
-    if not ranks.is_first:
-        on_progress = _ignore
+    settings, ranks = _join(settings)
+    on_progress = on_progress if ranks.is_first else _ignore
     if out is not None and ranks.is_first:
         check_unused(Path(out))
+    budget = None
     if settings.time_budget is None:
-        job = Job(settings, on_progress)
+        parts = prepare(settings, on_progress, ranks)
     else:
-        job = within_budget(settings, settings.time_budget, on_progress, keep, started)
-    name = slug(job.recipe.name) or "run"
-    folder = agreed(str(new_run_folder(out, name)) if ranks.is_first else "")
-    return _finish(job, Path(folder), started)
+        seconds = settings.time_budget
+        parts, plan, speeds = within_budget(settings, seconds, on_progress, ranks, keep, started)
+        budget = BudgetState(plan, speeds, started)
+    name = slug(parts.recipe.name) or "run"
+    folder = Path(agreed(str(new_run_folder(out, name)) if ranks.is_first else ""))
+    return _finish(parts, folder, started, budget, on_progress)
 
 
-def resume(
-    folder: str | Path, on_progress: Callable[[Progress], None] = lambda progress: None
-) -> RunResult:
-    """Continue an interrupted run from the images and the checkpoint that it saved."""
+def resume(folder: str | Path, on_progress: OnStage = lambda progress: None) -> RunResult:
+    """Continue an interrupted run from the images and the checkpoint that it saved.
+
+    A run with a time budget goes on with what is left of it.
+    """
     started = time.perf_counter()
     folder = Path(folder)
-    settings, recipe_content = read_config(folder)
-    settings = replace(settings, device=device_of_rank(settings.device))
-    ranks = join_ranks(resolve_device(settings.device))
+    settings, recipe_before = read_config(folder)
+    settings, ranks = _join(settings)
+    on_progress = on_progress if ranks.is_first else _ignore
     if (folder / METRICS).exists():
-        forget_progress(folder)  # it may have been killed just before
+        _forget_progress(folder)  # it may have been killed just before
         raise InputError(f"the run in {str(folder)!r} is finished: start a new one")
-    job = Job(settings, on_progress if ranks.is_first else _ignore)
-    if job.recipe_content != recipe_content:
+    budget = None if settings.time_budget is None else load_state(folder, settings, started)
+    clock = None if budget is None else budget.clock(settings.time_budget or 0.0)
+    parts = prepare(settings, on_progress, ranks, clock)
+    if recipe_content(parts.recipe) != recipe_before:
         raise InputError(
             f"recipe {settings.recipe!r} has changed since the run in {str(folder)!r} began: "
             "restore it, or start a new run"
         )
-    job.restore_images(folder)
-    return _finish(job, folder, started)
+    restore_images(parts.feed, folder)
+    return _finish(parts, folder, started, budget, on_progress)
 
 
-def _ignore(progress: Progress) -> None:
+def _join(settings: RunSettings) -> tuple[RunSettings, Ranks]:
+    """The settings with this process's own device, and its place among the processes."""
+    settings = replace(settings, device=device_of_rank(settings.device))
+    return settings, join_ranks(resolve_device(settings.device))
+
+
+def _ignore(progress: StageProgress) -> None:
     pass
 
 
-def _finish(job: Job, folder: Path, started: float) -> RunResult:
-    is_first = Ranks.current().is_first
+def _finish(
+    parts: Parts,
+    folder: Path,
+    started: float,
+    budget: BudgetState | None,
+    on_progress: OnStage,
+) -> RunResult:
+    """Train, test and report; what is there is saved where that is cut short."""
+    is_first = parts.ranks.is_first
     try:
         if is_first:
-            job.keep_config(folder)
-        job.train(folder)
+            _keep_settings(parts, folder, budget)
+        trained = train(parts, folder, on_progress)
     except KeyboardInterrupt:
-        job.close()
+        parts.close()
         if is_first:
-            job.keep_config(folder)  # it may have been written just then
-            job.keep_images(folder)
-            write_samples(job, folder)
-        raise RunInterruptedError(folder, job.feed.written, job.planned) from None
+            _keep_settings(parts, folder, budget)  # it may have been writing them
+            save_images(parts.pool, folder)
+            write_samples(parts, folder)
+        raise RunInterruptedError(folder, parts.feed.written, parts.planned) from None
     except InputError:  # a loss that is not finite, say
         if is_first:
-            job.keep_images(folder)
-            if job.is_trained:
-                job.save(folder)
+            save_images(parts.pool, folder)
+            if parts.trainer.is_trained:
+                save(parts, folder)
         raise
     finally:
-        job.close()
-    test = job.evaluate()
-    summary = summarize(job, folder, test)
-    summary["elapsed_seconds"] = round(time.perf_counter() - started, 3)
+        parts.close()
+    seconds = {"load": parts.seconds, **trained.seconds}
+    figures = None
+    if parts.test is not None and (tested := test(parts)) is not None:
+        counts, seconds["evaluate"] = tested
+        figures = test_figures(counts, parts.test.source, parts.names)
+    plan = None if budget is None else budget.plan
+    elapsed = time.perf_counter() - (budget.started if budget else started)
+    summary = summarize(parts, trained, figures, plan, folder, seconds, elapsed)
     if is_first:
-        job.save(folder)
-        write_summary(job, folder, summary)
-        forget_progress(folder)
+        save(parts, folder)
+        write_report_files(parts, folder, summary)
+        _forget_progress(folder)
     return RunResult(folder, summary)
+
+
+def _keep_settings(parts: Parts, folder: Path, budget: BudgetState | None) -> None:
+    """Write what the run can be resumed by."""
+    if not (folder / CONFIG).exists():
+        write_config(folder, parts.settings, recipe_content(parts.recipe))
+    if budget is not None:
+        budget.save(folder)
+
+
+def _forget_progress(folder: Path) -> None:
+    """Remove what only an unfinished run needs, and what a kill left half written."""
+    for name in (GENERATED, STATE):
+        (folder / name).unlink(missing_ok=True)
+    CheckpointFolder(folder, {}).remove()
+    remove_half_written(folder)

@@ -1,122 +1,267 @@
-"""What a run says of itself: `metrics.json`, pictures and the report."""
+"""What a run came to, as `metrics.json`, the report and the command's table tell it."""
 
 from __future__ import annotations
 
 import json
 import shlex
 import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import torch
-from PIL import Image
-
 from ..base import describe_environment, peak_memory_bytes
-from ..base.files import write_atomically
-from ..report.pictures import confusion_picture, png_bytes, sample_grid
-from .job import Job
-from .report_page import write_report
+from ..train.classifier.evaluate import Evaluation
+from .budget.plans import BudgetPlan
+from .preparation import Parts
+from .training import Trained
 
 METRICS = "metrics.json"
-_GRID_COLUMNS = 10
+_EXAMPLES = 10  # prompts
 
 
-def summarize(job: Job, folder: Path, test: dict[str, Any] | None) -> dict[str, Any]:
-    """The content of a finished run's `metrics.json`, but for the time that it took in all."""
-    device, facts, history = job.generator.device, job.generator.facts, job.history
-    examples = {leaf.prompt: None for leaf in job.recipe.leaves}
-    versions = describe_environment(device)
-    return {
-        "name": folder.name,
-        "created": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "zeroreal": versions.get("zeroreal", "unknown"),
-        "command": shlex.join(["zeroreal", *sys.argv[1:]]),
-        "classes": list(job.names),
-        "recipe": {
-            "name": job.recipe.name,
-            "description": job.recipe.description,
-            "templates": list(examples),
-            "prompts": [spec.prompt for spec in job.plan[:_GRID_COLUMNS]],
-        },
-        "model": str(facts.folder),
-        "classifier": job.settings.classifier,
-        "images": job.feed.images,
-        "rejected": [spec.index for spec in job.generator.rejected],
-        "images_per_class": job.settings.images_per_class,
-        "image_size": job.image_size,
-        "steps": job.settings.steps,
-        "scheduler": facts.scheduler,
-        "seed": job.settings.seed,
-        "device": versions["device"],
-        "engine": facts.backend,
-        "dtype": str(facts.dtype).removeprefix("torch."),
-        "batch_size": facts.batch_size,
-        "vae_batch_size": facts.vae_batch_size,
-        "pool": {
-            "capacity": job.pool.capacity,
-            "policy": job.settings.pool_policy,
-            "blocks": len(job.feed.blocks),
-            "sharing": job.feed.sharing.mode,
-            "sharing_measured": job.feed.sharing.relative,
-        },
-        "time_budget": _budget(job),
-        "test": test,
-        "throughput": {
-            "images_per_second": job.feed.images_per_second,
-            "train_images_per_second": job.pool.samples / job.seconds["train"],
-        },
-        "seconds": {stage: round(value, 3) for stage, value in job.seconds.items()},
-        "peak_memory_bytes": peak_memory_bytes(device),
-        "training": {
-            "epochs": len(history),
-            "replay_ratio": job.replay_ratio,
-            "loss": [epoch.loss for epoch in history],
-            "accuracy": [epoch.accuracy for epoch in history],
-            "teacher": job.settings.teacher,
-            "batch_norm_data": job.settings.batch_norm_data,
-        },
-        "environment": versions,
+@dataclass(frozen=True)
+class ClassFigures:
+    """The figures of a class; None without an image of it."""
+
+    class_name: str
+    images: int
+    accuracy: float | None
+    interval: tuple[float, float] | None
+    """95 % interval of the accuracy."""
+
+
+@dataclass(frozen=True)
+class TestFigures:
+    """The figures of a test on real images."""
+
+    __test__ = False  # not one of pytest's
+
+    source: str
+    images: int
+    accuracy: float
+    interval: tuple[float, float]
+    """95 % interval of the accuracy."""
+    chance: float
+    """The accuracy of a guess among all classes."""
+    per_class: tuple[ClassFigures, ...]
+    confusion: list[list[int]]
+    """`confusion[i][j]` images of class i were taken for class j."""
+
+
+@dataclass(frozen=True)
+class RecipeFigures:
+    """The recipe, with examples."""
+
+    name: str
+    description: str
+    templates: list[str]
+    prompts: list[str]
+
+
+@dataclass(frozen=True)
+class PoolFigures:
+    """How images reached training."""
+
+    capacity: int
+    policy: str
+    blocks: int
+    sharing: str
+    sharing_measured: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class BudgetFigures:
+    """The time budget, and what was expected of the levers that were chosen for it."""
+
+    seconds: float
+    levers: str
+    expected_images: int
+    expected_accuracy: float
+    expected_seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Images for each second."""
+
+    images_per_second: float
+    """Generated."""
+    train_images_per_second: float
+
+
+@dataclass(frozen=True)
+class TrainingFigures:
+    """How the classifier was trained."""
+
+    epochs: int
+    replay_ratio: float
+    loss: list[float]
+    accuracy: list[float | None]
+    teacher: str | None
+    batch_norm_data: str | None
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a finished run came to: the content of `metrics.json`."""
+
+    name: str
+    created: str
+    zeroreal: str
+    command: str
+    classes: list[str]
+    recipe: RecipeFigures
+    model: str
+    classifier: str
+    images: int
+    rejected: list[int]
+    """Samples left out because their image was blank or not finite."""
+    images_per_class: int
+    image_size: int
+    steps: int
+    scheduler: str
+    seed: int
+    device: str
+    engine: str
+    dtype: str
+    batch_size: int
+    vae_batch_size: int
+    pool: PoolFigures
+    time_budget: BudgetFigures | None
+    test: TestFigures | None
+    throughput: Throughput
+    seconds: dict[str, float]
+    """What each stage took."""
+    peak_memory_bytes: int
+    training: TrainingFigures
+    environment: dict[str, str]
+    elapsed_seconds: float
+
+    def content(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        content = asdict(self)
+        if self.test is not None:
+            content["test"] = test_content(self.test)
+        return content
+
+    def text(self) -> str:
+        """The text of `metrics.json`."""
+        return json.dumps(self.content(), indent=2, ensure_ascii=False) + "\n"
+
+
+def test_content(figures: TestFigures) -> dict[str, Any]:
+    """The figures of a test as plain values, for JSON."""
+    content = asdict(figures)
+    for row in content["per_class"]:
+        row["class"] = row.pop("class_name")
+    return content
+
+
+def test_figures(counts: Evaluation, source: str, classes: tuple[str, ...]) -> TestFigures:
+    """The figures that the counts of a test on `source` come to."""
+    content = counts.summary(classes)
+    rows = tuple(
+        ClassFigures(row["class"], row["images"], row["accuracy"], _pair(row["interval"]))
+        for row in content["per_class"]
+    )
+    return TestFigures(
+        source,
+        content["images"],
+        content["accuracy"],
+        counts.interval,
+        content["chance"],
+        rows,
+        content["confusion"],
+    )
+
+
+def summarize(
+    parts: Parts,
+    trained: Trained,
+    test: TestFigures | None,
+    budget: BudgetPlan | None,
+    folder: Path,
+    seconds: dict[str, float],
+    elapsed: float,
+) -> RunSummary:
+    """The summary of a finished run whose stages took `seconds`, and all of it `elapsed`."""
+    facts, settings = parts.generator.facts, parts.settings
+    versions = describe_environment(parts.generator.device)
+    return RunSummary(
+        name=folder.name,
+        created=datetime.now().astimezone().isoformat(timespec="seconds"),
+        zeroreal=versions.get("zeroreal", "unknown"),
+        command=shlex.join(["zeroreal", *sys.argv[1:]]),
+        classes=list(parts.names),
+        recipe=_recipe(parts),
+        model=str(facts.folder),
+        classifier=settings.classifier,
+        images=parts.feed.images,
+        rejected=[spec.index for spec in parts.generator.rejected],
+        images_per_class=settings.images_per_class,
+        image_size=parts.image_size,
+        steps=settings.generate.steps,
+        scheduler=facts.scheduler,
+        seed=settings.seed,
+        device=versions["device"],
+        engine=facts.backend,
+        dtype=str(facts.dtype).removeprefix("torch."),
+        batch_size=facts.batch_size,
+        vae_batch_size=facts.vae_batch_size,
+        pool=_pool(parts),
+        time_budget=None if budget is None else _budget(budget, settings.time_budget or 0.0),
+        test=test,
+        throughput=Throughput(parts.feed.images_per_second, trained.samples / seconds["train"]),
+        seconds={stage: round(value, 3) for stage, value in seconds.items()},
+        peak_memory_bytes=peak_memory_bytes(parts.generator.device),
+        training=_training(parts, trained),
+        environment=versions,
+        elapsed_seconds=round(elapsed, 3),
+    )
+
+
+def _recipe(parts: Parts) -> RecipeFigures:
+    recipe = parts.recipe
+    return RecipeFigures(
+        recipe.name,
+        recipe.description,
+        list(dict.fromkeys(leaf.prompt for leaf in recipe.leaves)),
+        [spec.prompt for spec in parts.plan[:_EXAMPLES]],
+    )
+
+
+def _pool(parts: Parts) -> PoolFigures:
+    sharing = parts.feed.sharing
+    return PoolFigures(
+        parts.pool.capacity,
+        parts.settings.pool.policy,
+        len(parts.feed.blocks),
+        sharing.mode,
+        sharing.relative,
+    )
+
+
+def _budget(plan: BudgetPlan, seconds: float) -> BudgetFigures:
+    expected = {
+        "generate": plan.generate_seconds,
+        "train": plan.train_seconds,
+        "other": plan.other_seconds,
     }
+    return BudgetFigures(seconds, plan.lever, plan.images, plan.accuracy, expected)
 
 
-def _budget(job: Job) -> dict[str, Any] | None:
-    if job.budget is None:
-        return None
-    plan = job.budget
-    return {
-        "seconds": job.settings.time_budget,
-        "levers": plan.lever,
-        "expected_images": plan.images,
-        "expected_accuracy": plan.accuracy,
-        "expected_seconds": {
-            "generate": plan.generate_seconds,
-            "train": plan.train_seconds,
-            "other": plan.other_seconds,
-        },
-    }
+def _training(parts: Parts, trained: Trained) -> TrainingFigures:
+    return TrainingFigures(
+        len(trained.epochs),
+        trained.replay_ratio,
+        [epoch.loss for epoch in trained.epochs],
+        [epoch.accuracy for epoch in trained.epochs],
+        parts.settings.gap.teacher,
+        parts.settings.gap.batch_norm_data,
+    )
 
 
-def write_summary(job: Job, folder: Path, summary: dict[str, Any]) -> None:
-    """Write pictures, report and metrics of a finished run."""
-    pictures = {"samples": _grid(job)}
-    if summary["test"] is not None:
-        confusion = torch.tensor(summary["test"]["confusion"])
-        pictures["confusion"] = confusion_picture(confusion, job.names)
-    for name, picture in pictures.items():
-        write_atomically(folder / f"{name}.png", png_bytes(picture))
-    write_report(folder / "report.html", summary, pictures)
-    # Last, because its presence says that the run is finished.
-    text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
-    write_atomically(folder / METRICS, text.encode())
-
-
-def write_samples(job: Job, folder: Path) -> None:
-    """Write the picture of an unfinished run's images, if there are any."""
-    if job.feed.written:
-        write_atomically(folder / "samples.png", png_bytes(_grid(job)))
-
-
-def _grid(job: Job) -> Image.Image:
-    images, labels, _ = job.pool.written(_GRID_COLUMNS * len(job.names))
-    return sample_grid(images, labels, job.names)
+def _pair(values: list[float] | None) -> tuple[float, float] | None:
+    return None if values is None else (values[0], values[1])

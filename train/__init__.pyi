@@ -5,7 +5,7 @@ from .pool.feed import Feed
 from .pool.loader import Loader
 from .pool.pool import ImagePool
 from .presets import train_settings
-from .settings import DegradeRanges, TrainSettings
+from .settings import DegradeRanges, PoolSettings, TrainSettings
 from .trainer import Trainer
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Feed",
     "ImagePool",
     "Loader",
+    "PoolSettings",
     "TrainSettings",
     "Trainer",
     "evaluate",

@@ -1,18 +1,25 @@
-"""What decides how a classifier is trained."""
+"""What decides how a classifier is trained. Free of PyTorch, so that the command's help is."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..base.errors import InputError, unknown
+from ..base.settings import option, section
+from ..base.sizes import optional_size, parse_size
 from ..kernels import AugmentRanges
 
 OPTIMIZERS = ("adamw", "sgd", "lamb")
 SCHEDULES = ("cosine", "linear")
 LOSSES = ("cross-entropy", "binary")
-
+POLICIES = ("keep", "oldest", "most-replayed")
+"""What happens when a pool is full: nothing is replaced, the oldest images are, or those that were
+trained on most often."""
+SHARING_MODES = ("auto", "alternate", "overlap", "partition")
+"""How generating and training share a device; see `Feed`."""
+GAP = "Between synthetic and real images"
 
 AUGMENTATIONS: Mapping[str, AugmentRanges] = {
     "none": AugmentRanges(),
@@ -32,23 +39,29 @@ AUGMENTATIONS: Mapping[str, AugmentRanges] = {
 """By name. `default` mirrors, shifts and zooms a little, and changes light; `strong` crops, turns,
 changes colours and erases as well."""
 
-
 BEST_QUALITY = 95
 """The highest JPEG quality that is drawn."""
+
+
+def augmentation(name: str) -> AugmentRanges:
+    """One of `AUGMENTATIONS`; `InputError` for another name."""
+    if name not in AUGMENTATIONS:
+        raise unknown("augmentation", name, AUGMENTATIONS)
+    return AUGMENTATIONS[name]
 
 
 @dataclass(frozen=True)
 class DegradeRanges:
     """How far images are degraded. By default they are not."""
 
-    resolution: int | None = None
+    resolution: int | None = option(None, flag="--degrade-to", shown="as generated")
     """Side in pixels to which images are shrunk, antialiased, before they are enlarged again: the
     target camera's. Smaller images stay as they are."""
     blur: float = 0.0
     """Largest standard deviation of a Gaussian blur, in pixels."""
     noise: float = 0.0
     """Largest standard deviation of Gaussian noise, as a share of the full range."""
-    jpeg: int | None = None
+    jpeg: int | None = option(None, shown="none")
     """Lowest JPEG quality, 1 to 95; 95 is the highest drawn."""
 
     def __post_init__(self) -> None:
@@ -79,39 +92,46 @@ class TrainSettings:
 
     epochs: int = 16
     """How often each image is trained on, on average: the replay ratio at the end."""
-    batch_size: int = 64
+    batch_size: int = option(64, flag="--train-batch-size")
+    """Images of a batch."""
     accumulate: int = 1
     """Batches whose gradients are added up for one update."""
     optimizer: str = "adamw"
+    """adamw, sgd or lamb."""
     learning_rate: float = 4e-3
     """Peak of the schedule, after a linear warm-up."""
     schedule: str = "cosine"
-    """How the learning rate falls to zero: `cosine` or `linear`."""
+    """How the learning rate falls to zero: cosine or linear."""
     warmup: float = 0.1
     """Share of all updates in which the learning rate rises."""
     weight_decay: float = 0.05
+    """Decay of the weights, not of biases and norms."""
     momentum: float = 0.9
     """Nesterov momentum of SGD."""
     clip_grad: float = 0.0
-    """Largest norm of the gradients, which are scaled down to it; 0: none."""
+    """Largest norm of the gradients, which are scaled down to it; 0 for none."""
     loss: str = "cross-entropy"
-    """`cross-entropy`, or `binary` for each class on its own (arXiv 2110.00476)."""
+    """cross-entropy, or binary for each class on its own (arXiv 2110.00476)."""
     label_smoothing: float = 0.1
+    """Share of each target that is spread over all classes."""
     mixup: float = 0.0
-    """Alpha of mixup (arXiv 1710.09412); 0: none."""
+    """Alpha of mixup (arXiv 1710.09412); 0 for none."""
     cutmix: float = 0.0
-    """Alpha of CutMix (arXiv 1905.04899); 0: none."""
+    """Alpha of CutMix (arXiv 1905.04899); 0 for none."""
     ema_decay: float = 0.99
-    """Decay of the moving average of the weights, which is what is tested and saved; 0: none."""
+    """Decay of the moving average of the weights, which is what is tested and saved; 0 for
+    none."""
     balanced: bool = False
     """Draw as many images of each class, however many there are."""
-    max_replay: float | None = None
-    """Most samples trained on for each image generated; none by default."""
+    max_replay: float | None = option(None, shown="as many as epochs need")
+    """Most samples trained on for each image generated."""
     compile: bool = False
     """Compile the classifier's forward and backward passes."""
-    augment: AugmentRanges = AUGMENTATIONS["default"]
-    """Random changes that each image gets anew each time."""
-    degrade: DegradeRanges = field(default_factory=DegradeRanges)
+    augment: AugmentRanges = option(
+        AUGMENTATIONS["default"], flag="--augmentation", read=augmentation, shown="default"
+    )
+    """Random changes that each image gets anew each time: none, default or strong."""
+    degrade: DegradeRanges = section(DegradeRanges, panel=GAP)
     """Degradation to what the camera of the real images does; none by default."""
 
     def __post_init__(self) -> None:
@@ -141,11 +161,37 @@ class TrainSettings:
                 raise InputError(f"{_words(name)} is {value}: it must be in [0, 1)")
 
 
-def augmentation(name: str) -> AugmentRanges:
-    """One of `AUGMENTATIONS`; `InputError` for another name."""
-    if name not in AUGMENTATIONS:
-        raise unknown("augmentation", name, AUGMENTATIONS)
-    return AUGMENTATIONS[name]
+@dataclass(frozen=True)
+class PoolSettings:
+    """How images wait for training, and how that shares a device with generating them.
+
+    Raises `InputError` for values out of range.
+    """
+
+    blocks: int = 8
+    """Images arrive in so many blocks; training begins when the first is there."""
+    memory: int | None = option(
+        None, flag="--pool", read=optional_size, shown="a quarter of what is free"
+    )
+    """Memory of the device for images, such as 8GiB."""
+    spill: int | None = option(None, read=parse_size, shown="none")
+    """Host memory for images that do not fit into that, such as 16GiB."""
+    policy: str = option("oldest", flag="--pool-policy")
+    """When it is full: keep what is there, or replace the oldest or most-replayed images."""
+    sharing: str = "auto"
+    """Generate and train in turn or at once: auto, alternate, overlap or partition."""
+
+    def __post_init__(self) -> None:
+        if self.blocks < 1:
+            raise InputError(f"blocks is {self.blocks}: at least 1 is needed")
+        if self.policy not in POLICIES:
+            raise unknown("pool policy", self.policy, POLICIES)
+        if self.sharing not in SHARING_MODES:
+            raise unknown("sharing mode", self.sharing, SHARING_MODES)
+        for name in ("memory", "spill"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"{name} is {value}: at least 1 byte is needed")
 
 
 def _words(name: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from multiprocessing.connection import wait
 from types import TracebackType
@@ -12,13 +13,15 @@ from typing import Any, Generic, TypeVar
 import torch
 
 from ...base import InputError, resolve_device, unknown
-from ...base.transfer import to_device
-from ..generator import ImageBatch
+from ...engine import Cache
+from ..image_batch import ImageBatch, labels_of
 from ..plan.samples import SampleSpec
 from ..sampling.batches import READ_AHEAD
 from ..sampling.stages import StageSeconds
-from .messages import Account, Done, Filled, Release, Wanted
-from .process import DeviceProcess, Progress
+from ..settings import GenerateSettings
+from ..tuning.request import OnProgress
+from .messages import Account, Done, Filled, Release, Start, Wanted
+from .process import DeviceProcess
 
 _PARTS_AHEAD = 2  # of its share, that a process is sent before it asks
 
@@ -59,7 +62,7 @@ class DataParallelGenerator:
         devices: as `parse_devices` gives them.
         device: where images are handed over: `cpu` or, copied once more, a GPU of this process.
         on_progress: told of exporting and tuning, by all processes.
-        options: further arguments of `Generator`, `model` by its name.
+        settings, guided, cache, changes: see `Generator`.
 
     Raises `InputError` where `Generator` does, with the same sentence, and `RuntimeError` for a
     process that fails otherwise; so does `generate`.
@@ -68,10 +71,13 @@ class DataParallelGenerator:
     def __init__(
         self,
         devices: Sequence[str],
+        settings: GenerateSettings | None = None,
         *,
         device: str = "cpu",
-        on_progress: Callable[[Progress], None] = lambda progress: None,
-        **options: Any,
+        guided: bool = True,
+        cache: Cache | None = None,
+        on_progress: OnProgress = lambda progress: None,
+        **changes: Any,
     ) -> None:
         if not devices:
             raise InputError("no device was given: name at least one")
@@ -83,15 +89,16 @@ class DataParallelGenerator:
         self._calls = 0
         self._calling = False
         self._processes: list[DeviceProcess] = []
+        start = Start(replace(settings or GenerateSettings(), **changes), guided, cache)
         threads = max(1, torch.get_num_threads() // len(devices))
         try:
             for name in devices:
                 self._processes.append(DeviceProcess(name, threads, on_progress))
             first, *others = self._processes
-            first.make_generator(options)
+            first.make_generator(start)
             first.wait_until_ready()
             for process in others:
-                process.make_generator(options)
+                process.make_generator(start)
             for process in others:
                 process.wait_until_ready()
         except BaseException:
@@ -182,7 +189,7 @@ class DataParallelGenerator:
         specs = self._book(process, account)
         images = process.slots[slot, : len(specs)].to(self.device, copy=True)
         process.send(Release(slot))
-        labels = to_device(torch.tensor([spec.label for spec in specs]), self.device)
+        labels = labels_of(specs, self.device)
         ready = None
         if self.device.type == "cuda":
             ready = torch.cuda.current_stream(self.device).record_event()

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor
 
+from ...engine import Cache
 from ..facts import GeneratorFacts
 from ..plan.samples import SampleSpec
+from ..settings import GenerateSettings
 
 
 @dataclass(frozen=True)
 class Start:
     """To the process, first: what to make its generator from."""
 
-    options: dict[str, Any]
+    settings: GenerateSettings
+    guided: bool
+    cache: Cache | None
 
 
 @dataclass(frozen=True)

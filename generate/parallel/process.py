@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from logging import LogRecord
 from multiprocessing import resource_tracker
-from typing import Any
 
 import torch.multiprocessing as multiprocessing
 
 from ...base.errors import InputError
 from ...export import ExportProgress
 from ..plan.samples import SampleSpec
-from ..tuning.request import TuneProgress
+from ..tuning.request import OnProgress, TuneProgress
 from .messages import Done, Failed, Ready, Share, Start, Stop
 from .worker import serve
-
-Progress = ExportProgress | TuneProgress
 
 
 class DeviceProcess:
     """A generator on one device, in a process that computes with `threads` threads of the CPU."""
 
-    def __init__(self, device: str, threads: int, on_progress: Callable[[Progress], None]) -> None:
+    def __init__(self, device: str, threads: int, on_progress: OnProgress) -> None:
         self.busy = False
         """Whether a call is not over."""
         self._device, self._on_progress = device, on_progress
@@ -40,9 +37,9 @@ class DeviceProcess:
             self._process.start()
         other_end.close()
 
-    def make_generator(self, options: dict[str, Any]) -> None:
+    def make_generator(self, start: Start) -> None:
         """Have the process make its `Generator`."""
-        self.send(Start(options))
+        self.send(start)
 
     def wait_until_ready(self) -> None:
         """Wait for the generator, whose `facts` and `slots` are known from then on."""

@@ -11,14 +11,15 @@ from logging.handlers import QueueHandler
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from threading import Lock, Thread
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import torch
 from torch import Tensor
 
 from ...base.errors import InputError
 from ..facts import GeneratorFacts
-from ..generator import Generator, ImageBatch
+from ..generator import Generator
+from ..image_batch import ImageBatch
 from ..plan.samples import SampleSpec
 from ..sampling.stages import STAGES
 from .messages import Account, Done, Failed, Filled, Ready, Release, Share, Start, Stop, Wanted
@@ -65,7 +66,7 @@ class _Inbox:
     """What the other end sends, sorted by a thread that ends the process when that end closes."""
 
     def __init__(self, connection: Connection) -> None:
-        self.options: SimpleQueue[dict[str, Any]] = SimpleQueue()
+        self.starts: SimpleQueue[Start] = SimpleQueue()
         self.shares: SimpleQueue[Share] = SimpleQueue()
         self.slots: SimpleQueue[int] = SimpleQueue()
         self.stopped_call = 0
@@ -81,8 +82,8 @@ class _Inbox:
 
     def _sort(self, message: object) -> None:
         match message:
-            case Start(options):
-                self.options.put(options)
+            case Start():
+                self.starts.put(message)
             case Share():
                 self.shares.put(message)
             case Release(slot):
@@ -101,8 +102,14 @@ class _Replica:
 
     def __init__(self, device: str, inbox: _Inbox, outbox: _Outbox) -> None:
         self._inbox, self._outbox = inbox, outbox
-        options = inbox.options.get()
-        self._generator = Generator(device=device, on_progress=outbox.put_nowait, **options)
+        start = inbox.starts.get()
+        self._generator = Generator(
+            start.settings,
+            device=device,
+            guided=start.guided,
+            cache=start.cache,
+            on_progress=outbox.put_nowait,
+        )
         self._slots = _shared_slots(self._generator.facts)
         for slot in range(_SLOTS):
             inbox.slots.put(slot)

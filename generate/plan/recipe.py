@@ -102,6 +102,14 @@ class Recipe(BaseModel):
         """The parts that images alternate between; a recipe without `merge` is its own."""
         return tuple(leaf for part in self.parts for leaf in part.leaves) if self.merge else (self,)
 
+    @property
+    def guided(self) -> bool:
+        """Whether any image has guidance, which is a scale above 1."""
+        scales = [leaf.guidance for leaf in self.leaves]
+        return any(
+            (one.uniform[1] if isinstance(one, GuidanceRange) else one) > 1 for one in scales
+        )
+
 
 def shipped_recipes() -> list[str]:
     """Names of the recipes that come with the package."""

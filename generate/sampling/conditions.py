@@ -7,10 +7,25 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ...base import InputError
 from ...base.transfer import to_device
 from ...export import ModelInfo
 from ..plan.samples import SampleSpec
+from ..settings import GenerateSettings
 from .text import Conditions, TextEmbeddings
+
+
+def check_guidance(settings: GenerateSettings, info: ModelInfo) -> None:
+    """Raise `InputError` for settings of guidance where the model has its own."""
+    if info.guided:
+        return
+    for name in ("guidance_interval", "negative_prompt"):
+        if (value := getattr(settings, name)) is not None:
+            words = name.replace("_", " ")
+            raise InputError(
+                f"{words} {value!r} was given, but the model has guidance built in, which takes "
+                f"none: leave the {words} out, or choose another model"
+            )
 
 
 def guidance_rows(guidance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -30,23 +45,29 @@ def conditions_of(
     specs: Sequence[SampleSpec],
     text: TextEmbeddings,
     info: ModelInfo,
-    image_size: tuple[int, int],
+    generate_size: tuple[int, int],
     device: torch.device,
+    negative_prompt: str | None = None,
 ) -> Conditions:
     """Text embeddings, guidance and rows of `specs`, by the names of the denoiser's inputs.
 
-    `image_size` is height and width of what is generated, in pixels.
+    `generate_size` is height and width of what is generated, in pixels. A `negative_prompt` takes
+    the place of those of `specs`.
     """
     guidance = torch.tensor([spec.guidance for spec in specs])
     conditions = text.lookup([spec.prompt for spec in specs])
     if info.guided:
         guided, rows, unconditional = guidance_rows(guidance)
-        away = text.lookup_negative([specs[row].negative_prompt for row in guided.tolist()])
+        if negative_prompt is None:
+            said = [specs[row].negative_prompt for row in guided.tolist()]
+        else:
+            said = [negative_prompt] * len(guided)
+        away = text.lookup_negative(said)
         conditions = {name: torch.cat([values, away[name]]) for name, values in conditions.items()}
         conditions["rows"] = to_device(rows, device)
         conditions["unconditional"] = to_device(unconditional, device)
     if info.pooled_channels is not None:
-        height, width = image_size
+        height, width = generate_size
         # Original size, top left corner of the crop, and target size (SDXL, arXiv 2307.01952).
         ids = torch.tensor([[height, width, 0, 0, height, width]], dtype=torch.float32)
         conditions["time_ids"] = to_device(ids.repeat(len(conditions["pooled"]), 1), device)

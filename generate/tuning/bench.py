@@ -6,7 +6,6 @@ import gc
 import logging
 import math
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,13 +17,11 @@ from ...base import InputError
 from ...base.memory import MemoryMeter, free_memory, is_out_of_memory
 from ...base.sizes import size_text
 from ...engine import Cache, CudaGraphEngine, Engine
-from ...export import ExportProgress, ModelEngines, load_engines, random_inputs
+from ...export import ModelEngines, load_engines, random_inputs
 from .batch_curve import LARGEST_BATCH, End, Limits, Point, climb, doubling, knee, quartering
-from .request import Candidate, TuneProgress, TuneRequest
+from .request import Candidate, OnProgress, TuneProgress, TuneRequest
 
 _log = logging.getLogger(__name__)
-
-OnProgress = Callable[[ExportProgress | TuneProgress], None]
 
 _SHARE_OF_FREE = 0.8
 _VAE_TIME, _VAE_MEMORY = 0.25, 0.5  # its shares at most
@@ -69,7 +66,7 @@ class Bench:
         self._on_progress = on_progress
         self._meter = MemoryMeter(request.device)
         most = self._meter.in_use() + _SHARE_OF_FREE * free_memory(request.device)
-        self._memory = most if request.memory_bytes is None else request.memory_bytes
+        self._memory = most if request.settings.memory is None else request.settings.memory
         self._seconds_left = seconds
         self._warned = False
 
@@ -81,8 +78,8 @@ class Bench:
         Raises `InputError` where an image, or a batch that was asked for, does not fit into the
         memory.
         """
-        request = self._request
-        sizes = (request.batch_size or LARGEST_BATCH, request.vae_batch_size or LARGEST_BATCH)
+        settings = self._request.settings
+        sizes = (settings.batch_size or LARGEST_BATCH, settings.vae_batch_size or LARGEST_BATCH)
         try:
             engines, room = self._load(candidate, *sizes)
         except Exception as error:
@@ -91,13 +88,13 @@ class Bench:
             raise self._weights_too_large(candidate) from error
         began, seconds = time.perf_counter(), share * self._seconds_left
         limits = Limits(room * _VAE_MEMORY, began + _VAE_TIME * seconds)
-        if request.vae_batch_size is not None:
+        if settings.vae_batch_size is not None:
             limits = replace(limits, bytes=room)
         decode = self._curve(
-            candidate, engines, engines.vae_decoder, request.vae_batch_size, limits
+            candidate, engines, engines.vae_decoder, settings.vae_batch_size, limits
         )
         limits = Limits(room - decode.bytes, began + seconds)
-        step = self._curve(candidate, engines, engines.denoise, request.batch_size, limits)
+        step = self._curve(candidate, engines, engines.denoise, settings.batch_size, limits)
         self._seconds_left = max(0.0, self._seconds_left - (time.perf_counter() - began))
         return self._measured(candidate, step, decode)
 
@@ -107,9 +104,9 @@ class Bench:
         Raises `InputError` as `climb` does.
         """
         while (measured := self._tried(candidate, batch_size, vae_batch_size)) is None:
-            request = self._request
-            half = request.batch_size or max(1, batch_size // 2)
-            vae_half = request.vae_batch_size or max(1, vae_batch_size // 2)
+            settings = self._request.settings
+            half = settings.batch_size or max(1, batch_size // 2)
+            vae_half = settings.vae_batch_size or max(1, vae_batch_size // 2)
             if (half, vae_half) == (batch_size, vae_batch_size):
                 raise self._too_large(candidate, batch_size)
             self._warn(candidate, half)

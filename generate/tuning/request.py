@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import torch
 
-from ...base import InputError, unknown
-from ...export import EngineChoice, parse_engine
+from ...base import unknown
+from ...export import EngineChoice, ExportProgress, parse_engine
+from ..settings import GenerateSettings
 from .batch_curve import Point
 
 EFFORTS = ("short", "full")
@@ -17,46 +19,23 @@ EFFORTS = ("short", "full")
 class TuneRequest:
     """What is generated on what, and what of the settings is fixed; the rest is searched.
 
-    Raises `InputError` for an engine or effort that is unknown and for numbers below 1.
+    Raises `InputError` for an engine or effort that is unknown.
     """
 
     device: torch.device
-    steps: int
-    """Denoising steps an image."""
-    engine: str = "auto"
-    """`auto`, or fixed: a name that `parse_engine` reads."""
-    precision: str = "auto"
-    """`auto`, which is each engine's own choice, `fp32`, `bf16` or `fp16`; never searched."""
-    attention: str = "auto"
-    """`auto`, or fixed: a backend of `memory_efficient_attention`, which only torch takes."""
-    cuda_graphs: bool | None = None
-    """Whether work is replayed as CUDA graphs; None: where a GPU is faster with them."""
-    batch_size: int | None = None
-    """Images denoised together; None: searched."""
-    vae_batch_size: int | None = None
-    """Images decoded together; None: searched."""
-    image_size: int | None = None
-    """Side in pixels of the images that are generated; None: the model's own."""
-    vae: str | None = None
-    """Another VAE decoder, as `EngineChoice` takes it."""
-    deep_cache: bool = False
-    """Whether deep features are kept for further steps; steps are measured without reuse."""
+    settings: GenerateSettings = field(default_factory=GenerateSettings)
+    """What is `auto` or None there is searched, but for the precision, which is then each engine's
+    own. Steps are measured with guidance at all noise levels and without reuse of deep features."""
     guided: bool = True
     """Whether all images have guidance, and so two rows each in the UNet's batch, or none."""
-    memory_bytes: int | None = None
-    """Of the device, for this process; None: most of what is free."""
     effort: str = "short"
     """`short`: engines that need no long build, for some seconds; `full`: all, to the end."""
 
     def __post_init__(self) -> None:
-        if self.engine != "auto":
-            parse_engine(self.engine)
+        if self.settings.engine != "auto":
+            parse_engine(self.settings.engine)
         if self.effort not in EFFORTS:
             raise unknown("effort", self.effort, EFFORTS)
-        for name in ("steps", "batch_size", "vae_batch_size", "memory_bytes"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputError(f"{name.replace('_', ' ')} is {value}: at least 1 is needed")
 
 
 @dataclass(frozen=True)
@@ -75,18 +54,19 @@ class Candidate:
     def choice(self, request: TuneRequest, batch_size: int, vae_batch_size: int) -> EngineChoice:
         """What loads its engines for batches of these sizes."""
         backend, variant = parse_engine(self.engine)
+        settings = request.settings
         return EngineChoice(
             backend,
             variant,
             request.device,
-            request.precision,
+            settings.precision,
             batch_size,
             self.attention,
             self.cuda_graphs,
             vae_batch_size=vae_batch_size,
-            image_size=request.image_size,
-            vae=request.vae,
-            deep_cache=request.deep_cache,
+            image_size=settings.generate_size,
+            vae=settings.vae,
+            deep_cache=settings.deep_cache > 1,
         )
 
 
@@ -98,3 +78,9 @@ class TuneProgress:
     """A candidate in words."""
     point: Point | None = None
     note: str = ""
+
+
+GeneratorProgress = ExportProgress | TuneProgress
+"""What is told while a generator is made: exporting and tuning."""
+
+OnProgress = Callable[[GeneratorProgress], None]

@@ -14,8 +14,8 @@ from ...engine import Cache, engine_statuses
 from ...export import is_exported
 from ...kernels import ATTENTION_BACKENDS
 from .batch_curve import Point
-from .bench import Bench, Measured, OnProgress
-from .request import Candidate, TuneProgress, TuneRequest
+from .bench import Bench, Measured
+from .request import Candidate, OnProgress, TuneProgress, TuneRequest
 
 _log = logging.getLogger(__name__)
 
@@ -73,11 +73,12 @@ class _Search:
     def _engines(self) -> list[str]:
         """The engines to try: the one that was asked for, or all that may serve."""
         request = self._request
-        if request.engine != "auto":
-            return [request.engine]
+        if request.settings.engine != "auto":
+            return [request.settings.engine]
         full, on_gpu = request.effort == "full", request.device.type == "cuda"
         wanted = [] if self._exported else ["torch"]
-        if self._exported or (request.attention == "auto" and request.cuda_graphs is not True):
+        settings = request.settings
+        if self._exported or (settings.attention == "auto" and settings.cuda_graphs is not True):
             wanted += ["onnxruntime"] if full or self._exported or not on_gpu else []
         if full:
             wanted += ["tensorrt"] if self._exported else list(_BUILT)
@@ -94,7 +95,9 @@ class _Search:
 
     def _plain(self, engine: str) -> Candidate:
         """The engine with what was asked for, and otherwise its own settings."""
-        return Candidate(engine, self._request.attention, self._request.cuda_graphs is True)
+        return Candidate(
+            engine, self._request.settings.attention, self._request.settings.cuda_graphs is True
+        )
 
     def _eager(self, found: Sequence[Measured]) -> Candidate | None:
         """The fastest candidate of PyTorch without compiling."""
@@ -103,13 +106,17 @@ class _Search:
 
     def _attentions(self, candidate: Candidate) -> list[Candidate]:
         request = self._request
-        if (request.effort, request.device.type, request.attention) != ("full", "cuda", "auto"):
+        if (request.effort, request.device.type, request.settings.attention) != (
+            "full",
+            "cuda",
+            "auto",
+        ):
             return []
         names = [name for name in ATTENTION_BACKENDS if name != "math"]  # the slow reference
         return [replace(candidate, attention=name) for name in names]
 
     def _graphs(self, candidate: Candidate) -> list[Candidate]:
-        if self._request.device.type != "cuda" or self._request.cuda_graphs is not None:
+        if self._request.device.type != "cuda" or self._request.settings.cuda_graphs is not None:
             return []
         return [replace(candidate, cuda_graphs=True)]
 
@@ -127,7 +134,10 @@ class _Search:
             best = self._fastest(guides)
             return best.batch_size, best.vae_batch_size
         request = self._request
-        return request.batch_size or _BATCH_UNGUIDED, request.vae_batch_size or _BATCH_UNGUIDED
+        return (
+            request.settings.batch_size or _BATCH_UNGUIDED,
+            request.settings.vae_batch_size or _BATCH_UNGUIDED,
+        )
 
     def _at_batches(
         self, candidates: Sequence[Candidate], batches: tuple[int, int]
@@ -144,7 +154,7 @@ class _Search:
             return [measure()]
         except (InputError, RuntimeError) as error:
             # What plain PyTorch cannot load, nothing can.
-            if candidate in (self._plain("torch"), self._plain(self._request.engine)):
+            if candidate in (self._plain("torch"), self._plain(self._request.settings.engine)):
                 raise
             self._leave_out(candidate, error)
             return []
@@ -156,4 +166,4 @@ class _Search:
         self._on_progress(TuneProgress(str(candidate), note=f"left out: {reason}"))
 
     def _fastest(self, found: Sequence[Measured]) -> Measured:
-        return max(found, key=lambda one: one.images_per_second(self._request.steps))
+        return max(found, key=lambda one: one.images_per_second(self._request.settings.steps))

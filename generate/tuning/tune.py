@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ...base import describe_device, instruction_set, key_digest, library_versions, unknown
+from ...base import describe_device, instruction_set, key_digest, library_versions
 from ...base.device import driver_version
+from ...base.settings import values_of
 from ...engine import Cache, CacheKey
 from ...export import EngineChoice, is_exported, native_side, read_manifest, source_digest
+from ..settings import GenerateSettings
 from .batch_curve import Point
-from .bench import OnProgress
-from .request import Candidate, TuneProgress, TuneRequest
+from .request import Candidate, OnProgress, TuneProgress, TuneRequest
 from .search import search
 
 __all__ = ["TuneProgress", "TuneRequest", "Tuned", "tune", "tuned_choice"]
@@ -82,67 +82,63 @@ def tune(
     Raises `InputError` where what was asked for does not fit into the memory, and where no engine
     can serve; nothing is remembered then, nor of a search that was interrupted.
     """
-    keys = {
-        effort: _key(folder, replace(request, effort=effort)) for effort in ("full", request.effort)
-    }
-    if not again:
-        for effort, key in keys.items():
-            entry = cache.find(key)
-            if entry is not None and _serves(found := _read(entry), effort == "full", request):
-                return found
-        if cache.find(keys[request.effort]) is None:
-            # Of several processes one measures, and all use what it found.
-            return _read(
-                cache.get(
-                    keys[request.effort],
-                    lambda partial: _write(partial, _measure(folder, request, cache, on_progress)),
-                )
-            )
-    tuned = _measure(folder, request, cache, on_progress)
-    for effort, key in keys.items():
-        entry = cache.find(key)
-        if entry is not None and (again or effort == request.effort):
-            shutil.rmtree(entry)
-    cache.get(keys[request.effort], lambda partial: _write(partial, tuned))
-    return tuned
+    full, asked = (_key(folder, replace(request, effort=e)) for e in ("full", request.effort))
+    if not again and (entry := cache.find(full)) is not None:
+        found = _read(entry)
+        if _serves(found, True, request):
+            return found
+    # Of several processes one measures, and all use what it found.
+    entry = cache.get(
+        asked,
+        lambda partial: _write(partial, _measure(folder, request, cache, on_progress)),
+        lambda entry: not again and _serves(_read(entry), request.effort == "full", request),
+    )
+    if again and full.digest != asked.digest:
+        cache.remove(full)  # which would serve instead
+    return _read(entry)
 
 
 def tuned_choice(
-    folder: Path, request: TuneRequest, mode: str, cache: Cache, on_progress: OnProgress
+    folder: Path, request: TuneRequest, cache: Cache, on_progress: OnProgress
 ) -> EngineChoice:
-    """The engines and batch sizes to use: what `request` fixes, and the rest by `mode`.
+    """The engines and batch sizes to use: what `request` fixes, and the rest by `settings.tune`.
 
     `auto` tunes where engine or batch size are left open; `off` takes defaults, which need no
     measuring.
     """
-    if mode not in ("auto", "off"):
-        raise unknown("tuning", mode, ("auto", "off"))
-    if mode == "auto" and (request.engine == "auto" or request.batch_size is None):
+    settings = request.settings
+    engine, batch = settings.engine, settings.batch_size
+    if settings.tune == "auto" and (engine == "auto" or batch is None):
         return tune(folder, request, cache, on_progress).choice(request)
-    engine, batch = request.engine, request.batch_size
     if engine == "auto":
         engine = "onnxruntime" if is_exported(folder) else "torch"
     if batch is None:
-        pixels = (request.image_size or native_side(folder)) ** 2
+        pixels = (settings.generate_size or native_side(folder)) ** 2
         batch = min(_DEFAULT_BATCH, max(1, _DEFAULT_PIXELS // pixels))
-    candidate = Candidate(engine, request.attention, request.cuda_graphs is True)
-    return candidate.choice(request, batch, request.vae_batch_size or batch)
+    candidate = Candidate(engine, settings.attention, settings.cuda_graphs is True)
+    return candidate.choice(request, batch, settings.vae_batch_size or batch)
 
 
 def _serves(tuned: Tuned, is_full: bool, request: TuneRequest) -> bool:
     """Whether what was found keeps to the memory of `request`, and makes use of it."""
-    if tuned.memory_bytes == request.memory_bytes:
+    if tuned.memory_bytes == request.settings.memory:
         return True
-    if request.memory_bytes is None:
+    if request.settings.memory is None:
         return is_full
-    return tuned.memory_bytes is None and tuned.bytes <= request.memory_bytes
+    return tuned.memory_bytes is None and tuned.bytes <= request.settings.memory
 
 
 def _key(folder: Path, request: TuneRequest) -> CacheKey:
-    device = request.device
-    choices = {field.name: getattr(request, field.name) for field in fields(request)}
-    del choices["device"]  # named by itself
-    del choices["memory_bytes"]  # see `_serves`
+    device, settings = request.device, request.settings
+    choices = {
+        value.path[0]: getattr(settings, value.path[0])
+        for value in values_of(GenerateSettings)
+        if value.option.decides_speed
+    }
+    choices |= {"guided": request.guided, "effort": request.effort}
+    choices["deep_cache"] = settings.deep_cache > 1
+    del choices["model"]  # named by its content
+    del choices["memory"]  # see `_serves`
     if device.type == "cpu":
         del choices["cuda_graphs"]
     if is_exported(folder):
@@ -173,11 +169,11 @@ def _measure(folder: Path, request: TuneRequest, cache: Cache, on_progress: OnPr
         cuda_graphs=best.candidate.cuda_graphs,
         batch_size=best.batch_size,
         vae_batch_size=best.vae_batch_size,
-        images_per_second=best.images_per_second(request.steps),
+        images_per_second=best.images_per_second(request.settings.steps),
         step_seconds=best.step_seconds,
         decode_seconds=best.decode_seconds,
         bytes=best.bytes,
-        memory_bytes=request.memory_bytes,
+        memory_bytes=request.settings.memory,
         curve=tuple(points),
     )
 

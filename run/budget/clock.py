@@ -39,7 +39,11 @@ class GenerationClock:
     ) -> None:
         self._deadline = deadline - speeds.finish
         self._train, self._now = speeds.train, now
-        self._images, self._asked = 0, now()
+        self.start()
+
+    def start(self) -> None:
+        """Begin generating: what passed before is not taken for a batch's time."""
+        self._images, self._asked = 0, self._now()
 
     def is_over(self, images: int) -> bool:
         """Whether, with `images` so far, there is no time for another batch like the last."""

@@ -17,11 +17,11 @@ _TABLE = Path(__file__).with_name("levers.yaml")
 
 @dataclass(frozen=True)
 class LeverSetting:
-    """One choice of levers beside the baseline, which is the defaults of `RunSettings`."""
+    """One choice of levers beside the baseline, which is the defaults of `GenerateSettings`."""
 
     name: str
     change: Mapping[str, Any]
-    """Fields of `RunSettings` that differ from the baseline's."""
+    """Fields of `GenerateSettings` that differ from the baseline's."""
     error_ratio: float
     """The classifier's error with as many images, as a multiple of the baseline's."""
     denoise_ratio: float

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from ...base.durations import duration_text
 from ...base.errors import InputError
+from ...base.settings import changed
 from ..settings import RunSettings
 from .clock import KEPT_BACK, Speeds
 from .levers import LeverSetting, LeverTable
@@ -60,17 +61,12 @@ def rank_plans(
 ) -> list[BudgetPlan]:
     """Plans that fit the budget, the highest predicted accuracy first.
 
-    What `keep` names of `settings` stays as it is, and so does what is not as by default. Raises
+    What `keep` names of `settings`, such as `generate.steps`, stays as it is, and so does what is
+    not as by default. Raises
     `InputError` where the budget is too short for the images that were asked for, or for
     `LEAST_PER_CLASS` of each class.
     """
-    defaults = RunSettings()
-    changed = {
-        field.name
-        for field in fields(settings)
-        if getattr(settings, field.name) != getattr(defaults, field.name)
-    }
-    kept = {*keep, *changed}
+    kept = {*keep, *changed(settings)}
     wanted = settings.images_per_class if "images_per_class" in kept else None
     allowed = [setting for setting in table.settings if _is_allowed(setting, settings, kept)]
     found = [_plan(setting, settings, wanted, budget, speeds, table) for setting in allowed]
@@ -83,16 +79,16 @@ def rank_plans(
             f"a time budget of {duration_text(budget.seconds)} is too short for {images} images, "
             f"training and test: here they take about {duration_text(needed)}"
         )
-    if settings.model is not None:
+    if settings.generate.model is not None:
         _log.warning("what levers do to the accuracy was measured on the embedded model alone")
     return sorted(plans, key=lambda plan: plan.accuracy, reverse=True)
 
 
 def _is_allowed(setting: LeverSetting, settings: RunSettings, kept: Collection[str]) -> bool:
-    if settings.model is not None and not _OF_EMBEDDED.isdisjoint(setting.change):
+    if settings.generate.model is not None and not _OF_EMBEDDED.isdisjoint(setting.change):
         return False
     return all(
-        name not in kept or getattr(settings, name) == value
+        f"generate.{name}" not in kept or getattr(settings.generate, name) == value
         for name, value in setting.change.items()
     )
 
@@ -117,7 +113,11 @@ def _plan(
     planned = wanted or min(int(fitting * _HEADROOM), budget.most_images // classes)
     return BudgetPlan(
         lever=setting.name,
-        settings=replace(settings, **setting.change, images_per_class=planned),
+        settings=replace(
+            settings,
+            generate=replace(settings.generate, **setting.change),
+            images_per_class=planned,
+        ),
         images=images,
         accuracy=1 - table.error(setting, images),
         generate_seconds=images * generate,

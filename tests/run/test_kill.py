@@ -18,25 +18,21 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from zeroreal.base.ranks import Ranks
+from zeroreal.generate import GenerateSettings
 from zeroreal.run import RunSettings, resume, run
-from zeroreal.run.job import Job
-from zeroreal.train import CheckpointFolder, TrainSettings
+from zeroreal.run.preparation import prepare
+from zeroreal.train import CheckpointFolder, PoolSettings, TrainSettings
 from zeroreal.train.loop.checkpoint import NEWEST, PREVIOUS
 
 SETTINGS = RunSettings(
-    classes=("bag", "coat", "dress", "sneaker"),  # not those of the test set, which takes seconds
+    classes=("bag", "coat", "dress", "sneaker"),
     images_per_class=8,
-    steps=2,
-    engine="torch",
-    precision="fp32",
     device="cpu",
-    tune="off",
-    batch_size=4,
-    blocks=3,
-    # 32 images of 32 pixels, 6 at a time: 18 are held, others replace them from the fourth epoch on
-    pool=24 * 32 * 32 * 3,
-    pool_policy="most-replayed",
     checkpoint_seconds=0,
+    generate=GenerateSettings(steps=2, engine="torch", precision="fp32", tune="off", batch_size=4),
+    # 32 images of 32 pixels, 6 at a time: 18 are held, others replace them from the fourth epoch on
+    pool=PoolSettings(blocks=3, memory=24 * 32 * 32 * 3, policy="most-replayed"),
     train=TrainSettings(epochs=4, batch_size=12),
 )
 # Of its 15 updates, epochs 1 to 9 have 1, 1, 2, 2, 2, 2, 2, 2 and 1, with a checkpoint after each.
@@ -117,7 +113,9 @@ def main(folder):
     """Run once without a stop, and once killed and resumed for each moment."""
     with contextlib.suppress(ImportError):  # an extra
         importlib.import_module("torch.utils.tensorboard")
-    Job(SETTINGS, lambda progress: None)  # imports what the forks need, which takes the longest
+    prepare(
+        SETTINGS, lambda progress: None, Ranks(0, 1)
+    )  # imports what the forks need, which takes the longest
     assert status(run, SETTINGS, folder / "whole") == 0
     for name, (kind, count) in MOMENTS.items():
         assert status(run_and_die, folder / name, kind, count) == -signal.SIGKILL, name

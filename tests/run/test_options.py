@@ -10,20 +10,17 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from zeroreal.generate import GenerateSettings
 from zeroreal.run import RunSettings, run
-from zeroreal.train import TrainSettings, train_settings
+from zeroreal.train import PoolSettings, TrainSettings, train_settings
 
 IMAGE = 32 * 32 * 3  # bytes
 SMALL = RunSettings(
     classes=("bag", "coat", "dress", "sneaker"),
     images_per_class=10,
-    steps=2,
-    engine="torch",
-    precision="fp32",
     device="cpu",
-    tune="off",
-    batch_size=20,
-    blocks=4,
+    generate=GenerateSettings(steps=2, engine="torch", precision="fp32", tune="off", batch_size=20),
+    pool=PoolSettings(blocks=4),
     train=TrainSettings(epochs=2, batch_size=8),
 )
 
@@ -44,6 +41,10 @@ def finish(tmp_path):
     return make
 
 
+def pool(**change):
+    return replace(SMALL.pool, **change)
+
+
 def trained(rows):
     """How many samples each epoch had."""
     samples = [0, *(int(row["samples"]) for row in rows)]
@@ -53,8 +54,8 @@ def trained(rows):
 @pytest.mark.parametrize("policy", ["oldest", "most-replayed"])
 def test_a_pool_smaller_than_the_plan_replaces_images(finish, caplog, policy):
     # Room for 25 in 5 blocks: 20 are held in 4, the fifth is for those to come.
-    metrics, rows = finish(pool=25 * IMAGE, pool_policy=policy)
-    assert "the pool holds 20 of 40 images: the others replace others" in caplog.text
+    metrics, rows = finish(pool=pool(memory=25 * IMAGE, policy=policy))
+    assert "the pool holds 20 of 40 images: the others replace those" in caplog.text
     assert metrics["images"] == 40
     found = {name: metrics["pool"][name] for name in ("capacity", "policy", "blocks")}
     assert found == {"capacity": 20, "policy": policy, "blocks": 8}
@@ -66,7 +67,7 @@ def test_a_pool_smaller_than_the_plan_replaces_images(finish, caplog, policy):
 
 
 def test_a_pool_that_keeps_its_images_generates_no_others(finish, caplog):
-    metrics, rows = finish(pool=25 * IMAGE, pool_policy="keep")
+    metrics, rows = finish(pool=pool(memory=25 * IMAGE, policy="keep"))
     assert "the pool holds 25 of 40 images: the others are not generated" in caplog.text
     assert metrics["images"] == metrics["pool"]["capacity"] == 25
     assert sum(trained(rows)) == 2 * 25
@@ -75,7 +76,7 @@ def test_a_pool_that_keeps_its_images_generates_no_others(finish, caplog):
 @pytest.mark.parametrize(("limit", "generated"), [(0.5, [40]), (1.5, [5, 10, 25, 40, 40])])
 def test_the_replay_ratio_is_logged_and_never_passes_its_bound(finish, limit, generated):
     train = replace(SMALL.train, epochs=4, max_replay=limit)
-    metrics, rows = finish(pool=25 * IMAGE, train=train)
+    metrics, rows = finish(pool=pool(memory=25 * IMAGE), train=train)
     assert all(0 < row["replay_ratio"] <= limit for row in rows)
     # A pass waits for further blocks of 5 images where it would go beyond.
     images = [row["samples"] / row["replay_ratio"] for row in rows]

@@ -10,18 +10,16 @@ from safetensors.torch import load_file
 
 from zeroreal.assets import FASHION_MNIST_TEST
 from zeroreal.base import InputError
-from zeroreal.run import Progress, RunInterruptedError, RunSettings, evaluate_run, resume, run
-from zeroreal.train import TrainSettings
+from zeroreal.generate import GenerateSettings
+from zeroreal.run import RunInterruptedError, RunSettings, StageProgress, evaluate_run, resume, run
+from zeroreal.train import PoolSettings, TrainSettings
 from zeroreal.train.loop.training import Training
 
 SMALL = RunSettings(
     images_per_class=8,
-    steps=2,
-    engine="torch",
-    precision="fp32",
     device="cpu",
-    batch_size=20,
-    blocks=2,
+    generate=GenerateSettings(steps=2, engine="torch", precision="fp32", batch_size=20),
+    pool=PoolSettings(blocks=2),
     train=TrainSettings(epochs=2, batch_size=32),
 )
 
@@ -57,7 +55,7 @@ def test_a_run_leaves_everything_that_it_promises(finished):
 
 def test_the_metrics_agree_with_each_other(finished):
     summary = json.loads((finished[0].folder / "metrics.json").read_text())
-    assert summary == finished[0].summary
+    assert summary == finished[0].summary.content()
     test = summary["test"]
     confusion = torch.tensor(test["confusion"])
     assert confusion.sum() == test["images"] == 5_000
@@ -82,11 +80,11 @@ def test_the_saved_classifier_gives_the_reported_accuracy(finished):
 
     folder, summary = finished[0].folder, finished[0].summary
     again = evaluate_run(folder, FASHION_MNIST_TEST, "cpu")
-    assert again["confusion"] == summary["test"]["confusion"]
+    assert again.confusion == summary.test.confusion
 
 
 def test_an_interrupted_run_keeps_its_images_and_ends_as_if_it_had_not_stopped(finished, tmp_path):
-    def stop_at_forty(state: Progress) -> None:
+    def stop_at_forty(state: StageProgress) -> None:
         if state.stage == "generate" and state.done == 40:
             raise KeyboardInterrupt
 
@@ -104,7 +102,7 @@ def test_an_interrupted_run_keeps_its_images_and_ends_as_if_it_had_not_stopped(f
 
     first = []
     resume(folder, first.append)
-    assert first[0] == Progress("generate", 40, 80)
+    assert first[0] == StageProgress("generate", 40, 80)
     assert not (folder / "generated.safetensors").exists()
     uninterrupted = weights(finished[0].folder)
     assert all(torch.equal(value, uninterrupted[name]) for name, value in weights(folder).items())
@@ -117,13 +115,13 @@ def test_what_tuning_found_is_kept_for_resuming(finished):
 
 
 def test_an_interruption_in_training_keeps_all_images(tmp_path):
-    def stop_in_training(state: Progress) -> None:
+    def stop_in_training(state: StageProgress) -> None:
         if state.stage == "train" and state.done == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(RunInterruptedError, match="80 of 80"):
         run(SMALL, tmp_path / "run", stop_in_training)
-    assert resume(tmp_path / "run").summary["images"] == 80
+    assert resume(tmp_path / "run").summary.images == 80
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_with_its_images_kept(tmp_path):
@@ -144,7 +142,7 @@ def test_the_last_good_weights_of_such_a_run_can_be_used(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Training, "_has_finite_weights", has_finite_weights)
     with pytest.raises(InputError, match="epoch 2"):
-        run(replace(SMALL, blocks=1), tmp_path / "run")
+        run(replace(SMALL, pool=replace(SMALL.pool, blocks=1)), tmp_path / "run")
     assert evaluate_run(tmp_path / "run", str(FASHION_MNIST_TEST)) is not None
 
 
@@ -176,8 +174,8 @@ def test_nothing_is_written_when_something_is_wrong(tmp_path):
         {"recipe": "bass"},
         {"classifier": "resnet-18"},
         {"data": str(tmp_path / "nowhere")},
-        {"model": str(tmp_path / "nowhere")},
-        {"scheduler": "EulerDiscreet"},
+        {"generate": replace(SMALL.generate, model=str(tmp_path / "nowhere"))},
+        {"generate": replace(SMALL.generate, scheduler="EulerDiscreet")},
         {"classes": ("coat", "bag"), "data": "shipped"},
     ):
         with pytest.raises(InputError):
@@ -186,7 +184,7 @@ def test_nothing_is_written_when_something_is_wrong(tmp_path):
 
 
 def test_a_recipe_that_changed_since_the_interruption_is_noticed(tmp_path):
-    def stop(state: Progress) -> None:
+    def stop(state: StageProgress) -> None:
         raise KeyboardInterrupt
 
     recipe = tmp_path / "mine.yaml"
@@ -202,7 +200,7 @@ def test_a_recipe_that_changed_since_the_interruption_is_noticed(tmp_path):
 
 def test_classes_of_ones_own_run_without_test_data(tmp_path):
     result = run(replace(SMALL, classes=("bag", "coat")), tmp_path / "run")
-    assert result.summary["test"] is None
+    assert result.summary.test is None
     assert not (tmp_path / "run" / "confusion.png").exists()
     assert (tmp_path / "run" / "report.html").exists()
 
@@ -213,10 +211,12 @@ def test_two_processes_generate_and_train_on_a_share_each(tmp_path):
 
     script = tmp_path / "run.py"
     script.write_text(
-        "from zeroreal.train import RunSettings, TrainSettings, run\n"
-        "train = TrainSettings(epochs=2, batch_size=16)\n"
-        "settings = RunSettings(images_per_class=8, steps=2, engine='torch', precision='fp32',\n"
-        "    device='cpu', batch_size=20, blocks=2, train=train)\n"
+        "from zeroreal.generate import GenerateSettings\n"
+        "from zeroreal.run import RunSettings, run\n"
+        "from zeroreal.train import PoolSettings, TrainSettings\n"
+        "settings = RunSettings(images_per_class=8, device='cpu',\n"
+        "    generate=GenerateSettings(steps=2, engine='torch', precision='fp32', batch_size=20),\n"
+        "    pool=PoolSettings(blocks=2), train=TrainSettings(epochs=2, batch_size=16))\n"
         f"run(settings, {str(tmp_path / 'run')!r})\n"
     )
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]

@@ -10,8 +10,8 @@ from zeroreal.benchmarks.accuracy.lever_settings import LEVERS
 from zeroreal.benchmarks.accuracy.lever_table import lever_table
 from zeroreal.benchmarks.accuracy.levers import equal_time_images
 from zeroreal.benchmarks.accuracy.runs import Accuracy, AccuracyRuns
+from zeroreal.generate import GenerateSettings
 from zeroreal.run.budget.levers import LeverSetting, read_levers
-from zeroreal.run.settings import RunSettings
 
 SPEED = {
     "training": {"images_per_second": {"median": 1600.0}},  # 0.01 s an image in 16 epochs
@@ -58,7 +58,7 @@ def test_the_table_holds_ratios_to_the_baseline_of_the_same_seed(tmp_path):
 
 def test_every_lever_is_one_of_a_run():
     for change in LEVERS.values():
-        RunSettings(**change)
+        GenerateSettings(**change)
 
 
 def test_images_are_made_once_however_many_are_trained_on(tmp_path, monkeypatch):

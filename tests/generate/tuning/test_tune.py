@@ -13,16 +13,23 @@ from zeroreal.base import InputError
 from zeroreal.engine import Cache, EngineStatus
 from zeroreal.export.graphs.steps import GRAPHS, graph_specs
 from zeroreal.export.model.model_info import read_model_info
+from zeroreal.generate import GenerateSettings
 from zeroreal.generate.tuning import batch_curve
 from zeroreal.generate.tuning import bench as tuning_bench
 from zeroreal.generate.tuning import search as tuning_search
+from zeroreal.generate.tuning import tune as tuning
 from zeroreal.generate.tuning.tune import TuneProgress, TuneRequest, tune, tuned_choice
-from zeroreal.generate.tuning.tune import tune as tuning
 
 CPU = torch.device("cpu")
 GPU = torch.device("cuda")
-REQUEST = TuneRequest(CPU, steps=10)
+REQUEST = TuneRequest(CPU, GenerateSettings(steps=10))
 MIB = 2**20
+
+
+def asked(**changes):
+    """`REQUEST` with other fields, of its own or of its settings."""
+    own = {name: changes.pop(name) for name in ("device", "guided", "effort") if name in changes}
+    return replace(REQUEST, **own, settings=replace(REQUEST.settings, **changes))
 
 
 class Machine:
@@ -156,19 +163,24 @@ def test_images_with_guidance_take_two_rows_each(machine, monkeypatch):
         machine.now += 1.0
 
     monkeypatch.setattr(FakeEngine, "__call__", call)
-    machine.tune(replace(REQUEST, guided=True))
+    machine.tune(asked(guided=True))
     assert set(rows) == {2}
     rows.clear()
-    machine.tune(replace(REQUEST, guided=False))
+    machine.tune(asked(guided=False))
     assert set(rows) == {1}
 
 
 def test_what_is_asked_for_is_kept(machine):
-    request = replace(REQUEST, engine="onnxruntime", batch_size=24, vae_batch_size=3)
+    request = asked(engine="onnxruntime", batch_size=24, vae_batch_size=3)
     tuned = machine.tune(request)
     assert (tuned.engine, tuned.batch_size, tuned.vae_batch_size) == ("onnxruntime", 24, 3)
     assert machine.names() == ["onnxruntime"]
-    choice = tuned.choice(replace(request, precision="fp32", image_size=64, vae="tiny"))
+    choice = tuned.choice(
+        replace(
+            request,
+            settings=replace(request.settings, precision="fp32", generate_size=64, vae="tiny"),
+        )
+    )
     assert (choice.backend, choice.variant, choice.device) == ("onnxruntime", None, CPU)
     assert (choice.batch_size, choice.vae_batch_size) == (24, 3)
     assert (choice.precision, choice.image_size, choice.vae) == ("fp32", 64, "tiny")
@@ -176,7 +188,7 @@ def test_what_is_asked_for_is_kept(machine):
 
 def test_attention_that_was_asked_for_is_computed_by_pytorch(machine):
     machine.slowness["torch"] = 9
-    tuned = machine.tune(replace(REQUEST, attention="math"))
+    tuned = machine.tune(asked(attention="math"))
     assert (tuned.engine, tuned.attention) == ("torch", "math")
 
 
@@ -196,16 +208,16 @@ def test_the_second_time_nothing_is_measured(machine):
         {"attention": "sdpa"},
         {"batch_size": 8},
         {"vae_batch_size": 8},
-        {"image_size": 64},
+        {"generate_size": 64},
         {"vae": "tiny"},
         {"guided": False},
-        {"deep_cache": True},
+        {"deep_cache": 2},
     ],
 )
 def test_another_use_is_measured_anew(machine, changed):
     machine.tune()
     machine.loaded.clear()
-    machine.tune(replace(REQUEST, **changed))
+    machine.tune(asked(**changed))
     assert machine.loaded
     machine.loaded.clear()
     machine.tune()
@@ -216,21 +228,21 @@ def test_what_keeps_to_the_memory_allowed_serves_and_what_does_not_is_measured_a
     found = machine.tune()  # 32 images denoised and 8 decoded, at a MiB each
     assert found.bytes == 140 * MIB
     machine.loaded.clear()
-    assert machine.tune(replace(REQUEST, memory_bytes=140 * MIB)) == found
+    assert machine.tune(asked(memory=140 * MIB)) == found
     assert machine.loaded == []
-    limited = machine.tune(replace(REQUEST, memory_bytes=139 * MIB))
+    limited = machine.tune(asked(memory=139 * MIB))
     assert limited.batch_size < 32
     machine.loaded.clear()
-    assert machine.tune(replace(REQUEST, memory_bytes=139 * MIB)) == limited
+    assert machine.tune(asked(memory=139 * MIB)) == limited
     assert machine.loaded == []
     assert machine.tune().batch_size == 32, "a short search that was limited is for that limit"
 
 
 def test_a_full_search_within_some_memory_serves_where_none_is_named(machine):
-    limited = machine.tune(replace(REQUEST, effort="full", memory_bytes=130 * MIB))
+    limited = machine.tune(asked(effort="full", memory=130 * MIB))
     machine.loaded.clear()
     assert machine.tune() == limited
-    machine.tune(replace(REQUEST, memory_bytes=125 * MIB))
+    machine.tune(asked(memory=125 * MIB))
     assert machine.loaded
     machine.loaded.clear()
     assert machine.tune() == limited
@@ -258,7 +270,7 @@ def test_another_version_of_a_library_or_other_weights_are_measured_anew(machine
 def test_a_full_search_serves_where_a_short_one_is_asked_for_and_not_the_reverse(machine):
     short = machine.tune()
     machine.slowness["torch:compiled"] = 0.5
-    full = machine.tune(replace(REQUEST, effort="full"))
+    full = machine.tune(asked(effort="full"))
     assert (short.engine, full.engine) == ("torch", "torch:compiled")
     machine.loaded.clear()
     assert machine.tune() == full
@@ -266,7 +278,7 @@ def test_a_full_search_serves_where_a_short_one_is_asked_for_and_not_the_reverse
 
 
 def test_measuring_again_takes_the_place_of_what_was_remembered(machine):
-    machine.tune(replace(REQUEST, effort="full"))
+    machine.tune(asked(effort="full"))
     machine.tune()
     machine.slowness["onnxruntime"] = 0.5
     again = machine.tune(again=True)
@@ -277,13 +289,13 @@ def test_measuring_again_takes_the_place_of_what_was_remembered(machine):
 def test_compiling_is_for_the_batch_that_was_best_and_only_in_a_full_search(machine):
     machine.tune()
     assert "torch:compiled" not in machine.names()
-    machine.tune(replace(REQUEST, effort="full"))
+    machine.tune(asked(effort="full"))
     (compiled,) = [choice for choice in machine.loaded if choice.variant == "compiled"]
     assert (compiled.batch_size, compiled.vae_batch_size) == (32, 8)
 
 
 def test_an_engine_that_is_to_be_compiled_gets_its_batch_from_one_that_is_not(machine):
-    tuned = machine.tune(replace(REQUEST, engine="torch:compiled"))
+    tuned = machine.tune(asked(engine="torch:compiled"))
     assert tuned.engine == "torch:compiled"
     assert tuned.batch_size == 32
     assert machine.names() == ["torch", "torch:compiled"]
@@ -313,9 +325,9 @@ def test_what_has_to_serve_and_cannot_is_an_error_and_not_remembered(machine, en
     needed = "torch" if engine == "auto" else engine
     machine.errors[needed] = InputError("the model is damaged")
     with pytest.raises(InputError, match="the model is damaged"):
-        machine.tune(replace(REQUEST, engine=engine))
+        machine.tune(asked(engine=engine))
     machine.errors.clear()
-    assert machine.tune(replace(REQUEST, engine=engine)).batch_size == 32
+    assert machine.tune(asked(engine=engine)).batch_size == 32
 
 
 def test_an_interrupted_search_is_not_remembered(machine):
@@ -329,7 +341,7 @@ def test_an_interrupted_search_is_not_remembered(machine):
 
 
 def test_the_curve_is_told_as_it_goes_and_kept(machine):
-    tuned = machine.tune(replace(REQUEST, engine="torch"))
+    tuned = machine.tune(asked(engine="torch"))
     points = [news.point for news in machine.told if news.point]
     assert tuned.curve == tuple(points)
     steps = [point for point in points if point.graph == "denoise"]
@@ -339,7 +351,7 @@ def test_the_curve_is_told_as_it_goes_and_kept(machine):
 
 def test_no_batch_passes_the_memory_allowed(machine):
     """Of 130 MiB weights take 100: decoding may take 15 (8 images), and denoising what is left."""
-    tuned = machine.tune(replace(REQUEST, memory_bytes=130 * MIB))
+    tuned = machine.tune(asked(memory=130 * MIB))
     assert (tuned.batch_size, tuned.vae_batch_size) == (16, 8)
     assert all(point.bytes <= 22 * MIB for point in tuned.curve)
 
@@ -351,7 +363,7 @@ def test_without_a_limit_a_fifth_of_the_free_memory_stays_free(machine):
 
 def test_a_batch_that_does_not_fit_gets_one_that_does(machine):
     """12 images are tried before 48, which takes 48 MiB."""
-    request = replace(REQUEST, engine="torch", batch_size=48, memory_bytes=140 * MIB)
+    request = asked(engine="torch", batch_size=48, memory=140 * MIB)
     with pytest.raises(
         InputError,
         match="a batch of 48, which takes about 148 MiB, does not fit into 140 MiB of memory with "
@@ -363,12 +375,12 @@ def test_a_batch_that_does_not_fit_gets_one_that_does(machine):
 def test_where_not_one_image_fits_the_remedy_is_named(machine):
     machine.bytes_an_image = 500 * MIB
     with pytest.raises(InputError, match=r"a batch of 1, .* allow more memory or generate smaller"):
-        machine.tune(replace(REQUEST, memory_bytes=300 * MIB))
+        machine.tune(asked(memory=300 * MIB))
 
 
 def test_weights_that_do_not_fit_are_an_error(machine):
     with pytest.raises(InputError, match="weights of engine torch do not fit into 90 MiB"):
-        machine.tune(replace(REQUEST, memory_bytes=90 * MIB))
+        machine.tune(asked(memory=90 * MIB))
 
 
 def test_running_out_of_memory_halves_the_batch_and_is_said_once(machine, caplog):
@@ -390,7 +402,7 @@ def test_what_is_built_for_a_batch_and_runs_out_of_memory_is_built_for_half(mach
 
     monkeypatch.setattr(tuning_bench, "load_engines", load_or_fail)
     machine.slowness["torch:compiled"] = 0.5
-    tuned = machine.tune(replace(REQUEST, engine="torch:compiled"))
+    tuned = machine.tune(asked(engine="torch:compiled"))
     assert (tuned.batch_size, tuned.vae_batch_size) == (8, 2)
     compiled = [choice.batch_size for choice in machine.loaded if choice.variant == "compiled"]
     assert compiled == [32, 16, 8]
@@ -407,14 +419,14 @@ def test_a_short_search_of_a_slow_model_keeps_to_its_time(machine):
 
 def test_a_gpu_is_served_by_pytorch_with_or_without_graphs_in_a_short_search(gpu):
     gpu.slowness["torch", "auto", "graph"] = 0.5
-    tuned = gpu.tune(replace(REQUEST, device=GPU))
+    tuned = gpu.tune(asked(device=GPU))
     assert (tuned.engine, tuned.cuda_graphs) == ("torch", True)
     assert set(gpu.names()) == {"torch"}
 
 
 def test_cuda_graphs_that_are_not_wanted_are_not_tried(gpu):
     gpu.slowness["torch", "auto", "graph"] = 0.5
-    tuned = gpu.tune(replace(REQUEST, device=GPU, cuda_graphs=False))
+    tuned = gpu.tune(asked(device=GPU, cuda_graphs=False))
     assert not tuned.cuda_graphs
     assert not any(choice.cuda_graphs for choice in gpu.loaded)
 
@@ -424,7 +436,7 @@ def test_a_full_search_on_a_gpu_tries_attention_graphs_and_every_engine(gpu):
     gpu.slowness["torch", "cudnn"] = 0.8
     gpu.slowness["torch", "cudnn", "graph"] = 0.7
     gpu.slowness["torch:compiled", "cudnn", "graph"] = 0.6
-    tuned = gpu.tune(replace(REQUEST, device=GPU, effort="full", batch_size=2, vae_batch_size=2))
+    tuned = gpu.tune(asked(device=GPU, effort="full", batch_size=2, vae_batch_size=2))
     assert tuned.engine == "torch:compiled"
     assert (tuned.attention, tuned.cuda_graphs) == ("cudnn", True)
     assert set(gpu.names()) == {"torch", "onnxruntime", "torch:compiled", "tensorrt"}
@@ -433,17 +445,17 @@ def test_a_full_search_on_a_gpu_tries_attention_graphs_and_every_engine(gpu):
 
 
 def test_with_tuning_off_defaults_are_taken_and_nothing_is_measured(machine):
-    choice = tuned_choice(TINY_FASHION, REQUEST, "off", machine.cache, machine.told.append)
+    choice = tuned_choice(TINY_FASHION, asked(tune="off"), machine.cache, machine.told.append)
     assert (choice.backend, choice.batch_size, choice.vae_batch_size) == ("torch", 128, 128)
-    large = replace(REQUEST, image_size=512)
-    choice = tuned_choice(TINY_FASHION, large, "off", machine.cache, machine.told.append)
+    large = asked(generate_size=512, tune="off")
+    choice = tuned_choice(TINY_FASHION, large, machine.cache, machine.told.append)
     assert choice.batch_size == 8
     assert machine.loaded == []
 
 
 def test_an_exported_folder_runs_in_onnx_runtime_with_tuning_off(machine, tiny_export):
     folder = tiny_export("sd15", "fp32").folder
-    choice = tuned_choice(folder, REQUEST, "off", machine.cache, machine.told.append)
+    choice = tuned_choice(folder, asked(tune="off"), machine.cache, machine.told.append)
     assert choice.backend == "onnxruntime"
 
 
@@ -454,18 +466,16 @@ def test_an_exported_folder_is_not_tried_in_pytorch(machine, tiny_export):
 
 
 def test_where_engine_and_batch_are_given_nothing_is_measured(machine):
-    request = replace(REQUEST, engine="torch:compiled", batch_size=6)
-    choice = tuned_choice(TINY_FASHION, request, "auto", machine.cache, machine.told.append)
+    request = asked(engine="torch:compiled", batch_size=6)
+    choice = tuned_choice(TINY_FASHION, request, machine.cache, machine.told.append)
     assert (choice.backend, choice.variant, choice.batch_size) == ("torch", "compiled", 6)
     assert machine.loaded == []
 
 
-@pytest.mark.parametrize(
-    "request_", [REQUEST, replace(REQUEST, batch_size=16), replace(REQUEST, engine="torch")]
-)
+@pytest.mark.parametrize("request_", [REQUEST, asked(batch_size=16), asked(engine="torch")])
 def test_what_is_left_open_is_tuned(machine, request_):
-    choice = tuned_choice(TINY_FASHION, request_, "auto", machine.cache, machine.told.append)
-    assert (choice.backend, choice.batch_size) == ("torch", request_.batch_size or 32)
+    choice = tuned_choice(TINY_FASHION, request_, machine.cache, machine.told.append)
+    assert (choice.backend, choice.batch_size) == ("torch", request_.settings.batch_size or 32)
 
 
 @pytest.mark.parametrize(
@@ -479,20 +489,21 @@ def test_what_is_left_open_is_tuned(machine, request_):
 )
 def test_bad_requests_are_refused(wrong, complaint):
     with pytest.raises(InputError, match=complaint):
-        replace(REQUEST, **wrong)
+        asked(**wrong)
 
 
 def test_an_unknown_mode_of_tuning_is_refused(machine):
     with pytest.raises(InputError, match="unknown tuning 'on'"):
-        tuned_choice(TINY_FASHION, REQUEST, "on", machine.cache, machine.told.append)
+        tuned_choice(TINY_FASHION, asked(tune="on"), machine.cache, machine.told.append)
 
 
 def test_a_real_model_is_measured(tiny_model, tmp_path):
-    request = TuneRequest(CPU, steps=1, engine="torch", precision="fp32", batch_size=2)
-    told = []
-    tuned = tune(
-        tiny_model("sd15"), replace(request, vae_batch_size=1), Cache(tmp_path), told.append
+    settings = GenerateSettings(
+        steps=1, engine="torch", precision="fp32", batch_size=2, vae_batch_size=1
     )
+    told = []
+    request = TuneRequest(CPU, settings)
+    tuned = tune(tiny_model("sd15"), request, Cache(tmp_path), told.append)
     assert [(point.graph, point.batch) for point in tuned.curve] == [
         ("vae_decoder", 1),
         ("denoise", 1),

@@ -9,6 +9,7 @@ import torch
 
 from zeroreal.base import InputError
 from zeroreal.base.durations import duration_text, parse_duration
+from zeroreal.generate import GenerateSettings
 from zeroreal.run.budget import speeds as calibration
 from zeroreal.run.budget.clock import GenerationClock, Speeds
 from zeroreal.run.budget.levers import LeverSetting, LeverTable, read_levers
@@ -80,7 +81,7 @@ def test_as_many_images_are_planned_as_fit():
 def test_the_plan_with_the_least_predicted_error_comes_first():
     plans = ranked()
     assert plans[0].lever == "quick"  # 1.1 * (4750 / 7160) ** 0.5 is 0.9
-    assert plans[0].settings.steps == 3
+    assert plans[0].settings.generate.steps == 3
     assert plans[0].accuracy == pytest.approx(1 - 1.1 * 0.1 * (1600 / 7160) ** 0.5)
     assert [plan.accuracy for plan in plans] == sorted(
         (plan.accuracy for plan in plans), reverse=True
@@ -97,16 +98,19 @@ def test_more_images_are_planned_than_expected_so_that_the_clock_decides():
 
 
 @pytest.mark.parametrize(
-    ("settings", "keep"), [(RunSettings(steps=20), ()), (RunSettings(), ("steps",))]
+    ("settings", "keep"),
+    [(RunSettings(generate=GenerateSettings(steps=20)), ()), (RunSettings(), ("generate.steps",))],
 )
 def test_what_the_user_chose_is_kept(settings, keep):
     plans = ranked(settings=settings, keep=keep)
     assert {plan.lever for plan in plans} == {"baseline", "small"}
-    assert {plan.settings.steps for plan in plans} == {settings.steps}
+    assert {plan.settings.generate.steps for plan in plans} == {settings.generate.steps}
 
 
 def test_a_setting_that_agrees_with_what_the_user_chose_is_considered():
-    assert "quick" in {plan.lever for plan in ranked(settings=RunSettings(steps=3))}
+    assert "quick" in {
+        plan.lever for plan in ranked(settings=RunSettings(generate=GenerateSettings(steps=3)))
+    }
 
 
 def test_the_number_of_images_that_the_user_chose_is_kept():
@@ -123,14 +127,17 @@ def test_memory_limits_the_images():
 
 
 def test_levers_of_the_embedded_model_are_not_tried_on_others():
-    levers = {plan.lever for plan in ranked(settings=RunSettings(model="other"))}
+    levers = {
+        plan.lever
+        for plan in ranked(settings=RunSettings(generate=GenerateSettings(model="other")))
+    }
     assert levers == {"baseline", "quick"}
 
 
 def test_for_other_models_it_is_said_where_the_levers_were_measured(caplog):
     ranked()
     assert not caplog.messages
-    ranked(settings=RunSettings(model="other"))
+    ranked(settings=RunSettings(generate=GenerateSettings(model="other")))
     assert ["measured on the embedded model" in message for message in caplog.messages] == [True]
 
 
@@ -216,7 +223,7 @@ def test_calibration_gives_the_seconds_of_each_image(monkeypatch):
 def test_the_table_that_ships_has_the_defaults_as_its_baseline():
     table = read_levers()
     assert table.settings[0] == BASELINE
-    known = {field.name for field in fields(RunSettings)}
+    known = {field.name for field in fields(GenerateSettings)}
     assert all(known >= set(setting.change) for setting in table.settings)
     errors = [table.errors[images] for images in sorted(table.errors)]
     assert errors == sorted(errors, reverse=True)

@@ -13,21 +13,19 @@ from safetensors.torch import load_file
 
 from zeroreal.base import InputError
 from zeroreal.base import page_lock as host_memory
+from zeroreal.generate import GenerateSettings
 from zeroreal.kernels import AugmentRanges
 from zeroreal.run import RunSettings, run
-from zeroreal.train import DegradeRanges, Feed, ImagePool, Loader, TrainSettings
+from zeroreal.train import DegradeRanges, Feed, ImagePool, Loader, PoolSettings, TrainSettings
 
 CPU = torch.device("cpu")
 STRONG = AugmentRanges(area=(0.5, 1.0), rotate=10, flip=0.5, shift=0.2, brightness=0.3, erase=0.3)
 IMAGE_BYTES = 32 * 32 * 3  # of the embedded model
 SMALL = RunSettings(
     images_per_class=4,
-    steps=1,
-    engine="torch",
-    precision="fp32",
     device="cpu",
-    batch_size=20,
-    blocks=2,
+    generate=GenerateSettings(steps=1, engine="torch", precision="fp32", batch_size=20),
+    pool=PoolSettings(blocks=2),
     train=TrainSettings(epochs=2, batch_size=16),
 )
 
@@ -131,9 +129,9 @@ def test_a_run_that_spills_ends_with_the_weights_of_one_that_does_not(tmp_path, 
     run(SMALL, tmp_path / "one")
     assert "host memory" not in caplog.text
     caplog.clear()
-    budget = {"pool": on_device * IMAGE_BYTES + 1, "spill": 100 * IMAGE_BYTES}
+    pool = replace(SMALL.pool, memory=on_device * IMAGE_BYTES + 1, spill=100 * IMAGE_BYTES)
     with caplog.at_level(logging.WARNING, "zeroreal"):
-        run(replace(SMALL, **budget), tmp_path / "other")
+        run(replace(SMALL, pool=pool), tmp_path / "other")
     said = f"{40 - on_device} of the pool's 40 images lie in host memory"
     assert [said in message for message in caplog.messages] == [True]
     ours, theirs = (

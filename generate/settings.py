@@ -1,0 +1,73 @@
+"""What decides how images are generated. Free of PyTorch, so that the command's help is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..base.errors import InputError, unknown
+from ..base.settings import option
+from ..base.sizes import optional_size
+from .sampling.steps import parse_interval
+
+TUNINGS = ("auto", "off")
+_LEAST_SIDE = 8  # pixels of a finished image
+
+
+@dataclass(frozen=True)
+class GenerateSettings:
+    """How images are generated; `Generator` and tuning are made from it.
+
+    Raises `InputError` for numbers out of range and for a tuning that is not one of `TUNINGS`.
+    """
+
+    model: str | None = option(None, shown="the embedded model")
+    """A folder that diffusers saved or `zeroreal export` wrote, or a hub id."""
+    engine: str = "auto"
+    """auto, torch, torch:compiled, onnxruntime (:cpu, :cuda, :tensorrt) or tensorrt; all make the
+    same images."""
+    precision: str = "auto"
+    """What text encoder, UNet and VAE compute in: auto, fp32, bf16 or fp16."""
+    attention: str = "auto"
+    """Of engine torch: auto, xformers, cudnn, flash, sdpa or math."""
+    cuda_graphs: bool | None = option(None, shown="where tuning finds it faster")
+    """Replay the work on a GPU as one graph for each shape."""
+    scheduler: str | None = option(None, shown="the model's own")
+    """A diffusers scheduler's class name."""
+    steps: int = 12
+    """Denoising steps for each image."""
+    negative_prompt: str | None = option(None, shown="the recipe's", decides_speed=False)
+    """What guidance leads away from, in place of what the recipe says."""
+    image_size: int | None = option(None, shown="that of generation", decides_speed=False)
+    """Side in pixels of the finished square images, which the classifier sees."""
+    generate_size: int | None = option(None, shown="the model's own")
+    """Side in pixels at which images are generated."""
+    batch_size: int | None = option(None, shown="what tuning finds")
+    """Images denoised together."""
+    vae_batch_size: int | None = option(None, shown="what tuning finds")
+    """Images decoded together."""
+    memory: int | None = option(None, read=optional_size, shown="most of what is free")
+    """Memory that generation may take, such as 16GiB."""
+    tune: str = option("auto", decides_speed=False)
+    """auto measures for some seconds what is left open and not remembered; off takes defaults."""
+    guidance_interval: tuple[float, float] | None = option(
+        None, read=parse_interval, shown="everywhere", decides_speed=False
+    )
+    """Lowest and highest noise level at which guidance acts, such as 0.3:5."""
+    deep_cache: int = 1
+    """Run the whole UNet every so many steps only; between, its deep features serve again."""
+    vae: str | None = option(None, shown="the model's own")
+    """Another VAE decoder: tiny, for the embedded model, or a folder of an AutoencoderTiny."""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "vae_batch_size", "deep_cache", "memory"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"{name.replace('_', ' ')} is {value}: at least 1 is needed")
+        for name in ("image_size", "generate_size"):
+            value = getattr(self, name)
+            if value is not None and value < _LEAST_SIDE:
+                raise InputError(
+                    f"{name.replace('_', ' ')} is {value}: at least {_LEAST_SIDE} pixels are needed"
+                )
+        if self.tune not in TUNINGS:
+            raise unknown("tuning", self.tune, TUNINGS)

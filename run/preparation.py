@@ -1,0 +1,263 @@
+"""What a run consists of, made from its settings and checked before anything is written."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..assets import FASHION_MNIST_TEST
+from ..assets.embedded import EMBEDDED_CLASSES
+from ..base import InputError
+from ..base.ranks import Ranks, least
+from ..data import LabelledImages, load_real_images
+from ..data.source import load_unlabelled
+from ..encoders import ClipTeacher
+from ..export import find_model, native_side
+from ..generate import (
+    ClassName,
+    DataParallelGenerator,
+    Generator,
+    Recipe,
+    SamplePlan,
+    load_recipe,
+    parse_classes,
+)
+from ..train import Feed, ImagePool, Trainer
+from ..train.loop.targets import soft_targets
+from ..train.pool.ranks_source import RanksSource
+from ..train.pool.sharing import check_mode
+from ..train.pool.size import PoolSize, images_in, pool_size, room_for
+from .budget.clock import GenerationClock
+from .generator import make_generator
+from .progress import OnStage, StageProgress
+from .settings import RunSettings
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a run consists of."""
+
+    settings: RunSettings
+    """As given, but for what tuning and free memory came to: so a resumed run does the same."""
+    ranks: Ranks
+    classes: tuple[ClassName, ...]
+    recipe: Recipe
+    plan: SamplePlan
+    trainer: Trainer
+    test: LabelledImages | None
+    """Real images; None where there are none."""
+    unlabelled: Tensor | None
+    """Real images to re-estimate BatchNorm on, uint8 `[N, S, S, 3]`."""
+    pool: ImagePool
+    generator: Generator | DataParallelGenerator
+    feed: Feed
+    clock: GenerationClock | None
+    """Says when generation is to end, where there is a time budget."""
+    seconds: float
+    """What making all this took."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the classes, in label order."""
+        return tuple(item.name for item in self.classes)
+
+    @property
+    def image_size(self) -> int:
+        """Side in pixels of what the classifier sees."""
+        return self.trainer.image_size
+
+    @property
+    def planned(self) -> int:
+        """How many images are to be generated."""
+        return sum(self.feed.blocks)
+
+    def close(self) -> None:
+        """End the thread and the processes that generate, if there are any."""
+        self.feed.close()
+        if isinstance(self.generator, DataParallelGenerator):
+            self.generator.close()
+
+
+def prepare(
+    settings: RunSettings,
+    on_progress: OnStage,
+    ranks: Ranks,
+    clock: GenerationClock | None = None,
+) -> Parts:
+    """The parts of a run, made in the order in which mistakes are cheapest to find.
+
+    Raises `InputError` for settings that cannot be used.
+    """
+    began = time.perf_counter()
+    classes = parse_classes(settings.classes)
+    recipe = load_recipe(settings.recipe)
+    _check_negative_prompt(settings, recipe)
+    plan = SamplePlan(recipe, classes, settings.images_per_class, seed=settings.seed)
+    if settings.devices and ranks.world_size > 1:
+        raise InputError(
+            f"devices {', '.join(settings.devices)} were given to each of the processes of "
+            "torchrun, which have a device each: leave them out"
+        )
+    trainer = _make_trainer(settings, len(classes))
+    test = _test_images(settings, classes, trainer.image_size)
+    source = settings.gap.batch_norm_data
+    unlabelled = None if source is None else load_unlabelled(source, trainer.image_size)
+    teacher = _load_teacher(settings, classes, trainer.device)
+    room = least(room_for(trainer.device, settings.pool.memory), trainer.device)
+    size = _pool_size(settings, room, len(plan), trainer.image_size)
+    pool = _make_pool(size, trainer, len(classes) if teacher else None)
+    sharing = _sharing_of(settings.pool.sharing, trainer.device, ranks)
+    check_mode(sharing, trainer.device)
+    generator = make_generator(settings, recipe.guided, on_progress)
+    feed = Feed(
+        generator if ranks.world_size == 1 else RanksSource(generator, trainer.image_size, ranks),
+        plan,
+        pool,
+        block=size.block,
+        policy=settings.pool.policy,
+        mode=sharing,
+        soften=_softening(teacher, len(classes), settings.gap.teacher_weight) if teacher else None,
+        is_over=clock.is_over if clock else lambda images: False,
+        on_batch=lambda images: _show_generated(feed, images, on_progress),
+    )
+    return Parts(
+        settings=replace(
+            settings,
+            generate=replace(settings.generate, **generator.facts.found),
+            pool=replace(settings.pool, memory=room),
+        ),
+        ranks=ranks,
+        classes=classes,
+        recipe=recipe,
+        plan=plan,
+        trainer=trainer,
+        test=test,
+        unlabelled=unlabelled,
+        pool=pool,
+        generator=generator,
+        feed=feed,
+        clock=clock,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _check_negative_prompt(settings: RunSettings, recipe: Recipe) -> None:
+    """Raise `InputError` for a negative prompt that no image would use."""
+    given = settings.generate.negative_prompt
+    if given is not None and not recipe.guided:
+        raise InputError(
+            f"negative prompt {given!r} was given, but recipe {recipe.name!r} has no image with "
+            "guidance above 1: leave it out, or choose a recipe with guidance"
+        )
+
+
+def _make_trainer(settings: RunSettings, classes: int) -> Trainer:
+    size = settings.generate.image_size or settings.generate.generate_size
+    return Trainer(
+        settings.classifier,
+        num_classes=classes,
+        image_size=size or native_side(find_model(settings.generate.model)),
+        settings=settings.train,
+        device=settings.device,
+        precision=settings.amp,
+        seed=settings.seed,
+    )
+
+
+def _test_images(
+    settings: RunSettings, classes: tuple[ClassName, ...], image_size: int
+) -> LabelledImages | None:
+    source = settings.data
+    if source is None:
+        if settings.classes != EMBEDDED_CLASSES:
+            return None
+        source = str(FASHION_MNIST_TEST)
+    aliases = {item.prompt: item.name for item in classes}
+    return load_real_images(source, [item.name for item in classes], image_size, aliases)
+
+
+def _load_teacher(
+    settings: RunSettings, classes: tuple[ClassName, ...], device: torch.device
+) -> ClipTeacher | None:
+    if settings.gap.teacher is None:
+        return None
+    return ClipTeacher(settings.gap.teacher, [item.prompt for item in classes], device)
+
+
+def _pool_size(settings: RunSettings, room: int, images: int, image_size: int) -> PoolSize:
+    replaces = settings.pool.policy != "keep"
+    size = pool_size(
+        images_in(room, image_size),
+        images,
+        spill=images_in(settings.pool.spill or 0, image_size),
+        blocks=settings.pool.blocks,
+        replaces=replaces,
+        image_size=image_size,
+        batch_size=settings.train.batch_size,
+        classes=len(settings.classes),
+    )
+    if size.capacity < images:
+        _log.warning(
+            "the pool holds %d of %d images: the others %s",
+            size.capacity,
+            images,
+            "replace those" if replaces else "are not generated",
+        )
+    if size.host:
+        _log.warning(
+            "%d of the pool's %d images lie in host memory: training copies them to the device",
+            size.host,
+            size.capacity + size.spare,
+        )
+    return size
+
+
+def _make_pool(size: PoolSize, trainer: Trainer, soft_classes: int | None) -> ImagePool:
+    return ImagePool(
+        size.capacity,
+        trainer.image_size,
+        trainer.device,
+        spare=size.spare,
+        classes=soft_classes,
+        host=size.host,
+    )
+
+
+def _softening(
+    teacher: ClipTeacher, classes: int, weight: float
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """What gives soft targets for images and labels."""
+
+    def soften(images: Tensor, labels: Tensor) -> Tensor:
+        return soft_targets(F.one_hot(labels, classes).float(), teacher(images), weight)
+
+    return soften
+
+
+def _show_generated(feed: Feed, images: int, on_progress: OnStage) -> None:
+    note = f"{feed.images_per_second:.0f} images/s"
+    on_progress(StageProgress("generate", images, sum(feed.blocks), note))
+
+
+def _sharing_of(mode: str, device: torch.device, ranks: Ranks) -> str:
+    """How a process shares its device.
+
+    Several with a GPU each can only alternate: at once, NCCL would exchange images and gradients in
+    an order that differs between them.
+    """
+    if ranks.world_size == 1 or device.type == "cpu" or mode == "alternate":
+        return mode
+    if mode != "auto":
+        raise InputError(
+            f"sharing mode {mode!r} was given to several processes that have a GPU each, which can "
+            "only alternate: choose 'alternate'"
+        )
+    return "alternate"

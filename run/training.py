@@ -1,0 +1,117 @@
+"""The work of a run: generating and training, and testing what came out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..train import CheckpointFolder, EpochReport, Loader, Trainer
+from ..train.classifier.batch_norm import re_estimate
+from ..train.classifier.evaluate import Evaluation, normalize
+from ..train.classifier.saved import ClassifierCard, save_classifier
+from ..train.loop.scalars import ScalarLog, Scalars
+from .preparation import Parts
+from .progress import OnStage, StageProgress
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training came to."""
+
+    epochs: tuple[EpochReport, ...]
+    replay_ratio: float
+    """How often each image was trained on, on average."""
+    samples: int
+    """How many images were trained on, each as often as it was."""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """What each stage took."""
+
+
+def train(parts: Parts, folder: Path, on_progress: OnStage) -> Trained:
+    """Generate and train, in turn or at once, from where a checkpoint in `folder` stands."""
+    began = time.perf_counter()
+    feed, trainer = parts.feed, parts.trainer
+    on_progress(StageProgress("generate", feed.written, parts.planned))
+    if parts.clock is not None:
+        parts.clock.start()
+        feed.fill()  # how many there will be shows only then
+    loader = trainer.loader(feed if parts.clock is None else parts.pool)
+    on_progress(StageProgress("train", 0, loader.total_epochs()))
+    log = _Log(folder, is_kept=parts.ranks.is_first)
+    try:
+        epochs = _fit(parts, loader, folder, log, on_progress)
+    finally:
+        log.close()
+    seconds = dict(parts.generator.seconds.totals)
+    seconds["train"] = time.perf_counter() - began - feed.waited
+    parts.close()
+    if parts.unlabelled is not None:
+        _adapt_batch_norm(trainer, parts.unlabelled)
+    return Trained(tuple(epochs), log.replay_ratio, parts.pool.samples, seconds)
+
+
+def save(parts: Parts, folder: Path) -> None:
+    """Write the trained classifier."""
+    prompts = tuple(item.prompt for item in parts.classes)
+    card = ClassifierCard(parts.settings.classifier, parts.names, prompts, parts.image_size)
+    save_classifier(folder, parts.trainer.model, card)
+
+
+def test(parts: Parts) -> tuple[Evaluation, float] | None:
+    """The counts of the test and the seconds that it took; None without real images."""
+    if parts.test is None:
+        return None
+    began = time.perf_counter()
+    counts = parts.trainer.evaluate(parts.test.images, parts.test.labels)
+    return counts, time.perf_counter() - began
+
+
+def _fit(
+    parts: Parts, loader: Loader, folder: Path, log: _Log, on_progress: OnStage
+) -> list[EpochReport]:
+    def show(epoch: EpochReport) -> None:
+        note = f"loss {epoch.loss:.3f}"
+        on_progress(StageProgress("train", epoch.epoch, epoch.epochs, note))
+
+    states = CheckpointFolder(folder, parts.trainer.identity)
+    return parts.trainer.fit(
+        loader,
+        on_epoch=show,
+        states=None if parts.clock else states,
+        state_seconds=parts.settings.checkpoint_seconds,
+        on_scalars=log.write,
+    )
+
+
+class _Log:
+    """The log of scalars, opened with the first of them, by the first process alone."""
+
+    def __init__(self, folder: Path, is_kept: bool) -> None:
+        self.replay_ratio = 0.0
+        self._folder, self._is_kept = folder, is_kept
+        self._file: ScalarLog | None = None
+
+    def write(self, scalars: Scalars) -> None:
+        self.replay_ratio = scalars.replay_ratio
+        if not self._is_kept:
+            return
+        if self._file is None:
+            self._file = ScalarLog(self._folder, resume_step=scalars.step - 1)
+        self._file.write(scalars)
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def _adapt_batch_norm(trainer: Trainer, images: Tensor) -> None:
+    size = trainer.settings.batch_size
+    # A short last batch would count as much as the others.
+    whole = images[: max(len(images) // size, 1) * size]
+    device: torch.device = trainer.device
+    re_estimate(trainer.model, (normalize(part.to(device)) for part in whole.split(size)))
