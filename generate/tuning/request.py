@@ -84,7 +84,7 @@ class Candidate:
             self.attention,
             self.cuda_graphs,
             vae_batch_size=vae_batch_size,
-            image_size=request.image_size,
+            generate_size=request.image_size,
             vae=request.vae,
             deep_cache=request.deep_cache,
         )
