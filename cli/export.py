@@ -29,7 +29,7 @@ def export(
             help="auto (as --precision where the VAE is exact in it), fp32, fp16 or bf16."
         ),
     ] = "auto",
-    image_size: Annotated[
+    generate_size: Annotated[
         str | None,
         typer.Option(help="Pixels: 512, 512x768 (height x width), or any. [default: the model's]"),
     ] = None,
@@ -53,11 +53,11 @@ def export(
 
     if model is not None and random_weights is not None:
         raise typer.BadParameter("give a model or --random-weights, not both")
-    size, any_size = _size(image_size)
+    size, any_size = _size(generate_size)
     settings = ExportSettings(
         precision=precision,
         vae_precision=vae_precision,
-        image_size=size,
+        generate_size=size,
         any_size=any_size,
         loras=tuple(parse_lora(text) for text in lora or ()),
     )
@@ -74,7 +74,7 @@ def _size(text: str | None) -> tuple[tuple[int, int] | None, bool]:
     if text is None or text == "any":
         return None, text == "any"
     if not (parts := re.fullmatch(r"(\d+)(?:x(\d+))?", text)):
-        raise typer.BadParameter(f"image size {text!r} is none: give 512, 512x768 or any")
+        raise typer.BadParameter(f"size {text!r} is not a size in pixels: give 512, 512x768 or any")
     height, width = parts[1], parts[2] or parts[1]
     return (int(height), int(width)), False
 

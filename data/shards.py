@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import json
 import re
-import tarfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
 from ..base.errors import InputError
-from .decode import SUFFIXES, Encoded
+from .decode import Encoded
 from .labelled import Labelled
+from .shard_index import ShardSample, index_shard
 
 # Where nothing names the classes, a larger number is taken for a mistake.
 _MOST_UNNAMED = 100_000
@@ -57,7 +56,7 @@ def open_shards(shards: Sequence[Path]) -> Labelled:
     themselves, sorted, or "0", "1" and so on up to the largest. Raises `InputError` for a damaged
     shard, a sample without an image or label, and a label outside the classes.
     """
-    samples = [sample for shard in shards for sample in _index(shard)]
+    samples = [sample for shard in shards for sample in index_shard(shard)]
     names = _class_names(shards[0].parent) or _names_of_labels(samples)
     index = {name: i for i, name in enumerate(names)}
     labels = np.empty(len(samples), np.int64)
@@ -70,19 +69,6 @@ def open_shards(shards: Sequence[Path]) -> Labelled:
             )
         labels[i] = label
     return Labelled(names, labels, _pictures(samples))
-
-
-@dataclass(frozen=True)
-class _Sample:
-    shard: Path
-    key: str
-    label: int | str
-    offset: int
-    """Where the encoded image starts in the shard, in bytes."""
-    size: int
-
-    def __str__(self) -> str:
-        return f"sample {self.key!r} of {str(self.shard)!r}"
 
 
 def _expand(pattern: str) -> Iterator[str]:
@@ -98,75 +84,6 @@ def _expand(pattern: str) -> Iterator[str]:
         choices = (f"{number:0{len(ends[1])}}" for number in numbers)
     for choice in choices:
         yield from _expand(pattern[: braces.start()] + choice + pattern[braces.end() :])
-
-
-def _index(shard: Path) -> list[_Sample]:
-    """The samples of a shard in one pass, which skips over the images."""
-    samples: list[_Sample] = []
-    try:
-        with shard.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
-            for key, members in groupby(_members(tar), lambda member: member[0]):
-                samples.append(_sample(tar, shard, key, members))
-            # `tarfile` takes a damaged header for the end, so the mark of the end must be there.
-            file.seek(tar.offset)
-            if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-                raise tarfile.ReadError("no end-of-archive mark")
-    except (tarfile.TarError, OSError) as error:
-        place = f"after sample {samples[-1].key!r}" if samples else "from the start"
-        raise InputError(
-            f"shard {str(shard)!r} is cut short or damaged {place} ({error}); fetch or write it "
-            f"again, as an uncompressed tar file"
-        ) from error
-    return samples
-
-
-def _members(tar: tarfile.TarFile) -> Iterator[tuple[str, str, tarfile.TarInfo]]:
-    """Sample key and suffix of each file; hidden files and those without a suffix are left out."""
-    for member in tar:
-        stem, dot, suffix = member.name.rpartition("/")[2].partition(".")
-        if member.isreg() and stem and dot:
-            yield member.name[: -len(dot + suffix)], suffix.lower(), member
-
-
-def _sample(
-    tar: tarfile.TarFile,
-    shard: Path,
-    key: str,
-    members: Iterator[tuple[str, str, tarfile.TarInfo]],
-) -> _Sample:
-    where = f"sample {key!r} of {str(shard)!r}"
-    files: dict[str, tarfile.TarInfo] = {}
-    for _, suffix, member in members:
-        if suffix in files:
-            raise InputError(f"{where} holds two files {suffix!r}; give each sample its own name")
-        files[suffix] = member
-    images = [member for suffix, member in files.items() if f".{suffix}" in SUFFIXES]
-    if len(images) != 1:
-        raise InputError(f"{where} has {len(images)} images; it needs one, such as {key}.jpg")
-    label = _label(tar, files)
-    if label is None:
-        raise InputError(
-            f"{where} has no label; it needs {key}.cls with a number or a name, or {key}.json with "
-            f"one under 'label'"
-        )
-    return _Sample(shard, key, label, images[0].offset_data, images[0].size)
-
-
-def _label(tar: tarfile.TarFile, files: Mapping[str, tarfile.TarInfo]) -> int | str | None:
-    """The label of a sample, or `None` if there is none that can be read."""
-    try:
-        if "cls" in files:
-            text = _read(tar, files["cls"]).decode().strip()
-            return int(text) if re.fullmatch(r"-?\d+", text) else text or None
-        label = json.loads(_read(tar, files["json"]))["label"]
-    except (KeyError, TypeError, ValueError):
-        return None
-    return label if type(label) is int or (isinstance(label, str) and label) else None
-
-
-def _read(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    file = tar.extractfile(member)
-    return file.read() if file else b""
 
 
 def _class_names(folder: Path) -> list[str] | None:
@@ -189,7 +106,7 @@ def _class_names(folder: Path) -> list[str] | None:
     return names
 
 
-def _names_of_labels(samples: Sequence[_Sample]) -> list[str]:
+def _names_of_labels(samples: Sequence[ShardSample]) -> list[str]:
     texts = {sample.label for sample in samples if isinstance(sample.label, str)}
     numbers = [sample for sample in samples if isinstance(sample.label, int)]
     if texts and numbers:
@@ -201,7 +118,7 @@ def _names_of_labels(samples: Sequence[_Sample]) -> list[str]:
     return sorted(texts) or [str(i) for i in range(min(max(largest, 0) + 1, _MOST_UNNAMED))]
 
 
-def _pictures(samples: Sequence[_Sample]) -> Iterator[tuple[Encoded, str]]:
+def _pictures(samples: Sequence[ShardSample]) -> Iterator[tuple[Encoded, str]]:
     for shard, inside in groupby(samples, lambda sample: sample.shard):
         with shard.open("rb") as file:
             for sample in inside:

@@ -8,9 +8,9 @@ import torch
 
 from ..base.device import describe_device
 from ..base.errors import InputError
-from .onnxruntime.engine import PROVIDERS, onnxruntime_library, provider_not_supported_reasons
+from .onnxruntime.library import PROVIDERS, onnxruntime_library, provider_not_supported_reasons
 from .tensorrt.library import gpu_target, library_version, target_not_supported_reasons
-from .torch.compiled import compiler_not_supported_reasons
+from .torch.compiler import compiler_not_supported_reasons
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,13 @@ from .model.lora import Lora, parse_lora
 from .model.model_folder import check_model_folder, find_model
 from .model.model_info import ModelInfo
 from .model.random_weights import random_model
-from .model.schedule import Schedule, Step, noise_levels, schedule_of
-from .onnx.exporter import ExportProgress, ExportSettings, export_model, source_digest
+from .model.read_schedule import schedule_of
+from .model.schedule import Schedule, Step, noise_levels
+from .model.source_digest import source_digest
+from .onnx.cases import random_inputs
+from .onnx.exporter import export_model
 from .onnx.manifest import Exported, is_exported, read_manifest
-from .onnx.verify import random_inputs
+from .onnx.settings import ExportProgress, ExportSettings
 
 __all__ = [
     "EngineChoice",

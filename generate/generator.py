@@ -107,7 +107,7 @@ class Generator:
         self.engines = load_engines(self.folder, choice, cache, on_progress)
         self.steps, self.batch_size = settings.steps, choice.batch_size
         self.dtype = self.engines.dtype
-        self.image_size = settings.image_size or self.engines.image_size[0]
+        self.image_size = settings.image_size or self.engines.generate_size[0]
         self.text = TextEmbeddings(
             load_tokenizers(self.folder, info),
             self.engines.text_encoder,
@@ -189,7 +189,7 @@ class Generator:
             attention=self._choice.attention,
             cuda_graphs=self._choice.cuda_graphs,
             dtype=self.dtype,
-            generate_size=self.engines.image_size,
+            generate_size=self.engines.generate_size,
             image_size=self.image_size,
             batch_size=self.batch_size,
             vae_batch_size=self._decoder.batch_size,
@@ -198,7 +198,7 @@ class Generator:
     @property
     def _latent_shape(self) -> tuple[int, int, int]:
         info = self.engines.info
-        height, width = (side // info.vae_scale for side in self.engines.image_size)
+        height, width = (side // info.vae_scale for side in self.engines.generate_size)
         return info.latent_channels, height, width
 
     def _encode_prompts(self, specs: Sequence[SampleSpec]) -> None:
@@ -228,7 +228,7 @@ class Generator:
     def _work(self, drafts: list[Draft]) -> _Enqueued:
         specs = [draft.spec for draft in drafts]
         with self.seconds.stage("text"):
-            size, info = self.engines.image_size, self.engines.info
+            size, info = self.engines.generate_size, self.engines.info
             away = self._settings.negative_prompt
             conditions = conditions_of(specs, self.text, info, size, self.device, away)
         with self.seconds.stage("denoise"):
@@ -239,7 +239,7 @@ class Generator:
             return _Enqueued(drafts, labels, self._decoder(kept))
 
     def _halve_batch(self, failed: int) -> None:
-        height, width = self.engines.image_size
+        height, width = self.engines.generate_size
         if failed == 1:
             raise InputError(
                 f"one image of {height}x{width} pixels does not fit into the memory of "

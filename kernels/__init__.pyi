@@ -1,12 +1,13 @@
-from ._attention import (
+from ._attention import memory_efficient_attention, memory_efficient_attention_reference
+from ._attention_backends import (
     ATTENTION_BACKENDS,
     attention_not_supported_reasons,
-    memory_efficient_attention,
-    memory_efficient_attention_reference,
     resolve_attention_backend,
 )
-from ._augment import AUGMENT_COLUMNS, augment, augment_reference
+from ._augment import augment
+from ._augment_check import AUGMENT_COLUMNS
 from ._augment_draw import draw_augmentation
+from ._augment_reference import augment_reference
 from ._finish import finish, finish_reference
 from ._group_norm_silu import group_norm_silu, group_norm_silu_reference
 from ._guided_step import guided_step, guided_step_reference

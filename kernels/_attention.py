@@ -17,34 +17,21 @@ side in the last dimension, as the projections around it give and take them.
 
 from __future__ import annotations
 
-import functools
-import logging
-import warnings
 from collections.abc import Iterable
-from contextlib import nullcontext
 from typing import Any, NoReturn
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from ._xformers import load_cuda12_runtime, xformers_attention, xformers_not_supported_reasons
+from ._attention_backends import (
+    ATTENTION_BACKENDS,
+    check_known,
+    resolve_attention_backend,
+    sdpa,
+)
+from ._xformers import load_cuda12_runtime, xformers_attention
 
-__all__ = [
-    "ATTENTION_BACKENDS",
-    "attention_not_supported_reasons",
-    "memory_efficient_attention",
-    "memory_efficient_attention_reference",
-    "resolve_attention_backend",
-]
-
-logger = logging.getLogger(__name__)
-
-ATTENTION_BACKENDS = ("xformers", "cudnn", "flash", "sdpa", "math")
-"""Every backend that can be asked for by name, besides `auto`."""
-
-_PYTORCH_KERNELS = {"cudnn": SDPBackend.CUDNN_ATTENTION, "flash": SDPBackend.FLASH_ATTENTION}
+__all__ = ["memory_efficient_attention", "memory_efficient_attention_reference"]
 
 
 def memory_efficient_attention(
@@ -94,102 +81,6 @@ def memory_efficient_attention_reference(
     return out.transpose(1, 2).flatten(2).to(query.dtype)
 
 
-@functools.cache
-def attention_not_supported_reasons(
-    backend: str, device: torch.device, dtype: torch.dtype, head_size: int
-) -> tuple[str, ...]:
-    """Why the backend cannot serve tensors of this kind; none means that it can.
-
-    `ValueError` for a backend that is none of `ATTENTION_BACKENDS`.
-    """
-    _check_known(backend, ATTENTION_BACKENDS)
-    if device.type == "cuda" and not torch.cuda.is_available():
-        return ("there is no CUDA device",)
-    if backend == "xformers":
-        return xformers_not_supported_reasons(device, dtype, head_size)
-    if backend in _PYTORCH_KERNELS:
-        return _pytorch_reasons(backend, device, dtype, head_size)
-    return ()
-
-
-@functools.cache
-def resolve_attention_backend(
-    backend: str, device: torch.device, dtype: torch.dtype, head_size: int
-) -> str:
-    """The one of `ATTENTION_BACKENDS` that serves where `backend`, or `auto`, is asked for.
-
-    `ValueError` where it is unknown or cannot serve tensors of this kind, with every reason of
-    every backend.
-    """
-    _check_known(backend, ("auto", *ATTENTION_BACKENDS))
-    if backend == "auto":
-        return _resolve_auto(device, dtype, head_size)
-    if attention_not_supported_reasons(backend, device, dtype, head_size):
-        raise ValueError(
-            f"attention backend {backend!r} cannot serve {dtype} with heads of {head_size} on "
-            f"{device}: {_all_reasons(device, dtype, head_size)}; use 'auto' or one that serves"
-        )
-    return backend
-
-
-def _all_reasons(device: torch.device, dtype: torch.dtype, head_size: int) -> str:
-    reasons = {
-        name: attention_not_supported_reasons(name, device, dtype, head_size)
-        for name in ATTENTION_BACKENDS
-    }
-    return "; ".join(f"{name}: {', '.join(why) or 'serves'}" for name, why in reasons.items())
-
-
-def _check_known(backend: str, known: tuple[str, ...]) -> None:
-    if backend not in known:
-        raise ValueError(f"unknown attention backend {backend!r}: known are {', '.join(known)}")
-
-
-def _resolve_auto(device: torch.device, dtype: torch.dtype, head_size: int) -> str:
-    if device.type != "cuda":
-        return "sdpa"
-    reasons = attention_not_supported_reasons("xformers", device, dtype, head_size)
-    if reasons:
-        _log_fallback(device, reasons)
-    return "sdpa" if reasons else "xformers"
-
-
-@functools.cache
-def _log_fallback(device: torch.device, reasons: tuple[str, ...]) -> None:
-    """Say it once for each cause."""
-    logger.warning(
-        "attention: PyTorch computes it on %s, not xformers: %s", device, ", ".join(reasons)
-    )
-
-
-def _pytorch_reasons(
-    backend: str, device: torch.device, dtype: torch.dtype, head_size: int
-) -> tuple[str, ...]:
-    """What PyTorch warns of when it is held to one kernel and given a sample."""
-    if backend == "cudnn" and device.type != "cuda":
-        return (f"it serves CUDA devices, not {device.type}",)
-    sample = torch.zeros(1, 64, 1, head_size, device=device, dtype=dtype)  # [B, S, H, D]
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
-        try:
-            _sdpa(sample, sample, sample, None, backend)
-        except RuntimeError as error:
-            texts = (str(warning.message) for warning in warned)
-            texts = (text.partition(" (Triggered internally")[0] for text in texts)
-            return tuple(text for text in texts if "not used because" not in text) or (str(error),)
-    return ()
-
-
-def _sdpa(query: Tensor, key: Tensor, value: Tensor, scale: float | None, backend: str) -> Tensor:
-    """Attention over `[B, S, H, D]` by PyTorch's SDPA; `backend` may hold it to one kernel."""
-    # Holding to a kernel is process-wide while it lasts: the other backends do without.
-    held = _PYTORCH_KERNELS.get(backend)
-    query, key, value = (x.transpose(1, 2) for x in (query, key, value))  # [B, H, S, D]
-    with sdpa_kernel(held) if held else nullcontext():
-        out: Tensor = F.scaled_dot_product_attention(query, key, value, scale=scale)
-    return out.transpose(1, 2)
-
-
 def _attention(
     query: Tensor,
     key: Tensor,
@@ -208,7 +99,7 @@ def _attention(
     query, key, value = (_split(x, heads) for x in (query, key, value))
     if chosen == "xformers":
         return xformers_attention(query, key, value, scale).flatten(2).contiguous()
-    return _sdpa(query, key, value, scale, chosen).flatten(2).contiguous()
+    return sdpa(query, key, value, scale, chosen).flatten(2).contiguous()
 
 
 def _split(packed: Tensor, heads: int) -> Tensor:
@@ -226,7 +117,7 @@ def _empty_output(
     backend: str = "auto",
 ) -> Tensor:
     """The fake implementation: what the output is like."""
-    _check_known(backend, ("auto", *ATTENTION_BACKENDS))
+    check_known(backend, ("auto", *ATTENTION_BACKENDS))
     _check_inputs(query, key, value, heads)
     return query.new_empty(query.shape)
 

@@ -12,7 +12,8 @@ import math
 import torch
 from torch import Tensor
 
-from ._augment import AUGMENT_COLUMNS, LUMA
+from ._augment_check import AUGMENT_COLUMNS
+from ._augment_reference import LUMA
 from ._philox_normal import philox_words
 from .augment_ranges import AugmentRanges
 

@@ -52,7 +52,7 @@ def overhead_share(generator: Generator, specs: Sequence[SampleSpec]) -> float:
     engines = generator.engines
     engine = TimedEngine(engines.denoise)
     sampler = Sampler(engine, generator.schedule)
-    size, device = engines.image_size, generator.device
+    size, device = engines.generate_size, generator.device
     conditions = conditions_of(specs, generator.text, engines.info, size, device)
     seeds = torch.tensor([spec.seed for spec in specs])
     _, channels, height, width = generator.noise(specs[:1]).shape

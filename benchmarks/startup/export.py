@@ -128,7 +128,7 @@ def _export(model: Path, out: Path, options: argparse.Namespace) -> dict[str, An
         "date": datetime.now().astimezone().isoformat(timespec="seconds"),
         "environment": describe_environment(torch.device("cpu")),
         "architecture": options.architecture,
-        "image_size": exported.image_size,
+        "image_size": exported.generate_size,
         "seconds": seconds,
         "weight_bytes": weights,
         "peak_bytes": peak,

@@ -10,16 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...base.errors import InputError, unknown
+from ...base.errors import InputError
 from ..graph import GraphFile, Profile, check_inputs, output_buffers
 from ..torch.eager import named_outputs
 from .for_cpu import for_cpu
+from .library import PROVIDERS, onnxruntime_library, provider_not_supported_reasons
 
-PROVIDERS = {
-    "cpu": "CPUExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-    "tensorrt": "TensorrtExecutionProvider",
-}
 # TensorProto.DataType of onnx.proto, which the binding speaks.
 _ELEMENT_TYPES = {
     torch.float32: 1,
@@ -28,33 +24,6 @@ _ELEMENT_TYPES = {
     torch.bfloat16: 16,
 }
 _REMEDY = "give another size"
-
-
-def onnxruntime_library() -> Any:
-    """The module `onnxruntime`; `InputError` with the remedy where it is not installed."""
-    try:
-        import onnxruntime
-    except ImportError:
-        raise InputError(
-            "engine 'onnxruntime' needs onnxruntime, which is not installed: "
-            "pip install 'zeroreal[onnx]' (or 'zeroreal[gpu]' for CUDA)"
-        ) from None
-    return onnxruntime
-
-
-def provider_not_supported_reasons(provider: str) -> tuple[str, ...]:
-    """Why ONNX Runtime cannot run on `provider` (`cpu`, `cuda`, `tensorrt`) here, if it cannot."""
-    if provider not in PROVIDERS:
-        raise unknown("ONNX Runtime provider", provider, PROVIDERS)
-    available = onnxruntime_library().get_available_providers()
-    if PROVIDERS[provider] not in available:
-        return (
-            f"the installed onnxruntime has no {PROVIDERS[provider]}, only "
-            f"{', '.join(available)} (pip install 'zeroreal[gpu]' for CUDA)",
-        )
-    if provider != "cpu" and not torch.cuda.is_available():
-        return ("there is no CUDA device",)
-    return ()
 
 
 class OnnxRuntimeEngine:

@@ -9,8 +9,8 @@ import torch
 
 from ...base import InputError, unknown
 from ...engine import CudaGraphEngine, Engine
-from ...engine.onnxruntime.engine import PROVIDERS
-from ..graphs.steps import DENOISE, DENOISE_SHALLOW, TEXT_ENCODER, VAE_DECODER
+from ...engine.onnxruntime.library import PROVIDERS
+from ..graphs.specs import DENOISE, DENOISE_SHALLOW, TEXT_ENCODER, VAE_DECODER
 from ..model.model_info import ModelInfo
 
 VARIANTS = {
@@ -39,8 +39,8 @@ class EngineChoice:
     cuda_graphs: bool = False
     vae_batch_size: int | None = None
     """Images decoded together, at most; None is `batch_size`."""
-    image_size: int | None = None
-    """Side in pixels of the images that are generated; None is the model's own."""
+    generate_size: int | None = None
+    """Side in pixels of the images that the model makes; None is the model's own."""
     vae: str | None = None
     """Another VAE than the model's own; see `find_vae`."""
     deep_cache: bool = False
@@ -57,7 +57,7 @@ class ModelEngines:
     vae_decoder: Engine
     dtype: torch.dtype
     """Of the denoiser's weights and of the text embeddings that it takes."""
-    image_size: tuple[int, int]
+    generate_size: tuple[int, int]
     """Height and width in pixels of the images that the VAE decoder gives."""
     denoise_shallow: Engine | None = None
     """A step that takes the `deep_features` which `denoise` gave in an earlier one."""
@@ -97,7 +97,7 @@ def model_engines(
     info: ModelInfo,
     engines: Mapping[str, Engine],
     dtype: torch.dtype,
-    image_size: tuple[int, int],
+    generate_size: tuple[int, int],
 ) -> ModelEngines:
     """`engines` by the names of their graphs; see `ModelEngines`."""
     return ModelEngines(
@@ -106,7 +106,7 @@ def model_engines(
         denoise=engines[DENOISE],
         vae_decoder=engines[VAE_DECODER],
         dtype=dtype,
-        image_size=image_size,
+        generate_size=generate_size,
         denoise_shallow=engines.get(DENOISE_SHALLOW),
     )
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ...engine import Cache
 from ..model.model_folder import check_model_folder
-from ..onnx.exporter import ExportProgress
 from ..onnx.manifest import is_exported, read_manifest
+from ..onnx.settings import ExportProgress
 from .choice import EngineChoice, ModelEngines
 from .exported import exported_engines
 from .native import torch_engines
@@ -34,4 +34,4 @@ def native_side(folder: Path) -> int:
     if not is_exported(folder):
         return check_model_folder(folder).image_side
     exported = read_manifest(folder)
-    return exported.image_size[0] if exported.image_size else exported.info.image_side
+    return exported.generate_size[0] if exported.generate_size else exported.info.image_side

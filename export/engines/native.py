@@ -13,10 +13,11 @@ from ...engine import Cache, Engine, TorchEngine, compiled_engine
 from ..graphs.deep_cache import full_step, shallow_step
 from ..graphs.modules import check_attention, load_module
 from ..graphs.onednn_linear import use_onednn_linear
-from ..graphs.steps import DENOISE, DENOISE_SHALLOW, GRAPHS, VAE_DECODER, DenoiseStep, graph_specs
+from ..graphs.specs import DENOISE, DENOISE_SHALLOW, GRAPHS, VAE_DECODER, graph_specs
+from ..graphs.steps import DenoiseStep
 from ..model.model_folder import check_model_folder
+from ..model.source_digest import source_digest
 from ..model.vae_folder import find_vae
-from ..onnx.exporter import source_digest
 from ..onnx.manifest import is_exported
 from .choice import MODULES_FROM, EngineChoice, ModelEngines, image_side, model_engines, with_graphs
 from .profiles import batch_profiles, chosen_batches
@@ -31,7 +32,7 @@ def torch_engines(folder: Path, choice: EngineChoice, cache: Cache) -> ModelEngi
         )
     info = check_model_folder(folder)
     vae = find_vae(folder, info, choice.vae)
-    side = image_side(info, choice.image_size)
+    side = image_side(info, choice.generate_size)
     device = choice.device
     dtype = resolve_precision(choice.precision, device)
     dtypes = dict.fromkeys(GRAPHS, dtype)

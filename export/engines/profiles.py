@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...base import InputError
 from ...engine import DimensionRange, Profile
-from ..graphs.steps import DENOISE, DENOISE_SHALLOW, GRAPHS, TEXT_ENCODER, VAE_DECODER
+from ..graphs.specs import DENOISE, DENOISE_SHALLOW, GRAPHS, TEXT_ENCODER, VAE_DECODER
 from ..onnx.manifest import Exported
 from .choice import EngineChoice
 
@@ -50,12 +50,12 @@ def plan_profiles(
     """
     ranges = batch_profiles(batch, vae_batch)
     profiles = {name: ranges[name] for name in GRAPHS}
-    if exported.image_size is not None:
+    if exported.generate_size is not None:
         if size is not None:
-            height, width = exported.image_size
+            height, width = exported.generate_size
             raise InputError(
                 f"a range of sizes was given, {str(exported.folder)!r} was exported for "
-                f"{height}x{width} pixels alone: leave it out, or export with --image-size any"
+                f"{height}x{width} pixels alone: leave it out, or export with --generate-size any"
             )
         return profiles
     side, scale = exported.info.image_side, exported.info.vae_scale

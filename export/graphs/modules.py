@@ -14,11 +14,13 @@ from torch import Tensor, nn
 from ...base.errors import InputError
 from ...kernels import resolve_attention_backend
 from ..model.components import load_text_encoders, load_unet, load_vae
-from ..model.lora import Lora, merge_into_text_encoders, merge_into_unet
+from ..model.lora import Lora
+from ..model.lora_merge import merge_into_text_encoders, merge_into_unet
 from ..model.model_info import ModelInfo
 from .attention_processor import MemoryEfficientAttnProcessor
 from .fused_norms import fuse_norms
-from .steps import DENOISE, TEXT_ENCODER, DenoiseStep, TextEncoder, VaeDecoder
+from .specs import DENOISE, TEXT_ENCODER
+from .steps import DenoiseStep, TextEncoder, VaeDecoder
 
 if TYPE_CHECKING:
     from diffusers.models.activations import GEGLU

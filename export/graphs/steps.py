@@ -1,4 +1,4 @@
-"""The three graphs of a latent diffusion model: text encoder, denoising step, VAE decoder.
+"""The graphs of a latent diffusion model as modules: text encoder, denoising step, VAE decoder.
 
 Each is a module whose `forward` takes the inputs of its `GraphSpec` by name and returns its outputs
 in order. The torch engine runs them as they are; the exporter turns them into ONNX.
@@ -6,24 +6,17 @@ in order. The torch engine runs them as they are; the exporter turns them into O
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from ...engine.graph import GraphSpec, TensorSpec
 from ...kernels import guided_step
-from ..model.model_info import ModelInfo
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL, AutoencoderTiny
     from transformers import CLIPTextModel
-
-TEXT_ENCODER, DENOISE, VAE_DECODER = GRAPHS = ("text_encoder", "denoise", "vae_decoder")
-DENOISE_SHALLOW = "denoise_shallow"
-"""A fourth graph, for steps that take the deep features of an earlier one; see `deep_cache`."""
-COEFFICIENTS = 7
 
 
 class TextEncoder(nn.Module):
@@ -96,19 +89,11 @@ class DenoiseStep(nn.Module):
         if rows is not None:
             scaled = scaled.index_select(0, rows)  # [rows, C, H/8, W/8]
         dtype = text_embeddings.dtype
-        inputs = scaled.to(dtype)
-        conditions: dict[str, Any] = {}
-        if pooled is not None:
-            # float32, as the embedding of `time_ids` is: ONNX joins only what is of one type.
-            added = {"text_embeds": pooled.float(), "time_ids": time_ids}
-            conditions["added_cond_kwargs"] = added
-        if self.guidance_channels is not None:
-            embedding = _guidance_embedding(guidance, self.guidance_channels)
-            conditions["timestep_cond"] = embedding.to(dtype)
+        conditions = self._conditions(guidance, dtype, pooled, time_ids)
         if deep_features is not None:
             conditions["deep_features"] = deep_features
         output, *features = self.unet(
-            inputs,
+            scaled.to(dtype),
             timestep,
             encoder_hidden_states=text_embeddings,
             return_dict=False,
@@ -121,11 +106,7 @@ class DenoiseStep(nn.Module):
                 output, unconditional, guidance, latents, history, coefficients, seeds, draw
             )
             return *updated, *features
-        output = output.float()
-        if unconditional is not None:
-            away = output.index_select(0, unconditional)
-            toward = output[: latents.shape[0]]
-            output = away + guidance.view(-1, 1, 1, 1) * (toward - away)
+        output = _guided(output.float(), guidance, unconditional)
         following = (
             coefficients[1] * latents
             + coefficients[2] * output
@@ -133,6 +114,29 @@ class DenoiseStep(nn.Module):
             + coefficients[4] * noise
         )
         return following, coefficients[5] * latents + coefficients[6] * output, *features
+
+    def _conditions(
+        self, guidance: Tensor, dtype: torch.dtype, pooled: Tensor | None, time_ids: Tensor | None
+    ) -> dict[str, Any]:
+        """What the UNet is told beside latents, timestep and text, by its own argument names."""
+        conditions: dict[str, Any] = {}
+        if pooled is not None:
+            # float32, as the embedding of `time_ids` is: ONNX joins only what is of one type.
+            added = {"text_embeds": pooled.float(), "time_ids": time_ids}
+            conditions["added_cond_kwargs"] = added
+        if self.guidance_channels is not None:
+            embedding = _guidance_embedding(guidance, self.guidance_channels)
+            conditions["timestep_cond"] = embedding.to(dtype)
+        return conditions
+
+
+def _guided(output: Tensor, guidance: Tensor, unconditional: Tensor | None) -> Tensor:
+    """The UNet's `output` of every row as one of each image, by classifier-free guidance."""
+    if unconditional is None:
+        return output
+    away = output.index_select(0, unconditional)
+    toward = output[: guidance.shape[0]]
+    return away + guidance.view(-1, 1, 1, 1) * (toward - away)
 
 
 def _guidance_embedding(guidance: Tensor, channels: int) -> Tensor:
@@ -165,72 +169,3 @@ class VaeDecoder(nn.Module):
         unscaled = (latents * self.scale + self.shift).to(self.vae.dtype)
         images: Tensor = self.vae.decode(unscaled, return_dict=False)[0]
         return images
-
-
-def graph_specs(
-    info: ModelInfo,
-    dtypes: Mapping[str, torch.dtype],
-    image_size: tuple[int, int] | None = None,
-    *,
-    draws_noise: bool = False,
-    deep_cache: bool = False,
-) -> dict[str, GraphSpec]:
-    """Inputs and outputs of the graphs whose weights have the `dtypes`.
-
-    `image_size` is height and width in pixels; None leaves both free (dimensions `height` and
-    `width`, counted in latents). The batch (`batch` images; `rows` in the UNet) is always free.
-    With `draws_noise` the denoising step takes `seeds` and the number of their `draw` in place of
-    `noise`. With `deep_cache` it gives its deep features, and `denoise_shallow` takes
-    them.
-    """
-    side: tuple[int | str, int | str] = ("height", "width")
-    pixels: tuple[int | str, int | str] = (f"{info.vae_scale}*height", f"{info.vae_scale}*width")
-    if image_size is not None:
-        pixels = image_size
-        side = (image_size[0] // info.vae_scale, image_size[1] // info.vae_scale)
-    latents = ("batch", info.latent_channels, *side)
-    float32, text_dtype = torch.float32, dtypes[DENOISE]
-    rows = "rows" if info.guided else "batch"
-
-    tokens = [TensorSpec("tokens", torch.int64, ("batch", info.tokens))]
-    context = (info.tokens, info.context_channels)
-    embeddings = [TensorSpec("text_embeddings", dtypes[TEXT_ENCODER], ("batch", *context))]
-    step = [
-        TensorSpec("latents", float32, latents),
-        TensorSpec("history", float32, latents),
-        *_noise_inputs(latents, draws_noise),
-        TensorSpec("timestep", float32, (1,)),
-        TensorSpec("coefficients", float32, (COEFFICIENTS,)),
-        TensorSpec("guidance", float32, ("batch",)),
-        TensorSpec("text_embeddings", text_dtype, (rows, *context)),
-    ]
-    if info.guided:
-        step.append(TensorSpec("rows", torch.int64, ("rows",)))
-        step.append(TensorSpec("unconditional", torch.int64, ("batch",)))
-    if info.pooled_channels is not None:
-        tokens.append(TensorSpec("tokens_2", torch.int64, ("batch", info.tokens)))
-        pooled = ("batch", info.pooled_channels)
-        embeddings.append(TensorSpec("pooled", dtypes[TEXT_ENCODER], pooled))
-        step.append(TensorSpec("pooled", text_dtype, (rows, info.pooled_channels)))
-        step.append(TensorSpec("time_ids", float32, (rows, 6)))
-    stepped = [TensorSpec("next_latents", float32, latents), TensorSpec("carry", float32, latents)]
-    specs = {
-        TEXT_ENCODER: GraphSpec(TEXT_ENCODER, tuple(tokens), tuple(embeddings)),
-        DENOISE: GraphSpec(DENOISE, tuple(step), tuple(stepped)),
-        VAE_DECODER: GraphSpec(
-            VAE_DECODER,
-            (TensorSpec("latents", float32, latents),),
-            (TensorSpec("images", dtypes[VAE_DECODER], ("batch", 3, *pixels)),),
-        ),
-    }
-    if deep_cache:
-        features = TensorSpec("deep_features", text_dtype, (rows, info.unet_channels, *side))
-        specs[DENOISE] = GraphSpec(DENOISE, tuple(step), (*stepped, features))
-        specs[DENOISE_SHALLOW] = GraphSpec(DENOISE_SHALLOW, (*step, features), tuple(stepped))
-    return specs
-
-
-def _noise_inputs(latents: tuple[int | str, ...], drawn: bool) -> list[TensorSpec]:
-    if not drawn:
-        return [TensorSpec("noise", torch.float32, latents)]
-    return [TensorSpec("seeds", torch.int64, ("batch",)), TensorSpec("draw", torch.int64, (1,))]

@@ -18,6 +18,7 @@ from .verify import OutputError
 
 MANIFEST = "manifest.json"
 FORMAT = 2
+_SIZE_KEY = "image_size"  # the name that `generate_size` had once: older exports must load
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Exported:
     info: ModelInfo
     versions: Mapping[str, str]
     created: str
-    image_size: tuple[int, int] | None
+    generate_size: tuple[int, int] | None
     """Height and width in pixels; None where both are free."""
     graphs: Mapping[str, ExportedGraph]
 
@@ -60,7 +61,7 @@ def write_manifest(exported: Exported) -> None:
         "created": exported.created,
         "source": dict(exported.source),
         "model": asdict(exported.info),
-        "image_size": exported.image_size,
+        _SIZE_KEY: exported.generate_size,
         "versions": dict(exported.versions),
         "graphs": {name: _graph_dict(graph) for name, graph in exported.graphs.items()},
     }
@@ -74,7 +75,7 @@ def is_exported(folder: Path) -> bool:
 
 
 def read_manifest(folder: Path) -> Exported:
-    """What an exported folder holds; `InputError` if it is none or not of this version."""
+    """What an exported folder holds; `InputError` for none, and for one of another format."""
     path = folder / MANIFEST
     if not path.is_file():
         raise InputError(
@@ -86,14 +87,14 @@ def read_manifest(folder: Path) -> Exported:
         if content["format"] != FORMAT:
             raise ValueError(f"its format is {content['format']}, not {FORMAT}")
         info = {**content["model"], "text_encoders": tuple(content["model"]["text_encoders"])}
-        size = content["image_size"]
+        size = content[_SIZE_KEY]
         exported = Exported(
             folder=folder,
             source=content["source"],
             info=ModelInfo(**info),
             versions=content["versions"],
             created=content["created"],
-            image_size=None if size is None else (size[0], size[1]),
+            generate_size=None if size is None else (size[0], size[1]),
             graphs={
                 name: _graph_from(folder, name, graph) for name, graph in content["graphs"].items()
             },

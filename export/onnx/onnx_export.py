@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from ...base.errors import InputError
 from ...engine.graph import GraphSpec
+from ...engine.onnxruntime.library import onnxruntime_library
 
 if TYPE_CHECKING:
     import onnx
@@ -29,6 +32,18 @@ class GraphDigests:
 
     structure: str
     weights: str
+
+
+def check_installed() -> None:
+    """Raise `InputError` where a library that exporting and checking need is not installed."""
+    onnxruntime_library()
+    try:
+        for name in ("onnx", "onnxscript"):
+            importlib.import_module(name)
+    except ImportError:
+        raise InputError(
+            f"exporting needs {name}, which is not installed: pip install 'zeroreal[onnx]'"
+        ) from None
 
 
 def write_onnx(

@@ -204,7 +204,7 @@ class Bench:
         return point
 
     def _inputs(self, engines: ModelEngines, engine: Engine, batch: int) -> dict[str, Tensor]:
-        height, width = (side // engines.info.vae_scale for side in engines.image_size)
+        height, width = (side // engines.info.vae_scale for side in engines.generate_size)
         rows = 2 * batch if self._request.guided else batch
         sizes = {"batch": batch, "rows": rows, "height": height, "width": width}
         inputs = random_inputs(engine.spec, sizes, seed=0, vocabulary=1)

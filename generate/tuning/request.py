@@ -64,7 +64,7 @@ class Candidate:
             self.attention,
             self.cuda_graphs,
             vae_batch_size=vae_batch_size,
-            image_size=settings.generate_size,
+            generate_size=settings.generate_size,
             vae=settings.vae,
             deep_cache=settings.deep_cache > 1,
         )

@@ -34,10 +34,10 @@ def passed_on(monkeypatch, tiny_export):
 
 def test_a_model_is_exported_and_the_table_names_graphs_and_errors(command, tiny_model, tmp_path):
     out = tmp_path / "exported"
-    done = command("export", tiny_model("sd15"), "--out", out, "--image-size", "24x16")
+    done = command("export", tiny_model("sd15"), "--out", out, "--generate-size", "24x16")
     assert done.returncode == 0, done.stderr
     exported = read_manifest(out)
-    assert exported.image_size == (24, 16)
+    assert exported.generate_size == (24, 16)
     assert f"Exported from {tiny_model('sd15')}" in done.shown
     for name, graph in exported.graphs.items():
         (row,) = [line for line in done.stdout.splitlines() if line.startswith(f"│ {name} ")]
@@ -61,21 +61,21 @@ def test_options_are_passed_on(command, passed_on, tmp_path):
         file.touch()
     done = command(
         *("export", "owner/model", "--out", "new"),
-        *("--precision", "bf16", "--vae-precision", "fp32", "--image-size", "512x768"),
+        *("--precision", "bf16", "--vae-precision", "fp32", "--generate-size", "512x768"),
         *("--lora", f"{files[0]}:0.5", "--lora", files[1]),
     )
     assert done.returncode == 0, done.stderr
     loras = (Lora(files[0], 0.5), Lora(files[1], 1.0))
-    settings = ExportSettings("bf16", "fp32", image_size=(512, 768), loras=loras)
+    settings = ExportSettings("bf16", "fp32", generate_size=(512, 768), loras=loras)
     assert passed_on == [("owner/model", Path("new"), settings)]
 
 
 @pytest.mark.parametrize(
     ("size", "settings"),
-    [("512", ExportSettings(image_size=(512, 512))), ("any", ExportSettings(any_size=True))],
+    [("512", ExportSettings(generate_size=(512, 512))), ("any", ExportSettings(any_size=True))],
 )
 def test_a_size_is_a_square_or_any(command, passed_on, size, settings):
-    assert command("export", "--out", "new", "--image-size", size).returncode == 0
+    assert command("export", "--out", "new", "--generate-size", size).returncode == 0
     assert passed_on[0][2] == settings
 
 
@@ -144,9 +144,9 @@ def places(tiny_model, tmp_path_factory):
         (["{model}", "--lora", "{here}/other.safetensors:much"], "scale 'much'"),
         (["{model}", "--precision", "fp61"], "unknown precision 'fp61': did you mean 'fp16'?"),
         (["{model}", "--vae-precision", "fp8"], "unknown VAE precision 'fp8'"),
-        (["{model}", "--image-size", "big"], "image size 'big' is none: give 512, 512x768 or any"),
-        (["{model}", "--image-size", "17"], "image size 17x17 does not fit the model"),
-        (["{model}", "--image-size", "0"], "image size 0x0 does not fit the model"),
+        (["{model}", "--generate-size", "big"], "size 'big' is not a size in pixels: give 512, 512x768 or any"),
+        (["{model}", "--generate-size", "17"], "size 17x17 does not fit the model"),
+        (["{model}", "--generate-size", "0"], "size 0x0 does not fit the model"),
         (["{model}", "--out", "{here}/used"], "is not a new or empty folder: choose another"),
         (["{model}", "--random-weights", "sd15"], "give a model or --random-weights, not both"),
         (["--random-weights", "sd-15"], "unknown architecture 'sd-15': did you mean 'sd15'?"),

@@ -17,7 +17,7 @@ from zeroreal.base import (
     unknown,
 )
 from zeroreal.engine import EngineStatus, engine_statuses
-from zeroreal.engine.onnxruntime.engine import PROVIDERS
+from zeroreal.engine.onnxruntime.library import PROVIDERS
 from zeroreal.export import parse_engine
 
 CPU = torch.device("cpu")

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...kernels._augment import LUMA
+from ...kernels._augment_reference import LUMA
 from ...kernels._philox_normal import philox_normal, philox_words
 from ..settings import BEST_QUALITY, DegradeRanges
 

@@ -12,7 +12,8 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from zeroreal.assets import TINY_FASHION
 from zeroreal.base.errors import InputError
-from zeroreal.export.model.lora import Lora, merge_into_text_encoders, merge_into_unet, parse_lora
+from zeroreal.export.model.lora import Lora, parse_lora
+from zeroreal.export.model.lora_merge import merge_into_text_encoders, merge_into_unet
 
 Q = "up_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
 SPELLINGS = {

@@ -12,7 +12,8 @@ import torch
 
 from zeroreal.assets import TINY_FASHION
 from zeroreal.base import InputError
-from zeroreal.export.model.schedule import Schedule, schedule_of
+from zeroreal.export.model.read_schedule import schedule_of
+from zeroreal.export.model.schedule import Schedule
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array_:DeprecationWarning")  # by diffusers
 

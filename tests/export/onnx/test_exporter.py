@@ -152,7 +152,7 @@ def test_the_denoise_graph_equals_pytorch_run_step_by_step(tiny_model, tiny_expo
 
 
 def test_a_graph_of_any_size_serves_several(any_size_export):
-    assert any_size_export.image_size is None
+    assert any_size_export.generate_size is None
     decoder = any_size_export.graphs["vae_decoder"].file
     session = onnxruntime.InferenceSession(decoder.path, providers=["CPUExecutionProvider"])
     for side in (8, 12):
@@ -287,8 +287,8 @@ def test_nothing_half_written_remains(tiny_model, tmp_path, monkeypatch, error):
     [
         ({"precision": "fp8"}, "unknown precision 'fp8'"),
         ({"vae_precision": "int8"}, "unknown VAE precision 'int8'"),
-        ({"image_size": (31, 32)}, "multiples of 2 pixels"),
-        ({"image_size": (32, 32), "any_size": True}, "both"),
+        ({"generate_size": (31, 32)}, "multiples of 2 pixels"),
+        ({"generate_size": (32, 32), "any_size": True}, "both"),
     ],
 )
 def test_bad_settings_get_one_sentence(tiny_model, tmp_path, settings, complaint):

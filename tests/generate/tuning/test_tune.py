@@ -11,7 +11,7 @@ import torch
 from zeroreal.assets import TINY_FASHION
 from zeroreal.base import InputError
 from zeroreal.engine import Cache, EngineStatus
-from zeroreal.export.graphs.steps import GRAPHS, graph_specs
+from zeroreal.export.graphs.specs import GRAPHS, graph_specs
 from zeroreal.export.model.model_info import read_model_info
 from zeroreal.generate import GenerateSettings
 from zeroreal.generate.tuning import batch_curve
@@ -59,7 +59,7 @@ class Machine:
         slowness = self.slowness.get((name, choice.attention)) or self.slowness[name]
         return SimpleNamespace(
             info=info,
-            image_size=(32, 32),
+            generate_size=(32, 32),
             denoise=FakeEngine(self, specs["denoise"], slowness, 0.032, (name, choice.attention)),
             vae_decoder=FakeEngine(self, specs["vae_decoder"], 1, 0.004),
         )
@@ -183,7 +183,7 @@ def test_what_is_asked_for_is_kept(machine):
     )
     assert (choice.backend, choice.variant, choice.device) == ("onnxruntime", None, CPU)
     assert (choice.batch_size, choice.vae_batch_size) == (24, 3)
-    assert (choice.precision, choice.image_size, choice.vae) == ("fp32", 64, "tiny")
+    assert (choice.precision, choice.generate_size, choice.vae) == ("fp32", 64, "tiny")
 
 
 def test_attention_that_was_asked_for_is_computed_by_pytorch(machine):

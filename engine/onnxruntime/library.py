@@ -1,0 +1,42 @@
+"""The library ONNX Runtime and its execution providers: what is installed, and what it can use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ...base.errors import InputError, unknown
+
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+}
+
+
+def onnxruntime_library() -> Any:
+    """The module `onnxruntime`; `InputError` with the remedy where it is not installed."""
+    try:
+        import onnxruntime
+    except ImportError:
+        raise InputError(
+            "engine 'onnxruntime' needs onnxruntime, which is not installed: "
+            "pip install 'zeroreal[onnx]' (or 'zeroreal[gpu]' for CUDA)"
+        ) from None
+    return onnxruntime
+
+
+def provider_not_supported_reasons(provider: str) -> tuple[str, ...]:
+    """Why ONNX Runtime cannot run on `provider` (`cpu`, `cuda`, `tensorrt`) here, if it cannot."""
+    if provider not in PROVIDERS:
+        raise unknown("ONNX Runtime provider", provider, PROVIDERS)
+    available = onnxruntime_library().get_available_providers()
+    if PROVIDERS[provider] not in available:
+        return (
+            f"the installed onnxruntime has no {PROVIDERS[provider]}, only "
+            f"{', '.join(available)} (pip install 'zeroreal[gpu]' for CUDA)",
+        )
+    if provider != "cpu" and not torch.cuda.is_available():
+        return ("there is no CUDA device",)
+    return ()

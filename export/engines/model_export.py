@@ -1,0 +1,96 @@
+"""The exported folder that engines are made from: given, or exported into the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from ...base import InputError, library_versions, unknown
+from ...base.device import PRECISIONS
+from ...engine import (
+    Cache,
+    CacheKey,
+)
+from ..graphs.specs import DENOISE
+from ..model.model_folder import check_model_folder
+from ..model.source_digest import source_digest
+from ..model.vae_folder import find_vae
+from ..onnx.exporter import export_model
+from ..onnx.manifest import FORMAT, Exported, is_exported, read_manifest
+from ..onnx.settings import ExportProgress, ExportSettings
+from .choice import MODULES_FROM, EngineChoice, image_side
+
+
+def exported_model(
+    folder: Path,
+    choice: EngineChoice,
+    cache: Cache,
+    on_progress: Callable[[ExportProgress], None],
+) -> Exported:
+    """The exported folder itself, or the model's export out of the cache."""
+    if is_exported(folder):
+        exported = read_manifest(folder)
+        _check_precision(exported, choice)
+        _check_vae(exported, choice)
+        return exported
+    info = check_model_folder(folder)
+    vae = find_vae(folder, info, choice.vae)
+    side = image_side(info, choice.generate_size)
+    if choice.backend == "onnxruntime" and choice.precision == "bf16":
+        raise InputError(
+            "ONNX Runtime cannot compute in precision 'bf16': use 'fp32' or 'fp16', or engine "
+            "'torch'"
+        )
+    precision = choice.precision
+    if precision == "auto":
+        precision = "fp32" if choice.device.type == "cpu" else "fp16"
+    settings = ExportSettings(precision=precision, generate_size=(side, side), vae=choice.vae)
+    if choice.backend == "onnxruntime" and precision == "fp16":
+        # ONNX Runtime has no bf16 convolution, which the VAE would get where fp16 overflows.
+        settings = replace(settings, vae_precision="fp32")
+    exporters = library_versions((*MODULES_FROM, "onnxscript"))
+    key = CacheKey(
+        kind="export",
+        name=folder.name,
+        graph=source_digest(folder, vae=vae),
+        options={
+            "precision": precision,
+            "vae_precision": settings.vae_precision,
+            "image_size": side,  # the name when caches were first filled
+            "format": FORMAT,
+        },
+        library=" ".join(f"{name} {version}" for name, version in exporters.items()),
+        device="any",
+        driver=None,
+    )
+    entry = cache.get(key, lambda partial: _export_into(partial, folder, settings, on_progress))
+    return read_manifest(entry / "model")
+
+
+def _export_into(
+    partial: Path,
+    folder: Path,
+    settings: ExportSettings,
+    on_progress: Callable[[ExportProgress], None],
+) -> None:
+    export_model(folder, partial / "model", settings, on_progress)
+
+
+def _check_precision(exported: Exported, choice: EngineChoice) -> None:
+    holds = exported.graphs[DENOISE].precision
+    if choice.precision != "auto" and PRECISIONS.get(choice.precision) != holds:
+        if choice.precision not in PRECISIONS:
+            raise unknown("precision", choice.precision, ["auto", *PRECISIONS])
+        raise InputError(
+            f"precision {choice.precision!r} was asked for, {str(exported.folder)!r} was exported "
+            f"in {str(holds).removeprefix('torch.')}: leave it out, or export the model again"
+        )
+
+
+def _check_vae(exported: Exported, choice: EngineChoice) -> None:
+    if choice.vae is not None:
+        raise InputError(
+            f"VAE {choice.vae!r} was asked for, {str(exported.folder)!r} was exported with "
+            f"{exported.source['vae']!r}: leave it out, or export the model again with it"
+        )
