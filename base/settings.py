@@ -228,12 +228,11 @@ def _typed(kind: Any, value: Any) -> Any:
 
 def _unknown(path: tuple[str, ...], kind: type, around: tuple[str, ...]) -> str:
     """What to say of a field that does not exist."""
-    own = {".".join((*around, *value.path)) for value in values_of(kind)}
-    sections = {".".join((*around, one.name)) for one in fields(kind)}
-    name = path[-1]
-    same = [one for one in own if one.split(".")[-1] == name]
-    near = same or get_close_matches(".".join(path), sorted(own | sections), n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(sorted(sections))}"
+    sections = [".".join((*around, one.name)) for one in fields(kind)]
+    values = [".".join((*around, *value.path)) for value in values_of(kind)]
+    by_name = {one.split(".")[-1]: one for one in (*values, *sections)}
+    near = get_close_matches(path[-1], by_name, n=1, cutoff=0.5)
+    hint = f"did you mean {by_name[near[0]]!r}?" if near else f"known are {', '.join(sections)}"
     return f"{'.'.join(path)!r} is not a setting: {hint}"
 
 

@@ -69,7 +69,7 @@ def _parameter(name: str, value: Value) -> inspect.Parameter:
     if kind is bool:
         flags = [f"{value.flag}/--no-{value.flag.removeprefix('--')}"]
     default = None if how.read is not None else value.default
-    annotation = Annotated[
+    annotation = Annotated[  # type: ignore[valid-type]
         kind if default is not None else kind | None,
         typer.Option(
             *flags,
