@@ -1,8 +1,8 @@
 from .predict import Prediction, evaluate_run, predict_files
 from .progress import StageProgress
+from .report.summary import RunSummary, TestFigures
 from .settings import RunSettings
 from .start import RunInterruptedError, RunResult, resume, run
-from .summary import RunSummary, TestFigures
 
 __all__ = [
     "Prediction",

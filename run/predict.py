@@ -13,7 +13,7 @@ from ..data.decode import read_image
 from ..data.real import load_real_images
 from ..train.classifier.evaluate import evaluate
 from ..train.classifier.saved import load_classifier
-from .summary import TestFigures, test_figures
+from .report.summary import TestFigures, test_figures
 
 
 @dataclass(frozen=True)

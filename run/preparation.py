@@ -108,8 +108,7 @@ def prepare(
         )
     trainer = _make_trainer(settings, len(classes))
     test = _test_images(settings, classes, trainer.image_size)
-    source = settings.gap.batch_norm_data
-    unlabelled = None if source is None else load_unlabelled(source, trainer.image_size)
+    unlabelled = _unlabelled_images(settings, trainer.image_size)
     teacher = _load_teacher(settings, classes, trainer.device)
     room = least(room_for(trainer.device, settings.pool.memory), trainer.device)
     size = _pool_size(settings, room, len(plan), trainer.image_size)
@@ -182,6 +181,11 @@ def _test_images(
         source = str(FASHION_MNIST_TEST)
     aliases = {item.prompt: item.name for item in classes}
     return load_real_images(source, [item.name for item in classes], image_size, aliases)
+
+
+def _unlabelled_images(settings: RunSettings, image_size: int) -> Tensor | None:
+    source = settings.gap.batch_norm_data
+    return None if source is None else load_unlabelled(source, image_size)
 
 
 def _load_teacher(

@@ -16,11 +16,11 @@ from .budget.choice import within_budget
 from .budget.state import STATE, BudgetState, load_state
 from .folder import CONFIG, check_unused, new_run_folder, read_config, recipe_content, write_config
 from .images import GENERATED, restore_images, save_images
-from .pictures import write_report_files, write_samples
 from .preparation import Parts, prepare
 from .progress import OnStage, StageProgress
+from .report.files import write_report_files, write_samples
+from .report.summary import METRICS, RunSummary, summarize, test_figures
 from .settings import RunSettings
-from .summary import METRICS, RunSummary, summarize, test_figures
 from .training import save, test, train
 
 __all__ = ["RunInterruptedError", "RunResult", "resume", "run"]

@@ -32,7 +32,7 @@ from ...generate import parse_classes
 from ...run import RunSettings, resume, run
 from ...run.folder import CONFIG
 from ...run.job import prompt_aliases
-from ...run.summary import METRICS
+from ...run.report.summary import METRICS
 from ...train import Trainer
 
 RECIPES = ("base", "class-prompt", "multi-domain", "random-guidance", "merged")

@@ -1,6 +1,5 @@
 """The command itself: output, exit status, and no traceback."""
 
-import inspect
 import json
 import os
 import signal
@@ -8,14 +7,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import get_type_hints
 
 import pytest
 import torch
 from PIL import Image
 
 from zeroreal.assets import FASHION_MNIST_TEST
-from zeroreal.cli.run import run as run_command
+from zeroreal.base.settings import values_of
 from zeroreal.engine import engine_statuses
 from zeroreal.export.engines.choice import VARIANTS
 from zeroreal.kernels import ATTENTION_BACKENDS
@@ -130,8 +128,8 @@ def test_the_help_names_the_defaults(command):
         settings.recipe,
         settings.images_per_class,
         settings.classifier,
-        settings.engine,
-        settings.steps,
+        settings.generate.engine,
+        settings.generate.steps,
         settings.train.epochs,
         settings.train.optimizer,
         settings.train.learning_rate,
@@ -140,13 +138,12 @@ def test_the_help_names_the_defaults(command):
 
 
 def test_the_help_names_every_engine_and_attention_backend():
-    hints = get_type_hints(run_command, include_extras=True)
-    engines, attention = (hints[name].__metadata__[0].help for name in ("engine", "attention"))
+    helps = {value.path: value.help for value in values_of(RunSettings)}
+    engines, attention = (helps["generate", name] for name in ("engine", "attention"))
     for backend, variants in VARIANTS.items():
         assert backend in engines
         assert all(f":{variant}" in engines for variant in variants if variant != "eager")
     assert all(name in attention for name in ATTENTION_BACKENDS)
-    assert inspect.signature(run_command).parameters["engine"].default is None
 
 
 def test_help_and_version_load_nothing_heavy():
@@ -165,6 +162,20 @@ assert not heavy & set(sys.modules)
     assert zeroreal("--version").stdout.startswith("zeroreal 0.")
 
 
+def written(tmp_path_factory):
+    """Files with something wrong, by name."""
+    texts = {
+        "typo": "generate: {stepz: 3}",
+        "text": "train: {epochs: many}",
+        "range": "pool: {blocks: 0}",
+        "unguided": 'prompt: "a {class}"\nguidance: 1',
+    }
+    folder = tmp_path_factory.mktemp("files")
+    for name, text in texts.items():
+        (folder / f"{name}.yaml").write_text(text)
+    return {name: folder / f"{name}.yaml" for name in texts}
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -174,7 +185,7 @@ assert not heavy & set(sys.modules)
         (["run", "--classes", "../x,dog"], "path separator"),
         (["run", "--recipe", "multi-domian"], "did you mean 'multi-domain'"),
         (["run", "--model", "no/such/folder"], "does not exist"),
-        (["run", "--spill", "lots"], "size 'lots' is none: give a number and a unit"),
+        (["run", "--spill", "lots"], "size 'lots' is not a size"),
         (["run", "--classifier", "resnet-18"], "did you mean 'resnet18'"),
         (["run", "--engine", "nonsense"], "unknown engine 'nonsense': known are auto, onnxruntime"),
         (["run", "--engine", "onxruntime"], "did you mean 'onnxruntime'"),
@@ -190,6 +201,13 @@ assert not heavy & set(sys.modules)
         (["run", "--resume", "nowhere"], "holds no run"),
         (["run", "--resume", "nowhere", "--seed", "1"], "give it alone"),
         (["run", "--out", "{run}"], "already holds a run"),
+        (["run", "--config", "{typo}"], "'generate.stepz' is not a setting: did you mean"),
+        (["run", "--config", "{text}"], "train.epochs is 'many'"),
+        (["run", "--config", "{range}"], "pool: blocks is 0: at least 1 is needed"),
+        (["run", "--config", "nowhere"], "'nowhere' cannot be read"),
+        (["run", "--resume", "nowhere", "--pool", "auto"], "give it alone"),
+        (["run", "--resume", "nowhere", "--config", "x.yaml"], "give it alone"),
+        (["run", "--recipe", "{unguided}", "--negative-prompt", "blurry"], "has no image with"),
         (["evaluate", "nowhere", "--data", "x"], "no classifier.json"),
         (["evaluate", "{run}", "--data", "nowhere"], "nowhere"),
         (["predict", "{run}", "nowhere.png"], "nowhere.png"),
@@ -198,10 +216,10 @@ assert not heavy & set(sys.modules)
     ],
 )
 def test_bad_input_gets_one_sentence_and_status_2(
-    finished, command, tmp_path, monkeypatch, arguments, complaint
+    finished, command, tmp_path, tmp_path_factory, monkeypatch, arguments, complaint
 ):
     monkeypatch.chdir(tmp_path)
-    places = {"run": finished[0], "data": FASHION_MNIST_TEST}
+    places = {"run": finished[0], "data": FASHION_MNIST_TEST, **written(tmp_path_factory)}
     if arguments[0] == "run" and "--resume" not in arguments:
         arguments = [*arguments, "--tune", "off"]
     done = command(*(argument.format(**places) for argument in arguments))

@@ -1,15 +1,11 @@
 """`zeroreal tune`: what it prints, what it passes on, and its complaints."""
 
-import inspect
-
 import pytest
 import torch
 
-import zeroreal.generate.tuning.tune
-from zeroreal.cli.tune import tune
 from zeroreal.engine import Cache
 from zeroreal.export import ExportProgress
-from zeroreal.generate.generator import DEFAULT_STEPS
+from zeroreal.generate import GenerateSettings
 from zeroreal.generate.tuning.batch_curve import Point
 from zeroreal.generate.tuning.tune import Tuned, TuneProgress, TuneRequest
 
@@ -29,7 +25,7 @@ def calls(monkeypatch):
         on_progress(TuneProgress("tensorrt", note="left out: no GPU"))
         return TUNED
 
-    monkeypatch.setattr(zeroreal.generate.tuning.tune, "tune", tune)
+    monkeypatch.setattr("zeroreal.generate.tune", tune)
     return calls
 
 
@@ -42,7 +38,7 @@ def test_the_curve_goes_by_as_it_is_measured_and_the_choice_is_printed(command, 
     assert row.replace("│", " ").split() == ["torch", "denoise", "16", "250.0", "64.0", "300"]
     assert (
         "Fastest: engine torch:compiled, attention auto, without CUDA graphs, batch 16, VAE "
-        f"batch 4: 12.5 images/s at {DEFAULT_STEPS} steps" in done.stdout
+        "batch 4: 12.5 images/s at 12 steps" in done.stdout
     )
 
 
@@ -54,39 +50,43 @@ def test_options_are_passed_on(command, calls, tiny_model, tmp_path):
         "--precision": "fp32",
         "--attention": "math",
         "--steps": 4,
-        "--image-size": 32,
+        "--generate-size": 32,
+        "--model": folder,
+        "--deep-cache": 2,
+        "--batch-size": 6,
         "--vae": "tiny",
         "--memory": "2GiB",
         "--effort": "short",
         "--cache": tmp_path,
     }
     given = (part for pair in options.items() for part in pair)
-    command("tune", folder, "--again", "--deep-cache", *given)
-    expected = TuneRequest(
-        torch.device("cpu"),
+    command("tune", "--again", "--no-guided", *given)
+    settings = GenerateSettings(
+        model=str(folder),
         steps=4,
         engine="torch",
         precision="fp32",
         attention="math",
-        image_size=32,
+        generate_size=32,
         vae="tiny",
-        deep_cache=True,
-        memory_bytes=2147483648,
-        effort="short",
+        deep_cache=2,
+        batch_size=6,
+        memory=2147483648,
     )
+    expected = TuneRequest(torch.device("cpu"), settings, guided=False, effort="short")
     assert calls == [(folder, expected, tmp_path, True)]
 
 
 def test_without_options_everything_is_searched_to_the_end(command, calls):
     command("tune", "--device", "cpu")
     ((_, request, root, again),) = calls
-    assert request == TuneRequest(torch.device("cpu"), steps=DEFAULT_STEPS, effort="full")
+    assert request == TuneRequest(torch.device("cpu"), effort="full")
     assert root == Cache().root
     assert not again
 
 
 def test_a_model_that_does_not_fit_gets_one_sentence(command, tiny_model, tmp_path):
-    arguments = ("tune", tiny_model("sd15"), "--engine", "torch", "--precision", "fp32")
+    arguments = ("tune", "--model", tiny_model("sd15"), "--engine", "torch", "--precision", "fp32")
     done = command(*arguments, "--memory", "1MiB", "--cache", tmp_path)
     assert done.returncode == 2
     assert "the weights of engine torch do not fit into 1 MiB of memory" in done.shown
@@ -96,12 +96,15 @@ def test_a_model_that_does_not_fit_gets_one_sentence(command, tiny_model, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--memory", "lots"], "size 'lots' is none: give a number and a unit, such as 16GiB"),
+        (
+            ["--memory", "lots"],
+            "size 'lots' is not a size: give a number and a unit, such as 16GiB",
+        ),
         (["--steps", "0"], "steps is 0: at least 1 is needed"),
         (["--engine", "torhc"], "unknown engine 'torhc': did you mean 'torch'?"),
         (["--effort", "long"], "unknown effort 'long'"),
         (["--device", "tpu"], "unknown device 'tpu'"),
-        (["no/such/model"], "no/such/model"),
+        (["--model", "no/such/model"], "no/such/model"),
     ],
 )
 def test_bad_input_gets_one_sentence_and_status_2(command, calls, arguments, complaint):
@@ -110,8 +113,3 @@ def test_bad_input_gets_one_sentence_and_status_2(command, calls, arguments, com
     assert complaint in done.shown
     assert "Traceback" not in done.stderr
     assert calls == []
-
-
-def test_the_help_tells_the_default_steps():
-    option = inspect.get_annotations(tune, eval_str=True)["steps"].__metadata__[0]
-    assert f"[default: {DEFAULT_STEPS}]" in option.help

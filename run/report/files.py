@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from ..base.files import write_atomically
-from ..report.pictures import confusion_picture, png_bytes, sample_grid
-from .preparation import Parts
-from .report_page import write_report
+from ...base.files import write_atomically
+from ...report.pictures import confusion_picture, png_bytes, sample_grid
+from ..preparation import Parts
+from .page import write_report
 from .summary import METRICS, RunSummary
 
 _COLUMNS = 10

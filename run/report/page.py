@@ -7,8 +7,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from ..base.files import write_atomically
-from ..report.page import SPACE, curve, data_uri, page
+from ...base.files import write_atomically
+from ...report.page import SPACE, curve, data_uri, page
 from .summary import RunSummary
 
 _TEMPLATE = Path(__file__).with_name("report.html.j2")

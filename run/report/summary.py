@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shlex
 import sys
@@ -11,11 +12,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ..base import describe_environment, peak_memory_bytes
-from ..train.classifier.evaluate import Evaluation
-from .budget.plans import BudgetPlan
-from .preparation import Parts
-from .training import Trained
+from pydantic import TypeAdapter
+
+from ...base import describe_environment, peak_memory_bytes
+from ...train.classifier.evaluate import Evaluation
+from ..budget.plans import BudgetPlan
+from ..preparation import Parts
+from ..training import Trained
 
 METRICS = "metrics.json"
 _EXAMPLES = 10  # prompts
@@ -149,6 +152,14 @@ class RunSummary:
     def text(self) -> str:
         """The text of `metrics.json`."""
         return json.dumps(self.content(), indent=2, ensure_ascii=False) + "\n"
+
+
+def summary_of(content: Mapping[str, Any]) -> RunSummary:
+    """The summary that `metrics.json` holds."""
+    content = copy.deepcopy(dict(content))
+    for row in content["test"]["per_class"] if content["test"] else []:
+        row["class_name"] = row.pop("class")
+    return TypeAdapter(RunSummary).validate_python(content)
 
 
 def test_content(figures: TestFigures) -> dict[str, Any]:

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from zeroreal.report.page import duration, memory, moment, ticks
-from zeroreal.run.report_page import write_report
+from zeroreal.run.report.page import write_report
+from zeroreal.run.report.summary import summary_of
 
 LOADING = {"src", "href", "srcset", "data", "action", "poster", "background"}
 
@@ -23,12 +24,23 @@ SUMMARY = {
     "zeroreal": "0.1.0",
     "command": "zeroreal run --classes 'boot,bag' --seed 7",
     "classes": ["boot", "bag", "<script>alert('x')</script>"],
-    "recipe": {"name": "merged", "description": "equal parts", "prompts": ["a sketch of a boot"]},
+    "recipe": {
+        "name": "merged",
+        "description": "equal parts",
+        "templates": ["a sketch of a {class}"],
+        "prompts": ["a sketch of a boot"],
+    },
     "model": "assets/tiny-fashion",
     "classifier": "resnet10t",
     "images": 12000,
     "rejected": [5, 77, 4096],
     "images_per_class": 4000,
+    "steps": 12,
+    "scheduler": "DDIMScheduler",
+    "batch_size": 128,
+    "vae_batch_size": 64,
+    "time_budget": None,
+    "elapsed_seconds": 400.0,
     "image_size": 32,
     "seed": 7,
     "device": "cpu",
@@ -55,7 +67,13 @@ SUMMARY = {
     "throughput": {"images_per_second": 41.27, "train_images_per_second": 1503.6},
     "seconds": {"load": 1.5, "generate": 290.8, "train": 100.0, "evaluate": 2.7},
     "peak_memory_bytes": 3 * 2**29,
-    "pool": {"capacity": 60, "policy": "keep", "blocks": 2, "sharing": "overlap"},
+    "pool": {
+        "capacity": 60,
+        "policy": "keep",
+        "blocks": 2,
+        "sharing": "overlap",
+        "sharing_measured": {},
+    },
     "training": {
         "epochs": 3,
         "replay_ratio": 2.5,
@@ -103,7 +121,7 @@ def pictures():
 
 @pytest.fixture
 def written(tmp_path):
-    write_report(tmp_path / "report.html", SUMMARY, pictures())
+    write_report(tmp_path / "report.html", summary_of(SUMMARY), pictures())
     return tmp_path / "report.html"
 
 
@@ -169,14 +187,16 @@ def test_the_page_names_its_language(written):
 
 def test_without_test_data_the_report_says_so(tmp_path):
     summary = copy.deepcopy(SUMMARY) | {"test": None}
-    write_report(tmp_path / "r.html", summary, {"samples": pictures()["samples"]})
+    write_report(tmp_path / "r.html", summary_of(summary), {"samples": pictures()["samples"]})
     page = Page(tmp_path / "r.html")
     assert "accuracy on real images is not known" in page.text
     assert len(page.all("img")) == 1
 
 
 def test_further_pictures_follow_under_their_names(tmp_path):
-    write_report(tmp_path / "r.html", SUMMARY, pictures() | {"odd & even": pictures()["samples"]})
+    write_report(
+        tmp_path / "r.html", summary_of(SUMMARY), pictures() | {"odd & even": pictures()["samples"]}
+    )
     page = Page(tmp_path / "r.html")
     assert page.all("img")[-1]["alt"] == "odd & even"
 
@@ -185,7 +205,7 @@ def test_further_pictures_follow_under_their_names(tmp_path):
 def test_any_history_of_training_can_be_drawn(tmp_path, values):
     training = SUMMARY["training"] | {"epochs": len(values), "loss": values, "accuracy": values}
     summary = SUMMARY | {"training": training}
-    write_report(tmp_path / "r.html", summary, pictures())
+    write_report(tmp_path / "r.html", summary_of(summary), pictures())
     assert "nan" not in Page(tmp_path / "r.html").text
 
 
@@ -243,8 +263,8 @@ def test_a_browser_shows_the_page(written, tmp_path):
 
 def test_a_classifier_that_saw_real_images_is_not_called_zero_shot(tmp_path):
     training = SUMMARY["training"] | {"batch_norm_data": "photos/"}
-    write_report(tmp_path / "plain.html", SUMMARY, {})
-    write_report(tmp_path / "adapted.html", SUMMARY | {"training": training}, {})
+    write_report(tmp_path / "plain.html", summary_of(SUMMARY), {})
+    write_report(tmp_path / "adapted.html", summary_of(SUMMARY | {"training": training}), {})
     assert "It never saw a real image" in (tmp_path / "plain.html").read_text()
     adapted = (tmp_path / "adapted.html").read_text()
     assert "not zero-shot" in adapted
