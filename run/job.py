@@ -152,7 +152,7 @@ class Job:
             return
         try:
             saved = load_file(path)
-            self.feed.keep(saved["images"], saved["labels"], saved["samples"])
+            self.feed.restore(saved["images"], saved["labels"], saved["samples"])
         except (SafetensorError, KeyError) as error:
             raise InputError(
                 f"{str(path)!r} is damaged ({error}): remove it to generate its images again"

@@ -151,7 +151,7 @@ def test_images_are_checked(arguments):
 def test_labels_outside_the_classes_are_refused(label):
     images, labels = stripes(8, seed=0)
     labels[5] = label
-    with pytest.raises(InputError, match=f"label {label} is none of 2 classes"):
+    with pytest.raises(InputError, match=f"label {label} is outside the 2 classes"):
         trainer().fit(images, labels)
 
 

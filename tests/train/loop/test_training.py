@@ -237,7 +237,7 @@ def test_a_label_that_is_no_class_is_named_before_anything_is_trained(trainer, n
     feed = Feed(numbered(), numbered.plan(6, classes=3), pool, block=3)
     ours = trainer()
     untrained = {name: value.clone() for name, value in ours._model.state_dict().items()}
-    with pytest.raises(InputError, match="label 2 is none of 2 classes: labels must be 0 to 1"):
+    with pytest.raises(InputError, match="label 2 is outside the 2 classes: labels must be 0 to 1"):
         fit(ours, feed)
     assert all(torch.equal(untrained[n], v) for n, v in ours._model.state_dict().items())
 

@@ -152,7 +152,7 @@ def test_images_that_were_kept_are_not_generated_again(fed, numbered):
     source = numbered()
     feed = fed(source, policy="keep", capacity=20)
     numbers = [1, 2, 3, 9]
-    feed.keep(numbered.pictures(numbers), torch.tensor([1, 0, 1, 1]), torch.tensor(numbers))
+    feed.restore(numbered.pictures(numbers), torch.tensor([1, 0, 1, 1]), torch.tensor(numbers))
     found = windows(feed)
     assert found[0] == [*range(4)]
     assert found[-1] == [*range(20)]
@@ -172,7 +172,7 @@ def test_images_kept_from_later_blocks_do_not_stand_in_the_way(fed, numbered, st
     images, labels, samples = before.pool.written()
     source = numbered()
     after = fed(source)
-    after.keep(images, labels, torch.tensor(samples))
+    after.restore(images, labels, torch.tensor(samples))
     if state_after:
         after.load_state_dict(state)
     for _ in range(state_after):

@@ -143,7 +143,7 @@ def test_the_same_seed_gives_the_same_batches_and_another_seed_others(noise_pool
 
 @pytest.mark.parametrize("world_size", [1, 3])
 def test_no_two_samples_are_augmented_with_the_same_numbers(monkeypatch, pool_of, world_size):
-    from zeroreal.train.pool import loader as module
+    from zeroreal.train.pool import batch_maker as module
 
     drawn, draw = [], module.draw_augmentation
 
@@ -159,7 +159,7 @@ def test_no_two_samples_are_augmented_with_the_same_numbers(monkeypatch, pool_of
 
 def test_augmentation_does_not_depend_on_how_many_are_drawn_at_once(monkeypatch, noise_pool):
     expected = list(Loader(noise_pool, 4, augment=STRONG))
-    monkeypatch.setattr("zeroreal.train.pool.loader._DRAWN_AT_ONCE", 1)
+    monkeypatch.setattr("zeroreal.train.pool.batch_maker._DRAWN_AT_ONCE", 1)
     same(list(Loader(noise_pool, 4, augment=STRONG)), expected)
 
 
