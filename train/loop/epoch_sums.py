@@ -27,15 +27,15 @@ class EpochSums:
     hits: Tensor
     samples: int
     bad_step: Tensor
-    """The first batch whose loss is not finite; -1: none."""
+    """The first batch whose loss is not finite; -1 while there is no such batch."""
 
     @classmethod
     def zero(cls, device: torch.device) -> EpochSums:
-        none = torch.full((), -1, device=device)
-        return cls(torch.zeros((), device=device), torch.zeros((), device=device), 0, none)
+        no_batch = torch.full((), -1, device=device)
+        return cls(torch.zeros((), device=device), torch.zeros((), device=device), 0, no_batch)
 
     def add(self, loss: Tensor, hits: Tensor, samples: int, batch: int) -> None:
-        """Add a batch: its mean loss, how many were classified rightly, its size and number."""
+        """Add a batch: its mean loss, its correctly classified images, its size and its number."""
         self.loss += loss * samples
         self.hits += hits
         self.samples += samples

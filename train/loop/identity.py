@@ -23,7 +23,7 @@ def as_written(identity: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def difference(found: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
-    """The first thing in which a checkpoint's identity is another one; empty if there is none.
+    """In what a checkpoint is of another training, the first difference; empty if there is none.
 
     A setting that only one of them has was added by a newer version: the other has its default.
     """

@@ -85,7 +85,10 @@ class BlockWriter:
         self.restored += len(samples)
 
     def slots_of_block(self, block: int) -> list[int]:
-        """The slots of a block's images, to be published: they no longer wait. Blank ones lack."""
+        """The slots of a block's images, to be published: they no longer wait.
+
+        Images that the source left out are not among them.
+        """
         samples = [spec.index for spec in self._specs(block)]
         return self.slots_of([sample for sample in samples if sample in self._waiting])
 

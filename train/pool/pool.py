@@ -241,7 +241,7 @@ class ImagePool:
         return self._records.state_dict()
 
     def check_state(self, state: Any) -> None:
-        """Raise `InputError` for what is not a state of any pool."""
+        """Raise `InputError` unless `state` is the state of a pool, of whatever images."""
         self._records.check_state(state)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -50,9 +50,11 @@ class SlotRecords:
         return self._in_order(self._sample != _EMPTY)
 
     def labels(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The labels in `slots`."""
         return self._label[slots]
 
     def samples(self, slots: NDArray[np.int64]) -> list[int]:
+        """The samples in `slots`."""
         samples: list[int] = self._sample[slots].tolist()
         return samples
 
@@ -97,7 +99,7 @@ class SlotRecords:
         }
 
     def check_state(self, state: Any) -> None:
-        """Raise `InputError` for what is not a state of any pool."""
+        """Raise `InputError` unless `state` is the state of a pool, of whatever images."""
         what = "the pool's state"
         check_state(state, self.state_dict(), what)
         samples, ages, uses = (len(state[name]) for name in ("samples", "ages", "uses"))
