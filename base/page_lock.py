@@ -16,8 +16,8 @@ __all__ = ["page_lock", "staged"]
 def page_lock(memory: Tensor, device: torch.device, owner: object) -> None:
     """Lock `memory`, on the host, for copies from and to the GPU `device` while `owner` lives.
 
-    In place, for where PyTorch allocates pinned memory, it takes the next power of two. Raises
-    `InputError` where the system does not lock so much.
+    The memory is locked where it lies, because pinned memory that PyTorch allocates is rounded up
+    to a power of two. Raises `InputError` where the system does not lock so much.
     """
     cudart = torch.cuda.cudart()
     with torch.cuda.device(device):
@@ -32,7 +32,7 @@ def page_lock(memory: Tensor, device: torch.device, owner: object) -> None:
 
 def staged(memory: Tensor, rows: Tensor, device: torch.device) -> Tensor:
     """These rows of `memory`, on the host, in memory that `device` can copy from at once."""
-    # New each time: PyTorch gives pinned memory out again only after the copies from it.
+    # New each time: PyTorch hands pinned memory out again only once the copies from it are done.
     stage = torch.empty(
         len(rows), *memory.shape[1:], dtype=memory.dtype, pin_memory=device.type == "cuda"
     )

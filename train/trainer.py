@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +13,11 @@ from ..base import InputError, keep_freed_memory, resolve_device, resolve_precis
 from ..base.ranks import Ranks
 from .classifier.create import create_classifier, to_channels_last
 from .classifier.evaluate import Evaluation, evaluate, predict
+from .loop.epoch_sums import EpochReport
+from .loop.identity import RECIPE
+from .loop.saving import States, StateSaver
 from .loop.scalars import Scalars
-from .loop.training import EpochReport, Training
+from .loop.training import Training
 from .pool.feed import Feed
 from .pool.loader import Loader
 from .pool.pool import ImagePool
@@ -27,14 +29,6 @@ if TYPE_CHECKING:
 
 DEFAULT_CLASSIFIER = "test_resnet"
 CHECKPOINT_SECONDS = 60.0
-
-
-class States(Protocol):
-    """Where states of a training are kept; see `CheckpointFolder`."""
-
-    def save(self, state: Any) -> None: ...
-
-    def load(self) -> Any | None: ...
 
 
 class Trainer:
@@ -51,6 +45,7 @@ class Trainer:
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         precision: `auto`, `fp32`, `bf16` or `fp16`: what autocast computes in.
         seed: decides initial weights, order and augmentation.
+        ranks: the processes that train together, by default those of `torch.distributed`.
 
     Raises `InputError` for what cannot be used.
     """
@@ -65,8 +60,10 @@ class Trainer:
         device: str = "auto",
         precision: str = "auto",
         seed: int = 0,
+        ranks: Ranks | None = None,
     ) -> None:
         self.settings = settings or TrainSettings()
+        self._ranks = ranks or Ranks.current()
         self.device = resolve_device(device)
         if self.device.type == "cpu":
             keep_freed_memory()
@@ -78,6 +75,8 @@ class Trainer:
             model = create_classifier(classifier, num_classes, image_size)
         self._model = to_channels_last(model, self.device)
         self._average: ModelEmaV3 | None = None
+        self._was_trained = False  # before `fit` was last called
+        self._reports: list[EpochReport] = []  # of the epochs since
 
     @property
     def model(self) -> nn.Module:
@@ -88,6 +87,14 @@ class Trainer:
         return averaged
 
     @property
+    def is_trained(self) -> bool:
+        """Whether the weights have ended an epoch, in this process or before a state was loaded.
+
+        Then they are worth keeping even where training is broken off or diverges.
+        """
+        return self._was_trained or bool(self._reports)
+
+    @property
     def identity(self) -> dict[str, Any]:
         """What a training must agree in with a state to go on from it."""
         return {
@@ -95,13 +102,13 @@ class Trainer:
             "number of classes": self.num_classes,
             "image size": self.image_size,
             "precision": str(self.dtype).removeprefix("torch."),
-            "recipe": asdict(self.settings),
+            RECIPE: asdict(self.settings),
             "seed": self.seed,
         }
 
     def loader(self, source: ImagePool | Feed) -> Loader:
         """What draws batches from `source` by the settings, in the dtype of training."""
-        ranks, settings = Ranks.current(), self.settings
+        settings = self.settings
         return Loader(
             source,
             settings.batch_size,
@@ -113,8 +120,8 @@ class Trainer:
             epochs=settings.epochs,
             max_replay=settings.max_replay,
             balanced=settings.balanced,
-            rank=ranks.rank,
-            world_size=ranks.world_size,
+            rank=self._ranks.rank,
+            world_size=self._ranks.world_size,
         )
 
     def fit(
@@ -139,42 +146,20 @@ class Trainer:
             on_scalars: told of the same means, and more, for a log.
 
         Raises `InputError` for images that cannot be trained on, for a state of another training,
-        and where the loss is no longer finite: the weights are those of the last epoch before.
+        and where the loss is no longer finite: the weights are those of the last epoch before, or
+        of the state, from within an epoch, if none has ended since; see `is_trained`.
         """
         loader = images if isinstance(images, Loader) else self.loader(self._pool(images, labels))
         if loader.pool.capacity < 2:
             raise InputError(f"{loader.pool.capacity} images cannot be trained on: give at least 2")
-        if not loader.total_epochs():
-            raise InputError(
-                f"max replay is {self.settings.max_replay}, which leaves not even one pass over "
-                "the images: allow more, or generate more images"
-            )
+        loader.check_passes()
         cuda = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=cuda), training_stream(self.device):
             torch.manual_seed(self.seed)
-            training = Training(
-                self._model,
-                loader,
-                self.settings,
-                num_classes=self.num_classes,
-                dtype=self.dtype,
-                seed=self.seed,
-            )
-            self._average = training.average
-            if states is not None and (state := states.load()) is not None:
-                training.load_state_dict(state)
-            saved = time.monotonic()
-
-            def save_when_due() -> None:
-                nonlocal saved
-                if states is None or time.monotonic() - saved < state_seconds:
-                    return
-                if Ranks.current().is_first and training.is_finite():
-                    states.save(training.state_dict())
-                saved = time.monotonic()
-
+            training = self._training(loader, states)
+            saver = StateSaver(training, states if self._ranks.is_first else None, state_seconds)
             while not loader.is_finished:
-                scalars = training.epoch(save_when_due)
+                scalars = training.epoch(saver.save_when_due)
                 if on_epoch is not None:
                     on_epoch(training.reports[-1])
                 if on_scalars is not None:
@@ -189,6 +174,25 @@ class Trainer:
     def evaluate(self, images: Tensor, labels: Tensor) -> Evaluation:
         """Test on uint8 images `[N, S, S, 3]` with labels int64 `[N]`."""
         return evaluate(self.model, images, labels, self.num_classes, self.device)
+
+    def _training(self, loader: Loader, states: States | None) -> Training:
+        """A training of the classifier, from where the state stands, if there is one."""
+        training = Training(
+            self._model,
+            loader,
+            self.settings,
+            num_classes=self.num_classes,
+            dtype=self.dtype,
+            seed=self.seed,
+            ranks=self._ranks,
+        )
+        self._average = training.average
+        state = None if states is None else states.load()
+        if state is not None:
+            training.load_state_dict(state)
+        self._was_trained = state is None and self.is_trained
+        self._reports = training.reports
+        return training
 
     def _pool(self, images: Tensor | ImagePool, labels: Tensor | None) -> ImagePool:
         if isinstance(images, ImagePool):

@@ -124,7 +124,7 @@ def pool_of(request, streams):
     def make(capacity, spare=0):
         host = (capacity + spare) * request.param
         pool = ImagePool(capacity, 4, CPU, spare, host=host)
-        images = pool._spilled if host else pool.storage
+        images = pool.host_storage if host else pool.storage
         images.fill_(POISON)
         streams.memory = {
             stored.untyped_storage().data_ptr() for stored in (images, pool.target_storage)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from zeroreal.base import InputError
+from zeroreal.base.ranks import Ranks
 from zeroreal.train import ImagePool, Loader, Trainer, TrainSettings
 from zeroreal.train.classifier.saved import ClassifierCard, load_classifier, save_classifier
 
@@ -45,6 +46,29 @@ def test_a_bound_on_replay_that_leaves_nothing_to_train_on_is_refused():
     images = torch.zeros(8, 32, 32, 3, dtype=torch.uint8)
     with pytest.raises(InputError, match=r"max replay is 0.01, which leaves not even one pass"):
         trainer.fit(images, torch.arange(8) % 2)
+
+
+def test_the_bound_on_replay_of_a_loader_of_one_s_own_is_the_one_that_is_named():
+    loader = Loader(ImagePool.of(*stripes(8, seed=0), CPU), 4, epochs=2, max_replay=0.02)
+    with pytest.raises(InputError, match=r"max replay is 0.02, which leaves not even one pass"):
+        trainer().fit(loader)
+
+
+def test_it_is_trained_once_an_epoch_has_ended():
+    ours = trainer(epochs=2)
+    found = [ours.is_trained]
+    ours.fit(*stripes(8, seed=0), on_epoch=lambda report: found.append(ours.is_trained))
+    assert found == [False, True, True]
+    with pytest.raises(InputError):  # what was learnt before is still there
+        ours.fit(stripes(8, seed=0)[0], torch.full((8,), 5))
+    assert ours.is_trained
+
+
+def test_the_share_of_every_batch_follows_from_the_ranks_that_are_handed_in():
+    pool = ImagePool.of(*stripes(8, seed=0), CPU)
+    loader = trainer(ranks=Ranks(1, 2)).loader(pool)
+    assert (loader.rank, loader.world_size) == (1, 2)
+    assert sum(len(labels) for _, labels in loader) == 4
 
 
 @pytest.mark.parametrize("options", [{}, {"optimizer": "sgd", "learning_rate": 0.05}])
@@ -151,7 +175,7 @@ def test_images_are_checked(arguments):
 def test_labels_outside_the_classes_are_refused(label):
     images, labels = stripes(8, seed=0)
     labels[5] = label
-    with pytest.raises(InputError, match=f"label {label} is none of 2 classes"):
+    with pytest.raises(InputError, match=f"label {label} is outside the 2 classes"):
         trainer().fit(images, labels)
 
 

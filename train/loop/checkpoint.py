@@ -16,6 +16,8 @@ from torch import Tensor
 
 from ...base.errors import InputError
 from ...base.files import write_atomically
+from ..pool.states import FORMAT, VERSION, check_state
+from .identity import as_written, difference
 
 __all__ = ["CheckpointFolder"]
 
@@ -35,18 +37,20 @@ class CheckpointFolder:
     Args:
         folder: that of the run, which exists.
         identity: what a state must agree with to be gone on from, by what to call it in a
-            complaint: the model, the recipe.
+            complaint: the model, the recipe. A setting of the recipe that a checkpoint lacks has
+            its default there.
     """
 
     def __init__(self, folder: Path, identity: dict[str, Any]) -> None:
         self._newest, self._previous = folder / NEWEST, folder / PREVIOUS
-        self._identity: dict[str, Any] = json.loads(json.dumps(identity))
+        self._identity = as_written(identity)
         self._corrupt: set[Path] = set()
 
     def save(self, state: Any) -> None:
         """Write `state`; the newest checkpoint so far becomes the one before."""
         tensors: dict[str, Tensor] = {}
-        text = json.dumps({"identity": self._identity, "state": _pack(state, tensors)})
+        packed = _pack(state, tensors)
+        text = json.dumps({VERSION: FORMAT, "identity": self._identity, _STATE: packed})
         header = {_STATE: text, _DIGEST: _digest(text, tensors)}
         content = save(tensors, header)
         if self._newest.exists() and self._newest not in self._corrupt:
@@ -58,7 +62,8 @@ class CheckpointFolder:
         """The newest state that is whole, its tensors on the CPU; None if there is none.
 
         A corrupt file is passed over, which is said. Raises `InputError` where every file is
-        corrupt, and for a checkpoint of another training.
+        corrupt, and for a checkpoint of another training or of a format that this version does not
+        know.
         """
         found = [path for path in (self._newest, self._previous) if path.exists()]
         for path in found:
@@ -71,8 +76,8 @@ class CheckpointFolder:
                     "checkpoint %s is corrupt (%s): going on from the one before", path, reason
                 )
                 continue
-            self._check(path, content["identity"])
-            return _unpack(content["state"], tensors)
+            self._check(path, content)
+            return _unpack(content[_STATE], tensors, path)
         if found:
             raise InputError(
                 f"every checkpoint in {str(self._newest.parent)!r} is corrupt: remove "
@@ -85,23 +90,21 @@ class CheckpointFolder:
         for path in (self._newest, self._previous):
             path.unlink(missing_ok=True)
 
-    def _check(self, path: Path, identity: dict[str, Any]) -> None:
-        for name, value in self._identity.items():
-            if identity.get(name) != value:
-                raise InputError(
-                    f"checkpoint {str(path)!r} is of {name} {identity.get(name)!r}, this training "
-                    f"has {value!r}: go on with that, or start a new run"
-                )
+    def _check(self, path: Path, content: Any) -> None:
+        check_state(content, ("identity", _STATE), f"checkpoint {str(path)!r}")
+        if other := difference(content["identity"], self._identity):
+            raise InputError(
+                f"checkpoint {str(path)!r} is of {other}: go on with that, or start a new run"
+            )
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _read(path: Path) -> tuple[Any, dict[str, Tensor]]:
     with safe_open(path, framework="pt") as file:
         header = file.metadata()
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     if _digest(header[_STATE], tensors) != header[_DIGEST]:
         raise ValueError("its digest does not match")
-    content: dict[str, Any] = json.loads(header[_STATE])
-    return content, tensors
+    return json.loads(header[_STATE]), tensors
 
 
 def _digest(text: str, tensors: dict[str, Tensor]) -> str:
@@ -130,12 +133,14 @@ def _pack(value: Any, tensors: dict[str, Tensor]) -> Any:
     return value
 
 
-def _unpack(value: Any, tensors: dict[str, Tensor]) -> Any:
+def _unpack(value: Any, tensors: dict[str, Tensor], path: Path) -> Any:
+    """What `_pack` made JSON of, with its tensors."""
     if isinstance(value, dict):
-        if _TENSOR in value:
+        if value.get(_TENSOR) in tensors:
             return tensors[value[_TENSOR]]
+        check_state(value, (_ITEMS,), f"checkpoint {str(path)!r}, in its state,")
         items: Iterable[Any] = value[_ITEMS]
-        return {key: _unpack(item, tensors) for key, item in items}
+        return {key: _unpack(item, tensors, path) for key, item in items}
     if isinstance(value, list):
-        return [_unpack(item, tensors) for item in value]
+        return [_unpack(item, tensors, path) for item in value]
     return value

@@ -30,7 +30,7 @@ class Scalars:
     """Images trained on so far, each as often as it was."""
     loss: float
     accuracy: float
-    """Share of the augmented training images that were classified rightly."""
+    """Share of the augmented training images that were classified correctly."""
     learning_rate: float
     images_per_second: float
     replay_ratio: float

@@ -39,8 +39,8 @@ def mix(
     Args:
         images: [B, 3, H, W] of any float dtype; overwritten.
         targets: [B, K] of any float dtype: probabilities.
-        mixup: alpha of the Beta distribution of Mixup's shares; 0: none.
-        cutmix: alpha of the Beta distribution of the area that CutMix leaves; 0: none.
+        mixup: alpha of the Beta distribution of Mixup's shares; 0 for no Mixup.
+        cutmix: alpha of the Beta distribution of the area that CutMix leaves; 0 for no CutMix.
         seed: 0 or more.
         step: which batch, 0 or more.
 

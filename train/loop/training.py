@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict
+from typing import Any, NoReturn
 
 import torch
 from timm.utils.model_ema import ModelEmaV3
@@ -15,28 +15,23 @@ from torch import Tensor, nn
 from ...base.errors import InputError
 from ...base.ranks import Ranks, distribute, sum_over_ranks
 from ..pool.loader import Loader
+from ..pool.states import FORMAT, VERSION
 from ..settings import TrainSettings
+from .epoch_sums import EpochReport, EpochSums
+from .kept_weights import KeptWeights
 from .optimization import learning_rate, loss_function, make_optimizer
 from .scalars import Scalars
 from .targets import mix, smoothed_targets
+from .training_state import check_training_state
 
 __all__ = ["EpochReport", "Training"]
-
-
-@dataclass(frozen=True)
-class EpochReport:
-    """Means over one virtual epoch, on augmented training images."""
-
-    epoch: int
-    epochs: int
-    loss: float
-    accuracy: float
 
 
 class Training:
     """Trains `model` on what `loader` gives, epoch by epoch; see `Trainer.fit`.
 
     Its state, with the seed of the loader, decides all that follows: on the CPU to the bit.
+    `ranks` are the processes that train together, by default those of `torch.distributed`.
     """
 
     def __init__(
@@ -48,18 +43,21 @@ class Training:
         num_classes: int,
         dtype: torch.dtype,
         seed: int,
+        ranks: Ranks | None = None,
     ) -> None:
         self.settings, self._model, self._loader = settings, model, loader
+        self._ranks = ranks or Ranks.current()
         self._classes, self._seed = num_classes, seed
         self._device, self._dtype = loader.pool.device, dtype
         self.average: ModelEmaV3 | None = None
         if settings.ema_decay:
             self.average = ModelEmaV3(model, decay=settings.ema_decay, use_warmup=True)
         self.reports: list[EpochReport] = []
+        """Of the epochs that have ended, in this process or before the state that was loaded."""
         self.updates = 0
         """How often the weights were changed."""
         self._batches = 0
-        self._sums = _Sums.zero(self._device)
+        self._sums = EpochSums.zero(self._device)
         self._optimizer = make_optimizer(model, settings, self._device)
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=dtype is torch.float16)
         self._rate = learning_rate(settings, loader.total_batches(settings.accumulate))
@@ -69,13 +67,16 @@ class Training:
             # CUDA graphs, on a GPU; the memory of one would be written to while gradients add up.
             mode = "reduce-overhead" if settings.accumulate == 1 else "default"
             self._forward = torch.compile(self._forward, mode=mode, dynamic=False)
-        self._good = self._weights()
+        modules = [model] if self.average is None else [model, self.average.module]
+        self._good = KeptWeights(modules, "the weights from before training")
 
     def epoch(self, after_update: Callable[[], None] = lambda: None) -> Scalars:
         """Train on one virtual epoch, or on what is left of it.
 
         Raises `InputError` for labels outside the classes, and where the loss or a weight is not
-        finite, with the weights as after the last epoch.
+        finite: then the weights are again those with which the last epoch ended, or, where none has
+        ended in this process, those of the state that was loaded, which may be from within an
+        epoch, or else those from before training.
         """
         began, before = time.perf_counter(), self._sums.samples
         self._model.train()
@@ -104,20 +105,21 @@ class Training:
         outside = labels[(labels < 0) | (labels >= self._classes)]
         if len(outside):
             raise InputError(
-                f"label {outside[0]} is none of {self._classes} classes: labels must be 0 to "
+                f"label {outside[0]} is outside the {self._classes} classes: labels must be 0 to "
                 f"{self._classes - 1}"
             )
 
     def state_dict(self) -> dict[str, Any]:
         """All that decides what follows, between two updates."""
         state = {
+            VERSION: FORMAT,
             "model": self._model.state_dict(),
             "average": self.average and self.average.module.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "scaler": self._scaler.state_dict(),
             "updates": self.updates,
             "batches": self._batches,
-            "sums": {"loss": self._sums.loss, "hits": self._sums.hits, "n": self._sums.samples},
+            "sums": self._sums.state_dict(),
             "reports": [asdict(report) for report in self.reports],
             "random": torch.get_rng_state(),
             "loader": self._loader.state_dict(),
@@ -127,24 +129,26 @@ class Training:
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state of the same training."""
+        """Go on from a state of the same training.
+
+        Raises `InputError` for a state that does not fit it, before anything is changed.
+        """
+        average = self.average and self.average.module
+        check_training_state(state, self._model, average, self._optimizer, self._scaler)
         self._loader.load_state_dict(state["loader"])
         self._model.load_state_dict(state["model"])
-        if self.average is not None:
-            self.average.module.load_state_dict(state["average"])
+        if average is not None:
+            average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._restore_memory_formats()
         self._scaler.load_state_dict(state["scaler"])
         self.updates, self._batches = state["updates"], state["batches"]
-        sums = state["sums"]
-        self._sums.loss.copy_(sums["loss"])
-        self._sums.hits.copy_(sums["hits"])
-        self._sums.samples = sums["n"]
-        self.reports = [EpochReport(**report) for report in state["reports"]]
+        self._sums.load_state_dict(state["sums"])
+        self.reports[:] = [EpochReport(**report) for report in state["reports"]]
         torch.set_rng_state(state["random"])
-        if "cuda_random" in state:
+        if self._device.type == "cuda" and "cuda_random" in state:
             torch.cuda.set_rng_state(state["cuda_random"], self._device)
-        self._good = self._weights()
+        self._good.keep("the weights of the state that training went on from")
 
     def _restore_memory_formats(self) -> None:
         """Fused optimisers go through weights and moments in the order of memory."""
@@ -158,8 +162,7 @@ class Training:
         targets = labels
         if not labels.is_floating_point():
             targets = smoothed_targets(labels, self._classes, settings.label_smoothing)
-        ranks = Ranks.current()
-        draw = self._batches * ranks.world_size + ranks.rank
+        draw = self._batches * self._ranks.world_size + self._ranks.rank
         with torch.no_grad():
             images, targets = mix(
                 images, targets, settings.mixup, settings.cutmix, self._seed, draw
@@ -194,22 +197,14 @@ class Training:
         totals = torch.stack([sums.loss, sums.hits, torch.full_like(sums.loss, sums.samples)])
         loss, hits, samples = sum_over_ranks(totals).tolist()
         if not (math.isfinite(loss) and self._has_finite_weights()):
-            self._restore(self._good)
-            bad = int(sums.bad_step)
-            what = "a weight is not finite after" if bad < 0 else "the loss is not finite at"
-            raise InputError(
-                f"{what} batch {self._batches if bad < 0 else bad}, in epoch "
-                f"{len(self.reports) + 1}: lower the learning rate, which is "
-                f"{self.settings.learning_rate}, or clip the gradients; the weights of the epoch "
-                "before are kept"
-            )
+            self._give_up()
         loader = self._loader
         epoch = len(self.reports) + 1
         self.reports.append(
             EpochReport(epoch, loader.total_epochs(), loss / samples, hits / samples)
         )
-        self._sums = _Sums.zero(self._device)
-        self._keep_weights()
+        self._sums = EpochSums.zero(self._device)
+        self._good.keep("the weights of the epoch before")
         return Scalars(
             step=self.updates,
             epoch=epoch,
@@ -217,47 +212,17 @@ class Training:
             loss=loss / samples,
             accuracy=hits / samples,
             learning_rate=float(self._optimizer.param_groups[0]["lr"]),
-            images_per_second=(sums.samples - before) * Ranks.current().world_size / seconds,
+            images_per_second=(sums.samples - before) * self._ranks.world_size / seconds,
             replay_ratio=loader.replay_ratio,
         )
 
-    def _weights(self) -> list[dict[str, Tensor]]:
-        return [
-            {name: value.clone() for name, value in module.state_dict().items()}
-            for module in self._modules()
-        ]
-
-    def _keep_weights(self) -> None:
-        """Copy them to where those of the epoch before are: new memory would take longer."""
-        for module, kept in zip(self._modules(), self._good, strict=True):
-            for name, value in module.state_dict().items():
-                kept[name].copy_(value)
-
-    def _restore(self, weights: list[dict[str, Tensor]]) -> None:
-        for module, values in zip(self._modules(), weights, strict=True):
-            module.load_state_dict(values)
-
-    def _modules(self) -> list[nn.Module]:
-        return [self._model] if self.average is None else [self._model, self.average.module]
-
-
-@dataclass
-class _Sums:
-    """Of an epoch so far, on the device: reading them in the loop would wait for every step."""
-
-    loss: Tensor
-    hits: Tensor
-    samples: int
-    bad_step: Tensor
-    """The first batch whose loss is not finite; -1: none."""
-
-    @classmethod
-    def zero(cls, device: torch.device) -> _Sums:
-        none = torch.full((), -1, device=device)
-        return cls(torch.zeros((), device=device), torch.zeros((), device=device), 0, none)
-
-    def add(self, loss: Tensor, hits: Tensor, samples: int, batch: int) -> None:
-        self.loss += loss * samples
-        self.hits += hits
-        self.samples += samples
-        self.bad_step.masked_fill_(~loss.isfinite() & (self.bad_step < 0), batch)
+    def _give_up(self) -> NoReturn:
+        """Go back to the last weights that are known to be good, and say so."""
+        self._good.restore()
+        bad = int(self._sums.bad_step)
+        what = "a weight is not finite after" if bad < 0 else "the loss is not finite at"
+        raise InputError(
+            f"{what} batch {self._batches if bad < 0 else bad}, in epoch "
+            f"{len(self.reports) + 1}: lower the learning rate, which is "
+            f"{self.settings.learning_rate}, or clip the gradients; {self._good.what} are kept"
+        )

@@ -10,6 +10,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ...base.errors import InputError
+
 _LEAST = 2  # samples of a pass: batch normalisation needs them
 
 
@@ -23,6 +25,33 @@ class VirtualEpoch:
     """How many are trained on."""
 
 
+class EpochPlan:
+    """The virtual epochs of a training, in order; see `virtual_epochs`."""
+
+    def __init__(
+        self, blocks: Sequence[int], capacity: int, epochs: int | None, max_replay: float | None
+    ) -> None:
+        self._has_end = epochs is not None
+        self._rest = virtual_epochs(blocks, capacity, epochs, max_replay)
+        self._planned: list[VirtualEpoch] = []
+
+    def epoch(self, number: int) -> VirtualEpoch | None:
+        """The epoch of this number, from 0; None if there is none."""
+        while len(self._planned) <= number:
+            following = next(self._rest, None)
+            if following is None:
+                return None
+            self._planned.append(following)
+        return self._planned[number]
+
+    def all(self) -> list[VirtualEpoch]:
+        """Every epoch; `InputError` where they have no end."""
+        if not self._has_end:
+            raise InputError("the loader has no end: give it a number of epochs")
+        self._planned += self._rest
+        return self._planned
+
+
 def block_sizes(images: int, capacity: int, block: int, replaces: bool) -> list[int]:
     """The images of each block, in order: `block`, and what is left last.
 
@@ -30,6 +59,21 @@ def block_sizes(images: int, capacity: int, block: int, replaces: bool) -> list[
     """
     total = images if replaces else min(images, capacity)
     return [min(block, total - begun) for begun in range(0, total, block)]
+
+
+def check_passes(
+    blocks: Sequence[int], capacity: int, epochs: int | None, max_replay: float | None
+) -> None:
+    """Raise `InputError` where `max_replay` leaves not even one pass over the images.
+
+    It can be called before anything is generated: `blocks` are the images of each block, as
+    `block_sizes` and `Feed.blocks` give them, and `capacity` those that the pool can publish.
+    """
+    if next(virtual_epochs(blocks, capacity, epochs, max_replay), None) is None:
+        raise InputError(
+            f"max replay is {max_replay}, which leaves not even one pass over {sum(blocks)} "
+            "images: allow more, or generate more images"
+        )
 
 
 def virtual_epochs(

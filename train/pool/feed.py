@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
-import threading
 import time
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence, Set
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any
 
-import torch
 from torch import Tensor
 
 from ...base.errors import InputError, unknown
-from ...generate import ImageBatch, SampleSpec
+from ...generate import SampleSpec
+from .block_writer import BlockWriter
 from .epochs import block_sizes
 from .pool import POLICIES, ImagePool
 from .sharing import Sharing
+from .source import ImageSource
+from .states import check_state
+from .worker import Worker
 
 __all__ = ["Feed", "ImageSource"]
-
-_KEPT_AT_ONCE = 1024  # images
-
-
-class ImageSource(Protocol):
-    """What generates images, on one device or on several."""
-
-    device: torch.device
-
-    def generate(
-        self, specs: Iterable[SampleSpec], done: Container[int] = ()
-    ) -> Iterator[ImageBatch]: ...
 
 
 class Feed:
@@ -53,8 +42,7 @@ class Feed:
         is_over: told how many images are generated; True ends the block with them.
         on_batch: told how many images are generated, in the generating thread.
 
-    Raises `InputError` for arguments that are none of these, and from `advance` for what the source
-    raises.
+    Raises `InputError` for arguments other than these. `advance` raises what the source raises.
     """
 
     def __init__(
@@ -91,30 +79,32 @@ class Feed:
         self.images = 0
         """How many images were published, replaced ones included: blank ones are left out."""
         self._resumed = 0  # of these, before the state that this feed goes on from
-        self.written = 0
-        """How many images were generated, published or not."""
         self.sharing = Sharing(mode, source.device)
-        self.seconds = 0.0
-        """How long generating took, beside training or not."""
         self.waited = 0.0
         """How long `advance` took."""
-        self._source, self._plan, self._soften = source, plan, soften
-        self._is_over, self._on_batch = is_over, on_batch
-        self._bounds = list(itertools.accumulate(self.blocks, initial=0))
-        self._waiting: dict[int, int] = {}  # the slots of samples that are written, not published
-        self._worker: _Worker | None = None
-        self._samples_before = self._kept = 0
-        self._is_stopped = threading.Event()
+        self._writer = BlockWriter(source, plan, self.blocks, pool, soften, is_over, on_batch)
+        self._worker: Worker | None = None
+        self._samples_before = 0
 
     @property
     def generated(self) -> int:
         """The images of all blocks that were published."""
-        return self._bounds[self.published]
+        return self._writer.bounds[self.published]
+
+    @property
+    def written(self) -> int:
+        """How many images were generated, published or not."""
+        return self._writer.written
+
+    @property
+    def seconds(self) -> float:
+        """How long generating took, beside training or not."""
+        return self._writer.seconds
 
     @property
     def images_per_second(self) -> float:
         """How fast images were generated, beside training or not."""
-        return (self.written - self._kept) / self.seconds if self.seconds else 0.0
+        return (self.written - self._writer.restored) / self.seconds if self.seconds else 0.0
 
     @property
     def is_finished(self) -> bool:
@@ -130,7 +120,7 @@ class Feed:
             return False
         began = time.perf_counter()
         if self._worker is None:
-            self._generate_block(self.published)
+            self._writer.generate(self.published)
         else:
             self._worker.result()
             self._worker = None
@@ -143,7 +133,7 @@ class Feed:
             self.sharing.turn(images, self.pool.samples - self._samples_before)
         self._samples_before = self.pool.samples
         if self.sharing.is_concurrent and not self.is_finished:
-            self._worker = _Worker(self._generate_beside, self.published)
+            self._worker = Worker(self._generate_beside, self.published)
         return True
 
     def fill(self) -> None:
@@ -151,21 +141,13 @@ class Feed:
         while self.advance():
             pass
 
-    def keep(self, images: Tensor, labels: Tensor, samples: Tensor) -> None:
+    def restore(self, images: Tensor, labels: Tensor, samples: Tensor) -> None:
         """Take images that were generated before: they are not generated again."""
-        slots = self.pool.take(len(samples))
-        device = self.pool.device
-        for begin in range(0, len(slots), _KEPT_AT_ONCE):  # the device may not have room for all
-            part = slice(begin, begin + _KEPT_AT_ONCE)
-            names, indices = labels[part].tolist(), samples[part].tolist()
-            self._write(
-                slots[part], images[part].to(device), labels[part].to(device), names, indices
-            )
-        self._kept += len(samples)
+        self._writer.restore(images, labels, samples)
 
     def close(self) -> None:
         """Stop generating, after the batch in work."""
-        self._is_stopped.set()
+        self._writer.stop()
         if self._worker is not None:
             self._worker.join()
             self._worker = None
@@ -180,10 +162,13 @@ class Feed:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Generate again what the pool held, but for what `keep` was given.
+        """Generate again what the pool held, but for what `restore` was given.
 
-        Raises `InputError` for the state of another plan, and once a block was published.
+        Raises `InputError` for the state of another plan or of a format that this version does not
+        know, and once a block was published.
         """
+        check_state(state, self.state_dict(), "the feed's state")
+        self.pool.check_state(state["pool"])
         if self.published:
             raise InputError(
                 f"the feed has published {self.published} blocks: load the state into a new one"
@@ -195,21 +180,19 @@ class Feed:
             )
         held = set(state["pool"]["samples"])
         for block in range(state["published"]):
-            self._generate_block(block, held)
-        self.pool.publish([self._waiting.pop(sample) for sample in sorted(held)])
+            self._writer.generate(block, held)
+        if lost := sorted(held - self._writer.waiting):
+            raise InputError(
+                f"sample {lost[0]}, which the state has, was not generated again: restore the "
+                "model and the recipe, or start anew"
+            )
+        self.pool.publish(self._writer.slots_of(sorted(held)))
         self.pool.load_state_dict(state["pool"])
         self.published = self._resumed = state["published"]
         self.images = state["images"]
 
-    def _specs(self, block: int) -> Sequence[SampleSpec]:
-        return self._plan[self._bounds[block] : self._bounds[block + 1]]
-
     def _publish_block(self) -> None:
-        slots = [
-            self._waiting.pop(spec.index)
-            for spec in self._specs(self.published)
-            if spec.index in self._waiting  # blank images are left out
-        ]
+        slots = self._writer.slots_of_block(self.published)
         too_many = len(self.pool) + len(slots) - self.pool.capacity
         if too_many > 0:
             self.pool.evict(too_many, self.policy)
@@ -219,77 +202,4 @@ class Feed:
 
     def _generate_beside(self, block: int) -> None:
         with self.sharing.generating_stream():
-            self._generate_block(block)
-
-    def _generate_block(self, block: int, wanted: Set[int] | None = None) -> None:
-        """Write a block's images, of those in `wanted`, that are not written yet."""
-        specs = self._specs(block)
-        done = {
-            spec.index
-            for spec in specs
-            if spec.index in self._waiting or (wanted is not None and spec.index not in wanted)
-        }
-        if len(done) == len(specs):
-            return
-        self._make_room(len(specs) - len(done), {spec.index for spec in specs} | set(wanted or ()))
-        began = time.perf_counter()
-        for batch in self._source.generate(specs, done):
-            slots = self.pool.take(len(batch.specs), self._is_stopped.is_set)
-            if self._is_stopped.is_set():
-                return
-            samples = [spec.index for spec in batch.specs]
-            names = [spec.label for spec in batch.specs]
-            self._write(slots, batch.images, batch.labels, names, samples)
-            self.seconds, began = self.seconds + time.perf_counter() - began, time.perf_counter()
-            self._on_batch(self.written)
-            if self._is_over(self.written):
-                break
-
-    def _make_room(self, count: int, needed: Set[int]) -> None:
-        """Drop images that `keep` was given, the last ones, where others need slots before them."""
-        lacking = max(0, count - self.pool.free)
-        dropped = sorted(self._waiting.keys() - needed, reverse=True)[:lacking]
-        self.pool.release([self._waiting.pop(sample) for sample in dropped])
-        self.written -= len(dropped)
-        self._kept -= len(dropped)
-
-    def _write(
-        self,
-        slots: list[int],
-        images: Tensor,
-        labels: Tensor,
-        names: list[int],
-        samples: list[int],
-    ) -> None:
-        targets = self._soften and self._soften(images, labels)
-        self.pool.write(slots, images, names, samples, targets)
-        self._waiting.update(zip(samples, slots, strict=True))
-        self.written += len(samples)
-
-
-class _Worker:
-    """One block's generation in a thread."""
-
-    def __init__(self, work: Callable[[int], None], block: int) -> None:
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(
-            target=self._run, args=(work, block), name="generate", daemon=True
-        )
-        self._thread.start()
-
-    def join(self) -> None:
-        """Wait for its end."""
-        self._thread.join()
-
-    def result(self) -> None:
-        """Wait for its end; raises what the work raised."""
-        while self._thread.is_alive():
-            self._thread.join(timeout=0.1)  # so that Ctrl-C is heard
-        if self._error is not None:
-            raise self._error
-
-    def _run(self, work: Callable[[int], None], block: int) -> None:
-        try:
-            work(block)
-        except BaseException as error:
-            self._error = error
+            self._writer.generate(block)

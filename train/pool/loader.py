@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
@@ -13,19 +14,17 @@ from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor
 
 from ...base.errors import InputError
-from ...base.transfer import to_device
-from ...kernels import AugmentRanges, augment, draw_augmentation
+from ...kernels import AugmentRanges
 from ..settings import DegradeRanges
-from .degrade import degrade
-from .epochs import VirtualEpoch, virtual_epochs
+from .batch_maker import BatchMaker
+from .epochs import EpochPlan, check_passes
 from .feed import Feed
+from .order import balanced as balanced_slots
+from .order import batch_sizes, shuffled
 from .pool import ImagePool
+from .states import FORMAT, VERSION, check_identity, check_state, written
 
 __all__ = ["Loader"]
-
-_DRAWN_AT_ONCE = 8192  # samples
-_MOST_BUFFERS = 4
-_POSITIONS = 2**32  # of the stream of augmentations
 
 
 class Loader:
@@ -52,7 +51,8 @@ class Loader:
         mean: of each channel, of values of 0..1.
         std: the standard deviation of each channel, likewise.
 
-    Raises `InputError` for numbers out of range and for an empty pool.
+    Raises `InputError` for numbers out of range, for an empty pool, and while batches are made
+    where memory runs out.
     """
 
     def __init__(
@@ -73,23 +73,26 @@ class Loader:
         mean: Sequence[float] = IMAGENET_DEFAULT_MEAN,
         std: Sequence[float] = IMAGENET_DEFAULT_STD,
     ) -> None:
-        if batch_size < 1:
-            raise InputError(f"batch size is {batch_size}: at least 1 is needed")
-        if not 0 <= rank < world_size:
-            raise InputError(f"rank is {rank}: it must be 0 to {world_size - 1}")
+        _check_numbers(batch_size, epochs, max_replay, rank, world_size)
         self.pool = source if isinstance(source, ImagePool) else source.pool
         self.feed = None if isinstance(source, ImagePool) else source
         self.batch_size, self.seed, self.balanced = batch_size, seed, balanced
         self.rank, self.world_size = rank, world_size
-        self._augment = augment or AugmentRanges()
-        self._degrade = degrade or DegradeRanges()
-        self._size, self._dtype = size or self.pool.image_size, dtype
-        self._mean, self._std = list(mean), list(std)
-        self._images = _Buffers(self._empty_images)
-        self._targets = _Buffers(self._empty_targets)
-        self._epochs = self._plan_epochs(epochs, max_replay)
-        self._planned: list[VirtualEpoch] = []
-        self._is_endless = epochs is None
+        self.epochs, self.max_replay = epochs, max_replay
+        self._maker = BatchMaker(
+            self.pool,
+            augment=augment or AugmentRanges(),
+            degrade=degrade or DegradeRanges(),
+            size=size or self.pool.image_size,
+            dtype=dtype,
+            seed=seed,
+            rank=rank,
+            world_size=world_size,
+            mean=mean,
+            std=std,
+        )
+        self._blocks = self._blocks_left()
+        self._plan = EpochPlan(self._blocks, self.pool.capacity, epochs, max_replay)
         self._before = 0  # samples of the epochs that ended
         self._current: NDArray[np.int64] | None = None  # the slots of the epoch that was begun
         self._iteration: Callable[[], Generator[tuple[Tensor, Tensor]] | None] = lambda: None
@@ -112,7 +115,7 @@ class Loader:
     @property
     def is_finished(self) -> bool:
         """Whether every epoch that was asked for has ended."""
-        return self._current is None and self._epoch_at(self.epoch) is None
+        return self._current is None and self._plan.epoch(self.epoch) is None
 
     def __len__(self) -> int:
         """The batches of the current epoch, or of the next one."""
@@ -120,15 +123,15 @@ class Loader:
 
     def total_epochs(self) -> int:
         """The epochs that were asked for; `InputError` where they have no end."""
-        if self._is_endless:
-            raise InputError("the loader has no end: give it a number of epochs")
-        self._planned += self._epochs
-        return len(self._planned)
+        return len(self._plan.all())
 
     def total_batches(self, group: int = 1) -> int:
         """The batches of all epochs, `group` at a time, the last of an epoch fewer."""
-        self.total_epochs()
-        return sum(-(-len(self._split(epoch.samples)) // group) for epoch in self._planned)
+        return sum(-(-len(self._split(epoch.samples)) // group) for epoch in self._plan.all())
+
+    def check_passes(self) -> None:
+        """Raise `InputError` where `max_replay` leaves not even one pass over the images."""
+        check_passes(self._blocks, self.pool.capacity, self.epochs, self.max_replay)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """One virtual epoch: what the pool holds, without replacement; nothing past the last one.
@@ -147,20 +150,23 @@ class Loader:
     def state_dict(self) -> dict[str, Any]:
         """Where the loader is, and what the pool holds but for its pixels."""
         source = self.feed or self.pool
-        return {**self._identity(), **self._position(), "source": source.state_dict()}
+        return {
+            VERSION: FORMAT,
+            **written(self._identity()),
+            **self._position(),
+            "source": source.state_dict(),
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state`: the next batches are those that would have come, to the bit.
 
         A feed generates again what the pool held. Raises `InputError` for the state of another
-        seed, batch size or number of ranks, of another order or augmentation, or of other images.
+        seed, batch size or number of ranks, of another order or augmentation, of other images, or
+        of a format that this version does not know.
         """
-        for name, value in self._identity().items():
-            if state[name] != value:
-                raise InputError(
-                    f"the loader's state is of {name.replace('_', ' ')} {state[name]}, this one "
-                    f"has {value}: go on with that, or start anew"
-                )
+        what, identity = "the loader's state", self._identity()
+        check_state(state, (*identity, *self._position(), "source"), what)
+        check_identity(state, identity, what)
         self._leave()
         (self.feed or self.pool).load_state_dict(state["source"])
         self.epoch, self.batch = state["epoch"], state["batch"]
@@ -186,17 +192,17 @@ class Loader:
             self._before += self._given()
             self.epoch, self.batch, self._current = self.epoch + 1, 0, None
 
-    def _identity(self) -> dict[str, int | str]:
+    def _identity(self) -> dict[str, Any]:
         """What decides the batches, beside the images."""
         return {
             "seed": self.seed,
             "batch_size": self.batch_size,
             "world_size": self.world_size,
             "balanced": self.balanced,
-            "size": self._size,
-            "dtype": str(self._dtype),
-            "augmentation": repr(self._augment),
-            "degradation": repr(self._degrade),
+            "size": self._maker.size,
+            "dtype": str(self._maker.dtype),
+            "augmentation": self._maker.augment,
+            "degradation": self._maker.degrade,
         }
 
     def _position(self) -> dict[str, int | bool]:
@@ -207,27 +213,19 @@ class Loader:
             "is_in_epoch": self._current is not None,
         }
 
-    def _plan_epochs(self, epochs: int | None, max_replay: float | None) -> Iterator[VirtualEpoch]:
+    def _blocks_left(self) -> list[int]:
+        """How many images arrive at once: those that are there already first."""
         if self.feed is None:
             if not len(self.pool):
                 raise InputError("the pool is empty: give it images first, or a feed")
-            return virtual_epochs([len(self.pool)], len(self.pool), epochs, max_replay)
+            return [len(self.pool)]
         published, blocks = self.feed.published, self.feed.blocks
         first = [sum(blocks[:published])] if published else []
-        rest = blocks[published:]
-        return virtual_epochs([*first, *rest], self.pool.capacity, epochs, max_replay)
-
-    def _epoch_at(self, number: int) -> VirtualEpoch | None:
-        while len(self._planned) <= number:
-            following = next(self._epochs, None)
-            if following is None:
-                return None
-            self._planned.append(following)
-        return self._planned[number]
+        return [*first, *blocks[published:]]
 
     def _begin_epoch(self) -> bool:
         """Publish what is due; False if there is no further epoch."""
-        epoch = self._epoch_at(self.epoch)
+        epoch = self._plan.epoch(self.epoch)
         if epoch is None:
             return False
         while self.feed is not None and self.feed.generated < epoch.generated:
@@ -236,19 +234,14 @@ class Loader:
         return True
 
     def _split(self, images: int) -> list[int]:
-        """The sizes of each rank's batches in an epoch over so many images."""
-        share = -(-images // self.world_size)
-        sizes = [min(self.batch_size, share - begun) for begun in range(0, share, self.batch_size)]
-        if len(sizes) > 1 and sizes[-1] == 1:
-            sizes[-2:] = [sizes[-2] + 1]
-        return sizes
+        return batch_sizes(images, self.batch_size, self.world_size)
 
     def _sizes(self) -> list[int]:
         return self._split(self._samples_of_epoch())
 
     def _samples_of_epoch(self) -> int:
         """What the current or next epoch has for all ranks: less than planned if images lack."""
-        epoch = self._epoch_at(self.epoch)
+        epoch = self._plan.epoch(self.epoch)
         if epoch is None:
             return 0
         return epoch.samples if self._current is None else min(epoch.samples, len(self._current))
@@ -261,105 +254,30 @@ class Loader:
         """The epoch's slots in the order in which the ranks take them in turn, as many each."""
         random = np.random.default_rng([self.seed, self.epoch])
         if self.balanced:
-            slots = _balanced(slots, self.pool.labels_of(slots), random)
-        order = random.permutation(slots)[: self._samples_of_epoch()]
-        # Ranks must take as many steps: some images are seen twice.
-        return np.resize(order, -(-len(order) // self.world_size) * self.world_size)
+            slots = balanced_slots(slots, self.pool.labels_of(slots), random)
+        return shuffled(slots, self._samples_of_epoch(), self.world_size, random)
 
     def _batches(self, order: NDArray[np.int64]) -> Iterator[tuple[Tensor, Tensor]]:
-        ranks = self.world_size
-        own = np.ascontiguousarray(order[self.rank :: ranks])
-        rows = to_device(torch.from_numpy(own), self.pool.device)
+        own = np.ascontiguousarray(order[self.rank :: self.world_size])
         sizes = self._sizes()
-        ends = np.cumsum(sizes)
-        drawn = range(0)
-        for number in range(self.batch, len(sizes)):
-            end = int(ends[number])
-            begin = end - sizes[number]
-            if end > drawn.stop:
-                drawn = range(begin, min(len(own), begin + max(_DRAWN_AT_ONCE, sizes[number])))
-                parameters = self._draw(drawn)
-            window = slice(begin - drawn.start, end - drawn.start)
-            batch = self._fill(own[begin:end], rows[begin:end], parameters[window], begin)
+        ends = np.cumsum(sizes) * self.world_size
+        begin = sum(sizes[: self.batch]) * self.world_size
+        for batch in self._maker.batches(own, sizes, self.batch, self._before):
             # All ranks' uses, so that all replace the same images.
-            self.pool.count_uses(order[begin * ranks : end * ranks])
-            self.batch = number + 1
+            self.pool.count_uses(order[begin : ends[self.batch]])
+            begin = ends[self.batch]
+            self.batch += 1
             yield batch
 
-    def _draw(self, places: range) -> Tensor:
-        """The augmentation of this rank's images at `places` of the epoch."""
-        positions = self._positions(places)
-        side = self.pool.image_size
-        target = (self._size, self._size)
-        return draw_augmentation(self._augment, self.seed, positions, (side, side), target)
 
-    def _positions(self, places: range) -> Tensor:
-        """Where these images stand in the stream of all samples of all ranks."""
-        places_on_device = torch.arange(places.start, places.stop, device=self.pool.device)
-        return (self._before + places_on_device * self.world_size + self.rank) % _POSITIONS
-
-    def _fill(
-        self, slots: NDArray[np.int64], rows: Tensor, parameters: Tensor, begin: int
-    ) -> tuple[Tensor, Tensor]:
-        """The batch of the images in `slots`, which are `rows` on the device."""
-        count = len(rows)
-        images, targets = self._images.take(count), self._targets.take(count)
-        torch.index_select(self.pool.target_storage, 0, rows, out=targets)
-        source, rows = self.pool.gather(slots, rows)
-        if self._degrade.active:
-            positions = self._positions(range(begin, begin + count))
-            source = degrade(source[rows], self._degrade, self.seed, positions)
-            rows = torch.arange(count, device=rows.device)
-        augment(images, source, rows, parameters, self._mean, self._std)
-        return images, targets
-
-    def _empty_images(self, count: int) -> Tensor:
-        shape = (count, 3, self._size, self._size)
-        return torch.empty(
-            shape,
-            dtype=self._dtype,
-            device=self.pool.device,
-            memory_format=torch.channels_last,
-        )
-
-    def _empty_targets(self, count: int) -> Tensor:
-        stored = self.pool.target_storage
-        return torch.empty((count, *stored.shape[1:]), dtype=stored.dtype, device=stored.device)
-
-
-class _Buffers:
-    """Tensors that are used again once nobody outside holds them."""
-
-    def __init__(self, make: Callable[[int], Tensor]) -> None:
-        self._make = make
-        self._made: list[tuple[Tensor, int]] = []
-
-    def take(self, count: int) -> Tensor:
-        """A tensor of `count` rows, its content undefined."""
-        for buffer, holders in self._made:
-            if len(buffer) == count and _holders(buffer) == holders:
-                return buffer.detach()
-        buffer = self._make(count)
-        self._made = [*self._made[-_MOST_BUFFERS:], (buffer, _holders(buffer))]
-        return buffer.detach()  # another tensor on its memory: it counts for as long as it is held
-
-
-def _holders(tensor: Tensor) -> int:
-    """How many tensors share its memory, views and what autograd saved among them."""
-    count: int = torch._C._storage_Use_Count(tensor.untyped_storage()._cdata)
-    return count
-
-
-def _balanced(
-    slots: NDArray[np.int64], labels: NDArray[np.int64], random: np.random.Generator
-) -> NDArray[np.int64]:
-    """As many slots again, of each class as many: without replacement as long as it lasts."""
-    classes = np.unique(labels)
-    quotas = np.full(len(classes), len(slots) // len(classes))
-    quotas[random.permutation(len(classes))[: len(slots) % len(classes)]] += 1
-    chosen = []
-    for label, quota in zip(classes, quotas, strict=True):
-        own = slots[labels == label]
-        rounds = -(-int(quota) // len(own))
-        chosen.append(np.concatenate([random.permutation(own) for _ in range(rounds)])[:quota])
-    return np.concatenate(chosen)
+def _check_numbers(
+    batch_size: int, epochs: int | None, max_replay: float | None, rank: int, world_size: int
+) -> None:
+    if batch_size < 1:
+        raise InputError(f"batch size is {batch_size}: at least 1 is needed")
+    if epochs is not None and epochs < 1:
+        raise InputError(f"epochs is {epochs}: at least 1 is needed")
+    if max_replay is not None and not 0 < max_replay < math.inf:
+        raise InputError(f"max replay is {max_replay}: it must be above 0")
+    if not 0 <= rank < world_size:
+        raise InputError(f"rank is {rank}: it must be 0 to {world_size - 1}")

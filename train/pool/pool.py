@@ -13,14 +13,12 @@ from torch import Tensor
 
 from ...base.errors import InputError
 from ...base.fences import Fence, fences_on
-from ...base.page_lock import page_lock, staged
 from ...base.transfer import to_device
+from .records import POLICIES, SlotRecords
+from .storage import ImageStorage
 
-POLICIES = ("keep", "oldest", "most-replayed")
-"""What happens when the pool is full: nothing more is generated, or the images that came first, or
-those trained on most, make room."""
+__all__ = ["POLICIES", "ImagePool"]
 
-_EMPTY = -1
 _COPIED_AT_ONCE = 1024  # images
 
 
@@ -29,8 +27,8 @@ class ImagePool:
 
     A slot has one owner at a time. It is free until whoever generates takes it and writes into it;
     published, it belongs to training, until it is evicted and free again. Each passes a slot on
-    with a fence: past `ready`, the image is there; past `free`, nothing reads it any more. All may
-    be called from a generating thread while another trains.
+    with a fence: past `ready`, the image is there; past `unread`, nothing reads it any more. All
+    may be called from a generating thread while another trains.
 
     Args:
         capacity: how many images are published at once, at most.
@@ -56,23 +54,13 @@ class ImagePool:
         if not 0 <= host <= slots:
             raise InputError(f"host is {host}: it must be 0 to {slots}, the pool's slots")
         self.capacity, self.spare, self.host = capacity, spare, host
-        shape = (image_size, image_size, 3)
-        self._images = torch.empty(slots - host, *shape, dtype=torch.uint8, device=device)
-        self._spilled = torch.empty(host, *shape, dtype=torch.uint8)
-        if host and device.type == "cuda":
-            page_lock(self._spilled, device, self)
+        self._storage = ImageStorage(slots - host, host, image_size, device)
         self._targets = (
             torch.empty(slots, dtype=torch.int64, device=device)
             if classes is None
             else torch.empty(slots, classes, device=device)
         )
-        # On the host, so that what to do next is known without asking the device.
-        self._index = np.full(slots, _EMPTY)  # the sample in the slot
-        self._label = np.zeros(slots, np.int64)
-        self._age = np.zeros(slots, np.int64)  # of which publication
-        self._uses = np.zeros(slots, np.int64)
-        self._live = np.zeros(slots, bool)
-        self._publications = 0
+        self._records = SlotRecords(slots)
         self.samples = 0
         """How many samples were trained on."""
         self._free = list(range(slots))[::-1]
@@ -98,7 +86,7 @@ class ImagePool:
 
     def __len__(self) -> int:
         """How many images are published."""
-        return int(self._live.sum())
+        return self._records.published_count
 
     @property
     def free(self) -> int:
@@ -107,16 +95,21 @@ class ImagePool:
 
     @property
     def device(self) -> torch.device:
-        return self._images.device
+        return self._storage.near.device
 
     @property
     def image_size(self) -> int:
-        return self._images.shape[1]
+        return self._storage.near.shape[1]
 
     @property
     def storage(self) -> Tensor:
         """The slots on the device, uint8 `[slots - host, S, S, 3]`: to be read where published."""
-        return self._images
+        return self._storage.near
+
+    @property
+    def host_storage(self) -> Tensor:
+        """The slots in host memory, uint8 `[host, S, S, 3]`."""
+        return self._storage.far
 
     @property
     def target_storage(self) -> Tensor:
@@ -125,26 +118,26 @@ class ImagePool:
 
     def slots(self) -> NDArray[np.int64]:
         """The published slots, in the order of their samples, on the host."""
-        return self._in_order(self._live)
+        return self._records.published()
 
     def labels_of(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
         """The labels in `slots`, on the host."""
-        return self._label[slots]
+        return self._records.labels(slots)
 
     def written(self, most: int | None = None) -> tuple[Tensor, Tensor, list[int]]:
         """Images and labels, on the host, and samples of what is written, published or not.
 
         Of all, or of the first `most`.
         """
-        slots = self._in_order(self._index != _EMPTY)[:most]
+        slots = self._records.written()[:most]
         self.begin_reading(slots)
-        images = torch.empty(len(slots), *self._images.shape[1:], dtype=torch.uint8)
+        images = torch.empty(len(slots), *self.storage.shape[1:], dtype=torch.uint8)
         for begin in range(0, len(slots), _COPIED_AT_ONCE):  # the device may not have room for all
             part = slice(begin, begin + _COPIED_AT_ONCE)
             rows = to_device(torch.from_numpy(slots[part]), self.device)
             found, rows = self.gather(slots[part], rows)
             images[part] = found[rows]
-        return images, torch.from_numpy(self._label[slots]), self._index[slots].tolist()
+        return images, torch.from_numpy(self.labels_of(slots)), self._records.samples(slots)
 
     def gather(self, slots: NDArray[np.int64], rows: Tensor) -> tuple[Tensor, Tensor]:
         """Images on the device, uint8 `[N, S, S, 3]`, and which of them, int64 `[B]`, `slots` are.
@@ -152,24 +145,14 @@ class ImagePool:
         `rows` are the slots, int64 `[B]`, on the device. No image is copied unless one lies in host
         memory. To be called after `begin_reading`.
         """
-        spilled = self._is_spilled(slots)
-        if not spilled.any():
-            return self._images, rows
-        order = np.argsort(spilled)  # those on the device first
-        split = np.count_nonzero(~spilled)
-        ordered = torch.from_numpy(slots[order])
-        images = self._images.new_empty(len(slots), *self._images.shape[1:])
-        near = to_device(ordered[:split], self.device)
-        torch.index_select(self._images, 0, near, out=images[:split])
-        far = ordered[split:] - len(self._images)
-        images[split:].copy_(staged(self._spilled, far, self.device), non_blocking=True)
-        return images, to_device(torch.from_numpy(np.argsort(order)), self.device)
+        return self._storage.gather(slots, rows)
 
     def take(self, count: int, is_stopped: Callable[[], bool] = lambda: False) -> list[int]:
         """`count` free slots to write into; waits until there are so many, or until stopped."""
-        if count > len(self._live):
+        slots = len(self._records)
+        if count > slots:
             raise InputError(
-                f"the pool has {len(self._live)} slots, {count} are needed at once: make it larger"
+                f"the pool has {slots} slots, {count} are needed at once: make it larger"
             )
         with self._changed:
             while len(self._free) < count:
@@ -193,12 +176,12 @@ class ImagePool:
         self._wait(self._ready, slots)  # which may have been written on another stream, never read
         self._wait(self._unread, slots)
         rows = torch.tensor(slots).to(self.device)
-        self._store(slots, rows, images.to(self.device))
+        self._storage.store(slots, rows, images.to(self.device))
         self._targets[rows] = torch.tensor(labels).to(self.device) if targets is None else targets
         fence = self._fences.record()
         with self._changed:
-            for slot, label, sample in zip(slots, labels, samples, strict=True):
-                self._label[slot], self._index[slot] = label, sample
+            self._records.write(slots, labels, samples)
+            for slot in slots:
                 self._ready[slot] = fence
 
     def publish(self, slots: Sequence[int], uses: Sequence[int] | None = None) -> None:
@@ -209,10 +192,7 @@ class ImagePool:
                     f"the pool holds {len(self)} of {self.capacity} images, {len(slots)} more do "
                     "not fit: make it larger"
                 )
-            self._live[list(slots)] = True
-            self._uses[list(slots)] = 0 if uses is None else uses
-            self._age[list(slots)] = self._publications
-            self._publications += 1
+            self._records.publish(slots, uses)
 
     def add(self, images: Tensor, labels: Sequence[int], samples: Iterable[int]) -> None:
         """Write images and publish them."""
@@ -227,17 +207,12 @@ class ImagePool:
 
     def evict(self, count: int, policy: str) -> None:
         """Free the slots of `count` published images, chosen by `policy`."""
-        slots = self.slots()
-        keys = [self._index[slots], self._age[slots]]  # the last one counts first
-        if policy == "most-replayed":
-            keys.append(-self._uses[slots])
-        self.release(slots[np.lexsort(keys)[:count]].tolist())
+        self.release(self._records.to_evict(count, policy))
 
     def release(self, slots: list[int]) -> None:
         """Free slots with what was written into them, published or not."""
         with self._changed:
-            self._live[slots] = False
-            self._index[slots] = _EMPTY
+            self._records.empty(slots)
             self._free += slots[::-1]
             self._changed.notify_all()
 
@@ -247,7 +222,7 @@ class ImagePool:
         And so does what this thread does with slots in host memory: for those it waits here.
         """
         self._wait(self._ready, slots)
-        for fence in _distinct(self._ready, slots[self._is_spilled(slots)]):
+        for fence in _distinct(self._ready, slots[self._storage.is_far(slots)]):
             self._fences.wait_on_host(fence)
 
     def end_reading(self, slots: NDArray[np.int64]) -> None:
@@ -258,46 +233,20 @@ class ImagePool:
 
     def count_uses(self, slots: NDArray[np.int64]) -> None:
         """Note that the images in `slots` were trained on once more."""
-        np.add.at(self._uses, slots, 1)
+        self._records.count_uses(slots)
         self.samples += len(slots)
 
     def state_dict(self) -> dict[str, Any]:
         """Which samples are published, how old and how often used they are; not their pixels."""
-        slots = self.slots()
-        return {
-            "samples": self._index[slots].tolist(),
-            "ages": self._age[slots].tolist(),
-            "uses": self._uses[slots].tolist(),
-            "publications": self._publications,
-        }
+        return self._records.state_dict()
+
+    def check_state(self, state: Any) -> None:
+        """Raise `InputError` unless `state` is the state of a pool, of whatever images."""
+        self._records.check_state(state)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Give the published images, which must be the same ones, the ages and uses they had."""
-        slots = self.slots()
-        if self._index[slots].tolist() != state["samples"]:
-            raise InputError(
-                f"the pool holds {len(slots)} other images than the {len(state['samples'])} of the "
-                "state: fill it with those first"
-            )
-        self._age[slots], self._uses[slots] = state["ages"], state["uses"]
-        self._publications = state["publications"]
-
-    def _in_order(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
-        slots = np.flatnonzero(chosen)
-        return slots[self._index[slots].argsort(kind="stable")]
-
-    def _is_spilled(self, slots: NDArray[np.int64]) -> NDArray[np.bool_]:
-        return slots >= len(self._images)
-
-    def _store(self, slots: Sequence[int], rows: Tensor, images: Tensor) -> None:
-        """Copy images on the device into slots wherever they lie, on the current stream."""
-        on_device = len(self._images)
-        if max(slots, default=0) < on_device:
-            self._images[rows] = images
-            return
-        for slot, image in zip(slots, images, strict=True):
-            memory = self._images[slot] if slot < on_device else self._spilled[slot - on_device]
-            memory.copy_(image, non_blocking=True)
+        self._records.load_state_dict(state)
 
     def _wait(self, fences: list[Fence | None], slots: Iterable[int]) -> None:
         for fence in _distinct(fences, slots):

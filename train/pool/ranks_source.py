@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...base.ranks import Ranks
 from ...generate import ImageBatch, SampleSpec
-from .feed import ImageSource
+from .source import ImageSource
 
 __all__ = ["RanksSource"]
 

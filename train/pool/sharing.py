@@ -30,7 +30,7 @@ class Sharing:
     a turn, measures how long that takes against what generating and training take one after the
     other, and keeps the fastest.
 
-    Raises `InputError` for a mode that is none, or that the device does not have.
+    Raises `InputError` for a mode that is not one of `MODES`, or that the device does not have.
     """
 
     def __init__(self, mode: str, device: torch.device) -> None:
@@ -100,7 +100,7 @@ class Sharing:
 
 
 def check_mode(mode: str, device: torch.device) -> None:
-    """Raise `InputError` for a mode that is none, or that `device` does not have."""
+    """Raise `InputError` for a mode that is not one of `MODES`, or that `device` does not have."""
     if mode not in MODES:
         raise unknown("sharing mode", mode, MODES)
     if reason := _not_supported_reason(mode, device):

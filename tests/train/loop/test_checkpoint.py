@@ -1,12 +1,17 @@
 """Checkpoints: a state comes back to the bit, and a damaged file is never taken for a whole one."""
 
+import hashlib
+import json
 import logging
+from dataclasses import asdict, replace
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from zeroreal.base import InputError
-from zeroreal.train import CheckpointFolder
+from zeroreal.train import CheckpointFolder, TrainSettings
 from zeroreal.train.loop.checkpoint import NEWEST, PREVIOUS
 
 IDENTITY = {"classifier": "resnet18", "recipe": {"epochs": 3, "betas": (0.9, 0.999)}}
@@ -67,8 +72,6 @@ def flip_in_state(path):
 
 
 def drop_header(path):
-    from safetensors.torch import save_file
-
     save_file({"0": torch.zeros(3)}, path)
 
 
@@ -170,3 +173,90 @@ def test_removed_checkpoints_are_gone(folder, tmp_path):
     folder.remove()
     assert folder.load() is None
     assert list(tmp_path.iterdir()) == []
+
+
+def rewritten(path, change):
+    """A whole file whose content is changed: what another version may write."""
+    with safe_open(path, framework="pt") as file:
+        content = json.loads(file.metadata()["state"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    change(content)
+    text = json.dumps(content)
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes())
+    save_file(tensors, path, {"state": text, "sha256": digest.hexdigest()})
+
+
+def test_a_checkpoint_without_a_version_is_of_the_first_format(folder, tmp_path):
+    folder.save(state(1))
+    rewritten(tmp_path / NEWEST, lambda content: content.pop("version"))
+    same(folder.load(), state(1))
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda content: content.update(version=2), "has format version 2, not 1"),
+        (lambda content: content.pop("identity"), "lacks 'identity'"),
+        (lambda content: content.update(codec="zstd"), "has the unknown 'codec'"),
+        (lambda content: content.update(state={"tensor": "none"}), "in its state, lacks 'items'"),
+    ],
+)
+def test_a_checkpoint_of_another_format_gets_one_sentence(folder, tmp_path, change, complaint):
+    folder.save(state(1))
+    rewritten(tmp_path / NEWEST, change)
+    with pytest.raises(InputError, match=f"{NEWEST}'.* {complaint}.*go on with the ver") as caught:
+        folder.load()
+    assert "\n" not in str(caught.value)
+
+
+def load_with(folder, saved, ours):
+    """The state that a training with the recipe `ours` loads where another one `saved` it."""
+    CheckpointFolder(folder, {"recipe": saved}).save(state(1))
+    return CheckpointFolder(folder, {"recipe": ours}).load()
+
+
+def recipe(**changes):
+    return {**asdict(TrainSettings()), **changes}
+
+
+def older_recipe(removed):
+    """The default recipe as it was written before a newer version added a setting."""
+    written = json.loads(json.dumps(recipe()))
+    *parents, name = removed.split(".")
+    owner = written
+    for parent in parents:
+        owner = owner[parent]
+    del owner[name]
+    return written
+
+
+@pytest.mark.parametrize("removed", ["mixup", "augment.erase", "degrade.jpeg", "degrade"])
+def test_a_setting_that_is_new_and_at_its_default_is_no_difference(tmp_path, removed):
+    same(load_with(tmp_path, older_recipe(removed), recipe()), state(1))
+
+
+@pytest.mark.parametrize(
+    ("removed", "changes", "complaint"),
+    [
+        ("mixup", {"mixup": 0.2}, "recipe with mixup 0.0, this training has 0.2"),
+        (
+            "augment.erase",
+            {"augment": asdict(replace(TrainSettings().augment, erase=0.5))},
+            "recipe with augment.erase 0.0, this training has 0.5",
+        ),
+    ],
+)
+def test_a_setting_that_is_new_and_not_at_its_default_is_named(
+    tmp_path, removed, changes, complaint
+):
+    with pytest.raises(InputError, match=complaint):
+        load_with(tmp_path, older_recipe(removed), recipe(**changes))
+
+
+def test_a_setting_that_this_version_does_not_have_is_named(tmp_path):
+    complaint = r"recipe with sharpness 0.05, this training has \(nothing\)"
+    with pytest.raises(InputError, match=complaint):
+        load_with(tmp_path, recipe(sharpness=0.05), recipe())

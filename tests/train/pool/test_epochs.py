@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 
-from zeroreal.train.pool.epochs import block_sizes, virtual_epochs
+from zeroreal.base import InputError
+from zeroreal.train.pool.epochs import block_sizes, check_passes, virtual_epochs
 
 
 def passes(*arguments):
@@ -59,3 +60,16 @@ def test_the_replay_ratio_never_passes_its_bound(epochs, capacity, most):
 def test_without_an_end_the_last_images_are_passed_over_again_and_again():
     endless = virtual_epochs([3, 3], 6, None)
     assert [epoch.samples for epoch in itertools.islice(endless, 6)] == [3, 6, 6, 6, 6, 6]
+
+
+@pytest.mark.parametrize(
+    ("most", "is_enough"),
+    [(0.01, False), (0.19, False), (0.2, True), (None, True)],  # a pass takes two samples
+)
+def test_a_bound_that_leaves_no_pass_shows_before_anything_is_generated(most, is_enough):
+    blocks = [4, 4, 2]
+    if is_enough:
+        check_passes(blocks, 8, 5, most)
+    else:
+        with pytest.raises(InputError, match=f"max replay is {most}, .* not even one .* 10 images"):
+            check_passes(blocks, 8, 5, most)

@@ -1,29 +1,15 @@
 """The feed: what training sees follows from the plan, whatever runs beside what and how fast."""
 
 import threading
-import time
 
 import pytest
 import torch
 
 from zeroreal.base import InputError
-from zeroreal.train import Feed, ImagePool, Loader
+from zeroreal.train import Loader
+from zeroreal.train.pool.worker import Worker
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture
-def fed(numbered):
-    """A function that makes a feed of 20 samples, in blocks of 4, for a pool of 8."""
-
-    def make(source=None, *, count=20, capacity=8, spare=4, block=4, policy="oldest", **options):
-        pool = ImagePool(capacity, 4, CPU, spare)
-        options = {"mode": "alternate", **options}
-        source = source or numbered()
-        feed = Feed(source, numbered.plan(count), pool, block=block, policy=policy, **options)
-        return feed
-
-    return make
 
 
 def published(feed):
@@ -65,27 +51,53 @@ def test_images_that_the_source_leaves_out_are_missing_from_their_block(fed, num
     assert found[2] == [3, 4, 5, 6, 7, 8, 10, 11]  # only as many go as come
 
 
-def batches(feed, numbered, pause=0.0):
+def generating_threads():
+    return [thread for thread in threading.enumerate() if thread.name == "generate"]
+
+
+def finish_generating():
+    """Wait until the thread that generates has nothing left to do."""
+    for thread in generating_threads():
+        thread.join()
+
+
+def batches(feed, numbered, before_batch=lambda: None):
     seen = []
     loader = Loader(feed, 3, epochs=3, seed=5)
     while not loader.is_finished:
         for images, labels in loader:
-            time.sleep(pause)
+            before_batch()
             seen.append((numbered.numbers(images), labels.tolist()))
     return seen
 
 
+def make_producer_slow(feed, source):
+    """Have each block generated only once training waits for it."""
+    wanted = threading.Semaphore(0)
+    advance, generate = feed.advance, source.generate
+
+    def advance_and_want():
+        wanted.release()
+        return advance()
+
+    def generate_what_is_wanted(specs, done=()):
+        wanted.acquire()
+        yield from generate(specs, done)
+
+    feed.advance, source.generate = advance_and_want, generate_what_is_wanted
+
+
 @pytest.mark.parametrize("policy", ["keep", "oldest", "most-replayed"])
-@pytest.mark.parametrize(
-    ("source_seconds", "pause"), [(0.01, 0.0), (0.0, 0.002)], ids=["producer", "consumer"]
-)
-def test_training_sees_the_same_in_every_mode_whoever_is_slow(
-    fed, numbered, policy, source_seconds, pause
-):
+@pytest.mark.parametrize("slow", ["producer", "consumer"])
+def test_training_sees_the_same_in_every_mode_whoever_is_slow(fed, numbered, policy, slow):
     expected = batches(fed(policy=policy), numbered)
-    source = numbered(seconds=source_seconds)
+    source = numbered()
     beside = fed(source, policy=policy, mode="overlap")
-    assert batches(beside, numbered, pause) == expected
+    if slow == "producer":
+        make_producer_slow(beside, source)
+        assert batches(beside, numbered) == expected
+    else:
+        assert batches(beside, numbered, finish_generating) == expected
     assert source.threads == {"MainThread", "generate"}
 
 
@@ -93,8 +105,8 @@ def test_generating_goes_no_further_ahead_than_one_block(fed):
     ahead = []
     feed = fed(mode="overlap", on_batch=lambda written: ahead.append(written - feed.generated))
     while feed.advance():
-        time.sleep(0.01)
-    assert len(ahead) >= 7
+        finish_generating()
+    assert len(ahead) == 10  # two batches a block
     assert max(ahead) == 4
 
 
@@ -107,78 +119,51 @@ def test_an_error_of_the_source_is_raised_by_advance(fed, numbered):
     assert published(feed) == [*range(8)]
 
 
-def test_closing_ends_the_thread_after_the_batch_in_work(fed, numbered):
-    threads = threading.active_count()
-    source = numbered(batch_size=1)
+class HeldImages:
+    """A source that has the batch of sample `held` in work until it is told to go on."""
 
-    def slow_down(written):
-        source.seconds = 0.05 if written >= 20 else 0.0
+    device = CPU
 
-    options = {"policy": "keep", "mode": "overlap", "on_batch": slow_down}
-    feed = fed(source, count=40, capacity=40, block=20, **options)
+    def __init__(self, source, held):
+        self.source, self.held = source, held
+        self.reached, self.go_on = threading.Event(), threading.Event()
+
+    def generate(self, specs, done=()):
+        for batch in self.source.generate(specs, done):
+            if self.held in [spec.index for spec in batch.specs]:
+                self.reached.set()
+                self.go_on.wait()
+            yield batch
+
+
+def test_closing_ends_the_thread_after_the_batch_in_work(fed, numbered, monkeypatch):
+    join = Worker.join
+
+    def go_on_and_join(worker):
+        source.go_on.set()
+        join(worker)
+
+    monkeypatch.setattr(Worker, "join", go_on_and_join)
+    source = HeldImages(numbered(batch_size=1), held=23)
+    feed = fed(source, count=40, capacity=40, block=20, policy="keep", mode="overlap")
     feed.advance()
+    source.reached.wait()
     feed.close()
     feed.close()
-    assert threading.active_count() == threads
-    assert len(source.generated) < 30
+    assert not generating_threads()
+    assert source.source.generated == [*range(24)]
 
 
-def test_closing_ends_a_thread_that_waits_for_a_slot(fed, numbered):
-    feed = fed(count=12, spare=4, mode="overlap")
+def test_closing_ends_a_thread_that_waits_for_a_slot(fed):
+    feed = fed(count=12, mode="overlap")
     feed.advance()
+    finish_generating()
+    feed.pool.take(feed.pool.free)  # somebody else has the rest
     feed.advance()
-    feed.pool.take(len(feed.pool.storage) - 8 - feed.written + 8)  # somebody else has the rest
+    assert generating_threads()
     feed.close()
-    assert not [thread for thread in threading.enumerate() if thread.name == "generate"]
-
-
-@pytest.mark.parametrize("policy", ["keep", "oldest", "most-replayed"])
-@pytest.mark.parametrize("mode", ["alternate", "overlap"])
-def test_a_state_brings_back_what_the_pool_held_and_generates_no_more(fed, numbered, policy, mode):
-    before = fed(policy=policy, mode=mode)
-    for _ in range(3):
-        before.advance()
-        before.pool.count_uses(before.pool.slots()[::2])
-    state = before.state_dict()
-    source = numbered()
-    after = fed(source, policy=policy, mode=mode)
-    after.load_state_dict(state)
-    assert source.generated == state["pool"]["samples"]
-    assert after.pool.state_dict() == state["pool"]
-    assert windows(after) == windows(before)
-
-
-def test_images_that_were_kept_are_not_generated_again(fed, numbered):
-    source = numbered()
-    feed = fed(source, policy="keep", capacity=20)
-    numbers = [1, 2, 3, 9]
-    feed.keep(numbered.pictures(numbers), torch.tensor([1, 0, 1, 1]), torch.tensor(numbers))
-    found = windows(feed)
-    assert found[0] == [*range(4)]
-    assert found[-1] == [*range(20)]
-    assert sorted(source.generated) == sorted(set(range(20)) - set(numbers))
-    assert torch.equal(feed.pool.storage[feed.pool.slots()], numbered.pictures(range(20)))
-
-
-@pytest.mark.parametrize("state_after", [0, 2], ids=["no state", "an early state"])
-def test_images_kept_from_later_blocks_do_not_stand_in_the_way(fed, numbered, state_after):
-    """A run is stopped long after its last checkpoint: the pool was full of newer images."""
-    before, expected = fed(), fed()
-    for _ in range(state_after):
-        before.advance()
-    state = before.state_dict()
-    for _ in range(4 - state_after):
-        before.advance()
-    images, labels, samples = before.pool.written()
-    source = numbered()
-    after = fed(source)
-    after.keep(images, labels, torch.tensor(samples))
-    if state_after:
-        after.load_state_dict(state)
-    for _ in range(state_after):
-        expected.advance()
-    assert windows(after) == windows(expected)
-    assert torch.equal(after.pool.storage[after.pool.slots()], numbered.pictures(range(12, 20)))
+    assert not generating_threads()
+    assert feed.written == 8
 
 
 @pytest.mark.parametrize(
@@ -195,43 +180,3 @@ def test_images_kept_from_later_blocks_do_not_stand_in_the_way(fed, numbered, st
 def test_arguments_are_checked(fed, options, complaint):
     with pytest.raises(InputError, match=complaint):
         fed(**options)
-
-
-def test_a_state_is_refused_by_another_plan_and_by_a_feed_that_has_begun(fed):
-    feed = fed()
-    feed.advance()
-    state = feed.state_dict()
-    with pytest.raises(InputError, match="20 images in 5 blocks, these are 24 in 6"):
-        fed(count=24).load_state_dict(state)
-    with pytest.raises(InputError, match="has published 1"):
-        feed.load_state_dict(state)
-
-
-class Turns:
-    """Notes what the feed measures."""
-
-    is_concurrent = False
-
-    def __init__(self):
-        self.noted = []
-
-    def first_turn(self, seconds, images):
-        self.noted.append(("first", images))
-
-    def turn(self, images, samples):
-        self.noted.append((samples, images))
-
-
-def test_the_first_turn_of_a_training_that_goes_on_is_a_first_turn_too(fed):
-    before = fed()
-    before.advance()
-    after = fed()
-    after.load_state_dict(before.state_dict())
-    for feed in (before, after):
-        feed.sharing = Turns()
-        feed.pool.count_uses(feed.pool.slots())
-        feed.advance()
-        feed.pool.count_uses(feed.pool.slots())
-        feed.advance()
-    assert before.sharing.noted == [(4, 4), (8, 4)]
-    assert after.sharing.noted == [("first", 4), (8, 4)]

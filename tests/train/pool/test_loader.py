@@ -1,7 +1,6 @@
 """The loader: each epoch's images once, the same again from a state, and a share for each rank."""
 
 import itertools
-import json
 import resource
 import threading
 from collections import Counter
@@ -17,25 +16,6 @@ CPU = torch.device("cpu")
 STRONG = AugmentRanges(
     area=(0.5, 1.0), rotate=10, flip=0.5, shift=0.2, brightness=0.3, contrast=0.3, erase=0.3
 )
-
-
-@pytest.fixture
-def pool_of(numbered):
-    """A function that makes a pool of samples 0, 1, ..., labelled in turn or as told."""
-
-    def make(count, labels=None):
-        labels = [sample % 2 for sample in range(count)] if labels is None else labels
-        return ImagePool.of(numbered.pictures(range(count)), torch.tensor(labels), CPU)
-
-    return make
-
-
-@pytest.fixture
-def noise_pool():
-    """A pool of images of noise, which every augmentation changes."""
-    generator = torch.Generator().manual_seed(0)
-    images = torch.randint(256, (14, 16, 16, 3), dtype=torch.uint8, generator=generator)
-    return ImagePool.of(images, torch.arange(14), CPU)
 
 
 def samples_of(batches, numbered):
@@ -141,25 +121,9 @@ def test_the_same_seed_gives_the_same_batches_and_another_seed_others(noise_pool
     assert not torch.equal(images[labels.argsort()], others[other_labels.argsort()])
 
 
-@pytest.mark.parametrize("world_size", [1, 3])
-def test_no_two_samples_are_augmented_with_the_same_numbers(monkeypatch, pool_of, world_size):
-    from zeroreal.train.pool import loader as module
-
-    drawn, draw = [], module.draw_augmentation
-
-    def note(ranges, seed, positions, *sizes):
-        drawn.extend(positions.tolist())
-        return draw(ranges, seed, positions, *sizes)
-
-    monkeypatch.setattr(module, "draw_augmentation", note)
-    for rank in range(world_size):
-        remaining(Loader(pool_of(12), 2, epochs=3, rank=rank, world_size=world_size))
-    assert sorted(drawn) == list(range(36))
-
-
 def test_augmentation_does_not_depend_on_how_many_are_drawn_at_once(monkeypatch, noise_pool):
     expected = list(Loader(noise_pool, 4, augment=STRONG))
-    monkeypatch.setattr("zeroreal.train.pool.loader._DRAWN_AT_ONCE", 1)
+    monkeypatch.setattr("zeroreal.train.pool.batch_maker._DRAWN_AT_ONCE", 1)
     same(list(Loader(noise_pool, 4, augment=STRONG)), expected)
 
 
@@ -208,108 +172,6 @@ def test_leaving_early_a_thousand_times_costs_no_threads_and_no_memory(numbered)
     assert loader.epoch == 1000
 
 
-def test_leaving_early_ends_the_epoch(pool_of, numbered):
-    expected = [samples_of(epoch, numbered) for epoch in self_and_next(pool_of(10))]
-    loader = Loader(pool_of(10), 4)
-    for images, _ in loader:
-        assert numbered.numbers(images) == expected[0][0]
-        break
-    assert loader.epoch == 1
-    assert loader.samples == 4
-    assert samples_of(loader, numbered) == expected[1]
-
-
-def self_and_next(pool):
-    loader = Loader(pool, 4)
-    return list(loader), list(loader)
-
-
-def test_starting_again_ends_an_iteration_that_somebody_still_holds(pool_of, numbered):
-    loader = Loader(pool_of(10), 4)
-    held = iter(loader)
-    next(held)
-    assert sorted(flat(samples_of(loader, numbered))) == list(range(10))
-    assert next(held, None) is None
-    assert (loader.epoch, loader.batch, loader.samples) == (2, 0, 14)
-
-
-@pytest.mark.parametrize("given", range(8))
-def test_a_pool_s_loader_goes_on_from_any_batch(noise_pool, given):
-    def make():
-        return Loader(noise_pool, 4, augment=STRONG, epochs=2, seed=9, balanced=True)
-
-    before, after = make(), make()
-    batches = (batch for _ in range(2) for batch in before)
-    for _ in range(given):
-        next(batches)
-    state = json.loads(json.dumps(before.state_dict()))
-    after.load_state_dict(state)
-    assert (after.epoch, after.batch, after.samples) == (before.epoch, before.batch, before.samples)
-    same(remaining(after), list(batches))
-
-
-def test_a_state_ends_an_iteration_that_somebody_still_holds(noise_pool):
-    loader = Loader(noise_pool, 4, epochs=2)
-    state, expected = loader.state_dict(), remaining(Loader(noise_pool, 4, epochs=2))
-    held = iter(loader)
-    next(held)
-    loader.load_state_dict(state)
-    same(remaining(loader), expected)
-
-
-@pytest.mark.parametrize("policy", ["keep", "oldest", "most-replayed"])
-@pytest.mark.parametrize("given", [0, 1, 4, 7])
-def test_a_feed_s_loader_goes_on_from_any_batch(numbered, policy, given):
-    source = numbered(blank={2, 11})
-
-    def make():
-        pool = ImagePool(8, 4, CPU, spare=4)
-        feed = Feed(source, numbered.plan(20), pool, block=4, policy=policy, mode="overlap")
-        return Loader(feed, 3, augment=AugmentRanges(brightness=0.2), epochs=4, seed=9)
-
-    def all_of(loader):
-        while not loader.is_finished:
-            yield from loader
-
-    before, after = make(), make()
-    batches = all_of(before)
-    for _ in range(given):
-        next(batches)
-    state = json.loads(json.dumps(before.state_dict()))
-    expected = list(batches)
-    source.generated.clear()
-    after.load_state_dict(state)
-    assert source.generated == state["source"]["pool"]["samples"]
-    same(list(all_of(after)), expected)
-    assert after.pool.state_dict() == before.pool.state_dict()
-
-
-@pytest.mark.parametrize("images", [12, 13])
-@pytest.mark.parametrize("world_size", [2, 3])
-def test_ranks_take_turns_in_the_order_of_one_process(pool_of, numbered, images, world_size):
-    alone = flat(samples_of(Loader(pool_of(images), 2, seed=4), numbered))
-    shares = [
-        samples_of(Loader(pool_of(images), 2, seed=4, rank=rank, world_size=world_size), numbered)
-        for rank in range(world_size)
-    ]
-    assert len({tuple(map(len, share)) for share in shares}) == 1  # as many steps, as large
-    together = flat(zip(*(flat(share) for share in shares), strict=True))
-    assert together[:images] == alone
-    assert len(together) - images == -images % world_size
-
-
-def test_ranks_augment_an_image_as_one_process_does(noise_pool):
-    alone = list(Loader(noise_pool, 14, augment=STRONG))
-    shares = [
-        list(Loader(noise_pool, 7, augment=STRONG, rank=rank, world_size=2)) for rank in range(2)
-    ]
-    together = [
-        tuple(torch.stack(pair, 1).flatten(0, 1) for pair in zip(*batches, strict=True))
-        for batches in zip(*shares, strict=True)
-    ]
-    same(together, alone)
-
-
 def test_lengths_are_known_before_the_first_batch(numbered):
     pool = ImagePool(8, 4, CPU, spare=4)
     feed = Feed(numbered(), numbered.plan(20), pool, block=4, policy="oldest")
@@ -346,6 +208,9 @@ def test_the_replay_ratio_never_passes_its_bound(numbered, most):
         ({"batch_size": 0}, "batch size is 0"),
         ({"rank": 2, "world_size": 2}, "rank is 2"),
         ({"rank": -1}, "rank is -1"),
+        ({"epochs": 0}, "epochs is 0: at least 1 is needed"),
+        ({"max_replay": 0.0}, "max replay is 0.0: it must be above 0"),
+        ({"max_replay": float("nan")}, "max replay is nan"),
     ],
 )
 def test_numbers_out_of_range_are_refused(pool_of, options, complaint):
@@ -364,20 +229,39 @@ def test_a_loader_without_an_end_has_no_total(pool_of):
 
 
 @pytest.mark.parametrize(
-    ("other", "complaint"),
+    ("stage", "error"),
     [
-        ({"seed": 1}, "of seed 0, this one has 1"),
-        ({"batch_size": 3}, "of batch size 2, this one has 3"),
-        ({"world_size": 2}, "of world size 1, this one has 2"),
+        ("_pool.gather", torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")),
+        ("_draw", RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")),
+        ("_images.take", MemoryError()),
     ],
 )
-def test_the_state_of_another_loader_is_refused(pool_of, other, complaint):
-    state = Loader(pool_of(6), 2).state_dict()
-    with pytest.raises(InputError, match=complaint):
-        Loader(pool_of(6), **{"batch_size": 2, **other}).load_state_dict(state)
+def test_memory_that_runs_out_while_a_batch_is_made_gets_one_sentence(
+    noise_pool, monkeypatch, stage, error
+):
+    loader = Loader(noise_pool, 4, size=24)
+
+    def run_out(*arguments):
+        raise error
+
+    *path, name = stage.split(".")
+    owner = loader._maker
+    for part in path:
+        owner = getattr(owner, part)
+    monkeypatch.setattr(owner, name, run_out)
+    complaint = "cpu ran out of memory .* 4 images of 24 pixels .* smaller batch size or image size"
+    with pytest.raises(InputError, match=complaint) as caught:
+        next(iter(loader))
+    assert "\n" not in str(caught.value)
+    assert caught.value.__context__ is None  # it would hold on to what is in memory
 
 
-def test_the_state_of_another_pool_is_refused(pool_of):
-    state = Loader(pool_of(6), 2).state_dict()
-    with pytest.raises(InputError, match="5 other images than the 6"):
-        Loader(pool_of(5), 2).load_state_dict(state)
+def test_another_error_while_a_batch_is_made_is_raised_as_it_is(noise_pool, monkeypatch):
+    loader = Loader(noise_pool, 4)
+
+    def fail(*arguments):
+        raise RuntimeError("an illegal memory access was encountered")
+
+    monkeypatch.setattr(noise_pool, "gather", fail)
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        next(iter(loader))

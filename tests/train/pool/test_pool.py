@@ -1,5 +1,6 @@
 """The pool: whose a slot is, which images make room, and what is refused."""
 
+import queue
 import threading
 
 import pytest
@@ -83,14 +84,20 @@ def test_the_state_of_other_images_is_refused(filled):
 
 def test_whoever_takes_slots_waits_until_there_are_some(filled):
     pool = filled(3)
-    taken = []
-    producer = threading.Thread(target=lambda: taken.extend(pool.take(2)), daemon=True)
+    taken, free = [], queue.Queue()
+
+    def take():  # and say how many are free each time they are too few
+        taken.extend(pool.take(2, is_stopped=lambda: free.put(pool.free)))
+
+    producer = threading.Thread(target=take, daemon=True)
     producer.start()
+    assert free.get() == 0
     pool.evict(1, "oldest")
-    producer.join(0.05)
-    assert producer.is_alive()
+    while free.get() == 0:
+        pass
+    assert taken == []
     pool.evict(1, "oldest")
-    producer.join(10)
+    producer.join()
     assert len(taken) == 2
 
 

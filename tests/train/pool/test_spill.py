@@ -105,7 +105,7 @@ def test_a_state_goes_on_wherever_the_images_lie(fed, host):
 
 def test_what_was_written_is_kept_from_both_memories(fed, numbered, monkeypatch):
     monkeypatch.setattr("zeroreal.train.pool.pool._COPIED_AT_ONCE", 3)
-    monkeypatch.setattr("zeroreal.train.pool.feed._KEPT_AT_ONCE", 5)
+    monkeypatch.setattr("zeroreal.train.pool.block_writer._RESTORED_AT_ONCE", 5)
     before, after = fed(host=5).feed, fed(host=9).feed
     before.advance()
     before.advance()
@@ -113,7 +113,7 @@ def test_what_was_written_is_kept_from_both_memories(fed, numbered, monkeypatch)
     images, labels, samples = before.pool.written()
     assert samples[:8] == list(range(8))
     assert torch.equal(images, numbered.pictures(samples))
-    after.keep(images, labels, torch.tensor(samples))
+    after.restore(images, labels, torch.tensor(samples))
     assert torch.equal(after.pool.written()[0], images)
     assert after.pool.written()[2] == samples
 
@@ -185,7 +185,7 @@ def test_memory_that_cannot_be_locked_is_said_so(driver):
 def test_batches_on_a_gpu_are_the_same_wherever_the_images_lie(host):
     device = torch.device("cuda")
     ours, theirs = (noise_pool(count, device)[0] for count in (host, 0))
-    assert ours._spilled.is_pinned()
+    assert ours.host_storage.is_pinned()
     same(
         list(all_of(Loader(ours, 4, augment=STRONG, epochs=20))),
         list(all_of(Loader(theirs, 4, augment=STRONG, epochs=20))),

@@ -1,0 +1,41 @@
+"""What the tests of the pool share."""
+
+import pytest
+import torch
+
+from zeroreal.train import Feed, ImagePool
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def fed(numbered):
+    """A function that makes a feed of 20 samples, in blocks of 4, for a pool of 8."""
+
+    def make(source=None, *, count=20, capacity=8, spare=4, block=4, policy="oldest", **options):
+        pool = ImagePool(capacity, 4, CPU, spare)
+        options = {"mode": "alternate", **options}
+        source = source or numbered()
+        feed = Feed(source, numbered.plan(count), pool, block=block, policy=policy, **options)
+        return feed
+
+    return make
+
+
+@pytest.fixture
+def pool_of(numbered):
+    """A function that makes a pool of samples 0, 1, ..., labelled in turn or as told."""
+
+    def make(count, labels=None):
+        labels = [sample % 2 for sample in range(count)] if labels is None else labels
+        return ImagePool.of(numbered.pictures(range(count)), torch.tensor(labels), CPU)
+
+    return make
+
+
+@pytest.fixture
+def noise_pool():
+    """A pool of images of noise, which every augmentation changes."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (14, 16, 16, 3), dtype=torch.uint8, generator=generator)
+    return ImagePool.of(images, torch.arange(14), CPU)
