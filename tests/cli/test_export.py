@@ -144,7 +144,10 @@ def places(tiny_model, tmp_path_factory):
         (["{model}", "--lora", "{here}/other.safetensors:much"], "scale 'much'"),
         (["{model}", "--precision", "fp61"], "unknown precision 'fp61': did you mean 'fp16'?"),
         (["{model}", "--vae-precision", "fp8"], "unknown VAE precision 'fp8'"),
-        (["{model}", "--generate-size", "big"], "size 'big' is not a size in pixels: give 512, 512x768 or any"),
+        (
+            ["{model}", "--generate-size", "big"],
+            "size 'big' is not a size in pixels: give 512, 512x768 or any",
+        ),
         (["{model}", "--generate-size", "17"], "size 17x17 does not fit the model"),
         (["{model}", "--generate-size", "0"], "size 0x0 does not fit the model"),
         (["{model}", "--out", "{here}/used"], "is not a new or empty folder: choose another"),

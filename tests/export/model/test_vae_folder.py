@@ -14,8 +14,8 @@ from zeroreal.engine import Cache, OnnxRuntimeEngine
 from zeroreal.export import EngineChoice, ExportSettings
 from zeroreal.export.engines import load as load_engines
 from zeroreal.export.model.model_info import read_model_info
-from zeroreal.export.model.vae_folder import find_vae
 from zeroreal.export.model.source_digest import source_digest
+from zeroreal.export.model.vae_folder import find_vae
 from zeroreal.export.onnx.exporter import _Export
 
 CPU = torch.device("cpu")
