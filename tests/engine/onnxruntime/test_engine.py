@@ -10,12 +10,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from zeroreal.base import InputError
 from zeroreal.engine import DimensionRange, GraphFile, GraphSpec, OnnxRuntimeEngine, TensorSpec
-from zeroreal.engine.onnxruntime.engine import (
+from zeroreal.engine.onnxruntime.for_cpu import for_cpu
+from zeroreal.engine.onnxruntime.library import (
     PROVIDERS,
     onnxruntime_library,
     provider_not_supported_reasons,
 )
-from zeroreal.engine.onnxruntime.for_cpu import for_cpu
 
 CPU = torch.device("cpu")
 CHANNELS, GROUPS, EPSILON = 6, 3, 1e-3

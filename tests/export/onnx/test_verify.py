@@ -10,14 +10,14 @@ from torch import nn
 
 from zeroreal.base import InputError
 from zeroreal.engine import GraphFile, GraphSpec, OnnxRuntimeEngine, TensorSpec
+from zeroreal.export.onnx.cases import random_inputs
+from zeroreal.export.onnx.float32_weights import float32_weights
 from zeroreal.export.onnx.rounding import write_with_rounding
 from zeroreal.export.onnx.verify import (
     InexactGraphError,
     OutputError,
     check,
-    float32_weights,
     graph_errors,
-    random_inputs,
     relative_error,
 )
 

@@ -1,0 +1,14 @@
+"""Complaints about names that are not known."""
+
+from zeroreal.base import (
+    unknown,
+)
+
+
+def test_unknown_names_suggest_the_nearest_and_list_what_exists():
+    message = str(unknown("fruit", "aple", ["apple", "pear"]))
+    assert message == "unknown fruit 'aple': did you mean 'apple'? known are apple, pear"
+    assert "did you mean" not in str(unknown("fruit", "xyz", ["apple", "pear"]))
+    many = str(unknown("number", "7", map(str, range(1000, 2000))))
+    assert many.endswith(", ...")
+    assert "1007, 1017" in many, "of many, those that hold the name"
