@@ -95,6 +95,10 @@ def test_merged_is_equal_parts_of_the_three_tricks():
         ),
         ("a {domain} of a {class}", "unicorn", "3D rendering", "a 3D rendering of a unicorn"),
         ("{class}, seen from a distance", "ankle boot", "", "ankle boot, seen from a distance"),
+        ("AN {class}", "coat", "", "A coat"),
+        ("{domain}{class}", "coat", "", "coat"),
+        ("a  {class}", "ape", "", "an  ape"),
+        ("china {class}", "ape", "", "china ape"),
         ("a very big {class}", "ape", "", "a very big ape"),
     ],
 )
@@ -107,3 +111,12 @@ def test_field_names_are_checked_and_the_nearest_suggested():
         template_fields("a {domian} of a {class}")
     with pytest.raises(InputError, match="cannot be read"):
         template_fields("a {class")
+
+
+def test_the_domain_is_empty_unless_given():
+    assert fill("{domain}{class}", "coat") == "coat"
+
+
+def test_a_template_s_fields_are_found_once_each():
+    assert template_fields("a {domain} of a {class}, {class}") == {"class", "domain"}
+    assert template_fields("nothing") == set()

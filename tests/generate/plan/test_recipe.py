@@ -1,9 +1,11 @@
 """Recipes as users write them: read, merged, and complained of in one sentence."""
 
 import pytest
+from pydantic import ValidationError
 
 from zeroreal.base import InputError
-from zeroreal.generate import load_recipe, recipe_text
+from zeroreal.generate import Recipe, load_recipe, recipe_text
+from zeroreal.generate.plan.recipe import GuidanceRange
 
 
 def write(folder, text, name="mine.yaml"):
@@ -30,7 +32,16 @@ def test_merge_takes_shipped_names_and_files_beside_it(tmp_path):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("prompt: 7\n", "prompt"),
+        ("prompt: 7\n", "mine.yaml', prompt: "),
+        ('prompt: "{class}"\nguidance: {uniform: [0.5, 3]}\n', "guidance: guidance 0.5 is below 1"),
+        ('prompt: "{class}"\nguidance: {uniform: [1.5, 3], integers: true}\n', "not 1.5 and 3"),
+        ('prompt: "{class}"\nguidance: {uniform: [1, 3], integers: 1}\n', "integers"),
+        ('prompt: "{class}"\nparts: []\n', "unknown field"),
+        ('prompt: "a {domain} of {class}"\ndomains: [photo, " "]\n', "empty or repeated"),
+        ('merge: [base]\nprompt: "{class}"\nguidance: 2\n', "takes no guidance, prompt"),
+        ("merge: [gone.yml]\n", "gone.yml' does not exist"),
+        ('prompt: "{class}"\nguidance: 0.5\n', "mine.yaml', guidance: guidance 0.5"),
+        ("guidance: 4\n", "mine.yaml': it has neither"),
         ('prompt: "{class}"\nguidance: high\n', "neither a number nor a range"),
         ('prompt: "{class}"\nguidance: yes\n', "neither a number nor a range"),
         ('prompt: "{class}"\nguidance: 0.5\n', "below 1"),
@@ -49,7 +60,8 @@ def test_merge_takes_shipped_names_and_files_beside_it(tmp_path):
         ("merge: [bass]\n", "did you mean 'base'"),
         ("merge: [mine.yaml]\n", "merges itself"),
         ("- a\n- list\n", "must be a mapping"),
-        ("prompt: [unclosed\n", "is not YAML"),
+        ("prompt: [unclosed\n", "is not YAML: while parsing a flow sequence in "),
+        ("prompt: \"a {domain} of {class}\"\ndomains: [photo, 7]\n", "mine.yaml', domains.1: "),
     ],
 )
 def test_a_bad_recipe_gets_one_sentence(tmp_path, text, complaint):
@@ -64,3 +76,83 @@ def test_an_unknown_recipe_names_those_that_exist():
         load_recipe("multi-domian")
     with pytest.raises(InputError, match="does not exist"):
         load_recipe("nowhere/mine.yaml")
+
+
+def test_whole_guidance_has_an_equal_share_of_the_draws_for_each_number():
+    guidance = GuidanceRange(uniform=(2, 5), integers=True)
+    draws = (0.0, 0.24, 0.25, 0.49, 0.5, 0.74, 0.75, 0.99)
+    assert [guidance.at(draw) for draw in draws] == [2, 2, 3, 3, 4, 4, 5, 5]
+
+
+def test_real_guidance_lies_as_far_between_the_bounds_as_the_draw():
+    guidance = GuidanceRange(uniform=(2, 6))
+    assert [guidance.at(draw) for draw in (0.0, 0.25, 0.75)] == [2, 3, 5]
+    assert GuidanceRange(uniform=(3, 3)).at(0.5) == 3
+
+
+@pytest.mark.parametrize("guidance", ["1", "1.0", "{uniform: [1, 1]}"])
+def test_no_guidance_is_guidance_1(tmp_path, guidance):
+    load_recipe(write(tmp_path, f'prompt: "{{class}}"\nguidance: {guidance}\n'))
+
+
+def test_what_a_recipe_leaves_out_has_these_values(tmp_path):
+    recipe = load_recipe(write(tmp_path, 'prompt: "{class}"\n'))
+    assert recipe.model_dump() == {
+        "name": "mine",
+        "description": "",
+        "prompt": "{class}",
+        "domains": (),
+        "negative_prompt": "",
+        "guidance": 7.5,
+        "merge": (),
+    }
+    assert recipe.leaves == (recipe,)
+
+
+def test_a_recipe_is_not_changed_once_read():
+    with pytest.raises(ValidationError, match="frozen"):
+        load_recipe("base").prompt = "{class}"
+    with pytest.raises(ValidationError, match="frozen"):
+        load_recipe("random-guidance").guidance.integers = False
+
+
+@pytest.mark.parametrize("kind", [Recipe, GuidanceRange])
+def test_python_users_mistakes_are_found_too(kind):
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        kind.model_validate({"prompt": "{class}", "uniform": (1, 5), "other": 1})
+    with pytest.raises(ValidationError, match=r"valid (string|boolean)"):
+        kind.model_validate({"uniform": (1, 5), "integers": "yes", "prompt": b"{class}"})
+
+
+def test_a_merged_recipe_may_have_a_name_and_a_description(tmp_path):
+    text = "merge: [base]\nname: own\ndescription: the plain one\n"
+    recipe = load_recipe(write(tmp_path, text))
+    assert (recipe.name, recipe.description) == ("own", "the plain one")
+    assert [part.name for part in recipe.parts] == ["base"]
+
+
+def test_a_merge_of_merges_is_equal_parts_of_all_and_paths_start_at_each_file(tmp_path):
+    (tmp_path / "sub").mkdir()
+    write(tmp_path / "sub", 'prompt: "of sub {class}"\n', "leaf.yaml")
+    write(tmp_path / "sub", "merge: [leaf.yaml, base]\n", "pair.yaml")
+    recipe = load_recipe(write(tmp_path, "merge: [sub/pair.yaml, base]\n"))
+    expected = ["of sub {class}", "an image of a {class}", "an image of a {class}"]
+    assert [leaf.prompt for leaf in recipe.leaves] == expected
+
+
+def test_recipes_that_merge_each_other_are_found_out(tmp_path):
+    write(tmp_path, "merge: [mine.yaml]\n", "other.yaml")
+    with pytest.raises(InputError, match=r"'mine.yaml' merges itself"):
+        load_recipe(write(tmp_path, "merge: [other.yaml]\n"))
+
+
+def test_a_recipe_that_is_not_text_is_named(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(b"prompt: \xff\n")
+    with pytest.raises(InputError, match=r"mine.yaml' is not YAML: .*utf-8"):
+        load_recipe(path)
+
+
+def test_the_text_of_an_unknown_recipe_is_not_looked_for():
+    with pytest.raises(InputError, match="did you mean 'base'"):
+        recipe_text("bsae")

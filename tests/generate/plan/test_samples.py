@@ -7,7 +7,7 @@ import pytest
 
 from zeroreal.base import InputError
 from zeroreal.generate import Recipe, SamplePlan, load_recipe, parse_classes
-from zeroreal.generate.plan.philox import philox4x32
+from zeroreal.generate.plan.philox import Stream, words
 
 CLASSES = parse_classes(["cat", "dog"])
 
@@ -15,24 +15,6 @@ CLASSES = parse_classes(["cat", "dog"])
 def plan(recipe, images_per_class=5_000, seed=0):
     recipe = load_recipe(recipe) if isinstance(recipe, str) else recipe
     return SamplePlan(recipe, CLASSES, images_per_class, seed)
-
-
-def test_philox_matches_the_known_answers_of_its_authors():
-    # kat_vectors of the Random123 distribution, philox4x32-10.
-    ones, pi = 0xFFFFFFFF, (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344)
-    assert philox4x32((0, 0, 0, 0), (0, 0)) == (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)
-    assert philox4x32((ones,) * 4, (ones, ones)) == (
-        0x408F276D,
-        0x41C83B0E,
-        0xA20BC7C6,
-        0x6D5451FD,
-    )
-    assert philox4x32(pi, (0xA4093822, 0x299F31D0)) == (
-        0xD16CFE09,
-        0x94FDCCEB,
-        0x5001E420,
-        0x24126EA1,
-    )
 
 
 def test_integer_guidance_is_uniform_over_1_to_5():
@@ -75,11 +57,65 @@ def test_seeds_are_distinct_and_follow_the_global_seed():
 
 
 def test_an_index_outside_the_plan_is_an_index_error():
-    with pytest.raises(IndexError):
-        plan("base", images_per_class=1)[2]
+    two = plan("base", images_per_class=1)
+    assert two[1].index == 1
+    for index in (2, -1):
+        with pytest.raises(IndexError, match=f"sample {index} of a plan of 2"):
+            two[index]
 
 
-@pytest.mark.parametrize(("count", "seed"), [(0, 0), (1, -1), (1, 2**64)])
-def test_counts_and_seeds_are_checked(count, seed):
-    with pytest.raises(InputError):
+@pytest.mark.parametrize(
+    ("count", "seed", "complaint"),
+    [
+        (0, 0, "images per class is 0: at least 1"),
+        (1, -1, "seed -1 is outside"),
+        (1, 2**64, f"seed {2**64} is outside"),
+    ],
+)
+def test_counts_and_seeds_are_checked(count, seed, complaint):
+    with pytest.raises(InputError, match=complaint):
         plan("base", images_per_class=count, seed=seed)
+
+
+@pytest.mark.parametrize("seed", [0, 2**64 - 1])
+def test_one_image_and_the_outermost_seeds_are_enough(seed):
+    assert len(list(plan("base", images_per_class=1, seed=seed))) == 2
+
+
+def test_seeds_and_guidance_are_the_words_of_their_streams():
+    recipe = Recipe.model_validate({"prompt": "{class}", "guidance": {"uniform": [1, 5]}})
+    for index in (0, 7):
+        high, low, *_ = words(3, index, Stream.NOISE)
+        spec = plan(recipe, seed=3)[index]
+        assert spec.seed == (high * 2**32 + low) % 2**63
+        assert spec.guidance == 1 + 4 * (words(3, index, Stream.GUIDANCE)[0] / 2**32)
+
+
+def test_the_seed_is_0_unless_given():
+    assert SamplePlan(load_recipe("base"), CLASSES, 3)[:] == plan("base", 3, seed=0)[:]
+
+
+def test_a_plan_is_a_sequence():
+    whole = plan("merged", images_per_class=6)
+    assert len(whole) == 12
+    assert whole[3:9:2] == [whole[3], whole[5], whole[7]]
+    assert [spec.index for spec in whole] == list(range(12))
+    assert whole.classes == CLASSES
+    assert not whole[0].negative_prompt
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_every_class_has_every_domain_once_a_round_whatever_the_parts(parts):
+    domains = ["photo", "sketch", "poster"]
+    leaf = Recipe.model_validate({"prompt": "a {domain} of {class}", "domains": domains})
+    recipe = leaf if parts == 1 else Recipe(merge=("a", "b"), parts=(leaf, leaf))
+    specs = list(SamplePlan(recipe, parse_classes(["cat", "dog", "eel"]), 90))
+    orders = set()
+    for label in range(3):
+        own = [spec.prompt.split()[1] for spec in specs if spec.label == label]
+        for part in range(parts):
+            of_part = own[part::parts]
+            rounds = [tuple(of_part[i : i + 3]) for i in range(0, len(of_part), 3)]
+            assert all(sorted(order) == sorted(domains) for order in rounds)
+            orders |= {*rounds}
+    assert len(orders) == 6, "all orders of three occur"
