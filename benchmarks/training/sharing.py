@@ -1,7 +1,6 @@
 """Generating and training on one device: either alone, and both by each way of sharing it.
 
-    python -m zeroreal.benchmarks.training.sharing \
-        --result benchmarks/results/sharing-embedded-cuda.json
+    zeroreal bench sharing --result benchmarks/results/sharing-embedded-cuda.json
 
 Images of the embedded model arrive block by block, and a classifier trains on what is there, for
 about as long as generating takes. Both in one are to take the longer of the two and half of the
@@ -10,10 +9,7 @@ shorter.
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -30,10 +26,13 @@ from ...train.pool.sharing import MODES, Sharing
 from ..harness import (
     Contender,
     Rounds,
+    Tell,
+    check_counts,
     check_result_path,
     doubts,
     run_facts,
     run_rounds,
+    silent,
     spread,
     timed,
     write_result,
@@ -41,6 +40,26 @@ from ..harness import (
 
 GENERATING, TRAINING = "generating", "training"
 _MOST_EPOCHS = 200
+
+
+@dataclass(frozen=True)
+class SharingSettings:
+    """What is generated and trained, and how often."""
+
+    device: str = "auto"
+    """`auto`, `cpu`, `cuda` or `cuda:N`."""
+    classifier: str = "resnet18"
+    """A timm model's name."""
+    images_per_class: int = 1000
+    """Generated of every class of the embedded model."""
+    blocks: int = 8
+    """Number of blocks in which the images arrive."""
+    batch_size: int = 256
+    """Images of a batch of training."""
+    rounds: int = 5
+    """How often each part and each way of sharing takes its turn."""
+    result: Path | None = None
+    """The file to write."""
 
 
 @dataclass(frozen=True)
@@ -156,51 +175,50 @@ def figures(rounds: Rounds, shared: Shared) -> dict[str, Any]:
     }
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print, and write the result."""
-    options = _options(arguments)
-    if options.result is not None:
-        check_result_path(options.result)
-    device = resolve_device(options.device)
-    classes = parse_classes(RunSettings().classes)
-    plan = SamplePlan(load_recipe("base"), classes, options.images_per_class)
-    settings = TrainSettings(batch_size=options.batch_size)
-    generator = Generator(device=options.device)
-    shared, pool = balanced_epochs(
-        Shared(generator, plan, options.classifier, settings, options.blocks)
-    )
+def bench_sharing(settings: SharingSettings, tell: Tell = silent) -> dict[str, Any]:
+    """Measure, and give the result, which is written as well.
+
+    Raises `InputError` for settings that cannot be used.
+    """
+    device = _check(settings)
+    tell("loading, tuning and warming up")
+    shared, pool = balanced_epochs(_shared(settings))
     modes, missing = modes_of(device)
     contenders = [
         Contender(GENERATING, partial(timed, shared.generate, device)),
         Contender(TRAINING, partial(timed, partial(shared.train, pool), device)),
         *(Contender(mode, partial(timed, partial(shared.both, mode), device)) for mode in modes),
     ]
+    rounds = run_rounds(
+        contenders, settings.rounds, lambda state: tell(f"round {state.done} of {state.wanted}")
+    )
     result: dict[str, Any] = {
         **run_facts(device),
-        "classifier": options.classifier,
-        "images": len(plan),
-        "blocks": options.blocks,
-        "batch_size": options.batch_size,
+        "classifier": settings.classifier,
+        "images": len(shared.plan),
+        "blocks": settings.blocks,
+        "batch_size": settings.batch_size,
         "epochs": shared.settings.epochs,
         "modes_missing": missing,
-        **figures(run_rounds(contenders, options.rounds), shared),
+        **figures(rounds, shared),
     }
-    if options.result is not None:
-        write_result(options.result, result)
-    print(json.dumps(result, indent=2))
+    if settings.result is not None:
+        write_result(settings.result, result)
+    return result
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--classifier", default="resnet18")
-    parser.add_argument("--images-per-class", type=int, default=1000)
-    parser.add_argument("--blocks", type=int, default=8)
-    parser.add_argument("--batch-size", type=int, default=256)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--result", type=Path)
-    return parser.parse_args(arguments)
+def _check(settings: SharingSettings) -> torch.device:
+    check_counts({"images per class": settings.images_per_class, "blocks": settings.blocks})
+    check_counts({"rounds": settings.rounds})
+    device = resolve_device(settings.device)
+    if settings.result is not None:
+        check_result_path(settings.result)
+    return device
 
 
-if __name__ == "__main__":
-    main()
+def _shared(settings: SharingSettings) -> Shared:
+    classes = parse_classes(RunSettings().classes)
+    plan = SamplePlan(load_recipe("base"), classes, settings.images_per_class)
+    train = TrainSettings(batch_size=settings.batch_size)
+    generator = Generator(device=settings.device)
+    return Shared(generator, plan, settings.classifier, train, settings.blocks)
