@@ -21,7 +21,12 @@ from ...base import InputError
 from ..harness import Tell, check_counts, run_facts, silent, write_result
 from .contender import OURS, GeneratorName, parse_contender
 from .contestant import OurGenerator
-from .throughput import ThroughputSettings, benchmark_model, check_settings, generation_job
+from .throughput_settings import (
+    ThroughputSettings,
+    benchmark_model,
+    check_settings,
+    generation_job,
+)
 
 _DEVICE_WORK = ("kernel", "gpu_memcpy", "gpu_memset")  # categories of Kineto's events
 

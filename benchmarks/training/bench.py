@@ -22,7 +22,6 @@ from ...kernels import AugmentRanges
 from ...train import ImagePool, Loader, Trainer, TrainSettings
 from ...train.loop.training import Training
 from ...train.settings import augmentation
-from ...train.trainer import DEFAULT_CLASSIFIER
 from ..harness import (
     Contender,
     Tell,
@@ -36,38 +35,12 @@ from ..harness.rates import RateCase, bench_rates
 from ..loading.cached_loader import CachedLoader
 from ..loading.loader_cases import AREA, ASPECT
 from ..loading.loader_peer import best_workers
+from .cases import CACHED, CASES, DEFAULT_CASES
 from .timm_training import PilImages, TimmTraining, timm_loader
 
-OURS, CACHED, TIMM = "ours", "cached", "timm"
+OURS = "ours"
 _CLASSES = 10
 _LEARNING_RATE = 1e-3  # stays finite on labels that mean nothing
-
-
-@dataclass(frozen=True)
-class TrainingCase:
-    """One training."""
-
-    against: str
-    """`cached` or `timm`."""
-    classifier: str
-    stored: int
-    """Side in pixels of the images in memory."""
-    size: int
-    """Side in pixels of the images that are trained on."""
-
-
-CASES = {
-    "cached-32": TrainingCase(CACHED, DEFAULT_CLASSIFIER, 32, 32),
-    "cached-64": TrainingCase(CACHED, "resnet18", 64, 64),
-    "cached-224": TrainingCase(CACHED, "resnet50", 256, 224),
-    "timm-64": TrainingCase(TIMM, "resnet18", 64, 64),
-    "timm-224": TrainingCase(TIMM, "resnet50", 256, 224),
-}
-DEFAULT_CASES = {
-    "cpu": ("cached-32", "cached-64", "timm-64"),
-    "cuda": ("cached-32", "cached-224", "timm-224"),
-}
-"""By type of device."""
 
 
 @dataclass(frozen=True)

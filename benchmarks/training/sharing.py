@@ -9,7 +9,6 @@ shorter.
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,8 +19,7 @@ import torch
 from ...base import InputError, resolve_device
 from ...generate import Generator, SamplePlan, load_recipe, parse_classes
 from ...run import RunSettings
-from ...train import Feed, ImagePool, Trainer, TrainSettings
-from ...train.pool.epochs import block_sizes, virtual_epochs
+from ...train import ImagePool, TrainSettings
 from ...train.pool.sharing import MODES, Sharing
 from ..harness import (
     Contender,
@@ -37,6 +35,7 @@ from ..harness import (
     timed,
     write_result,
 )
+from .shared import Shared, scheduled_seconds
 
 GENERATING, TRAINING = "generating", "training"
 _MOST_EPOCHS = 200
@@ -62,55 +61,6 @@ class SharingSettings:
     """The file to write."""
 
 
-@dataclass(frozen=True)
-class Shared:
-    """What generates and what is trained."""
-
-    generator: Generator
-    plan: SamplePlan
-    classifier: str
-    settings: TrainSettings
-    blocks: int
-
-    @property
-    def device(self) -> torch.device:
-        return self.generator.device
-
-    def generate(self) -> ImagePool:
-        """All images, and nothing else."""
-        feed = self._feed("alternate")
-        feed.fill()
-        return feed.pool
-
-    def train(self, pool: ImagePool) -> None:
-        """Train on a full pool."""
-        trainer = self._trainer(pool.image_size)
-        trainer.fit(trainer.loader(pool))
-
-    def both(self, mode: str) -> None:
-        """Train while the images arrive, as often on each as `train` does."""
-        feed = self._feed(mode)
-        try:
-            trainer = self._trainer(feed.pool.image_size)
-            trainer.fit(trainer.loader(feed))
-        finally:
-            feed.close()
-
-    def _feed(self, mode: str) -> Feed:
-        images = len(self.plan)
-        pool = ImagePool(images, self.generator.image_size, self.device)
-        return Feed(self.generator, self.plan, pool, block=-(-images // self.blocks), mode=mode)
-
-    def _trainer(self, image_size: int) -> Trainer:
-        return Trainer(
-            self.classifier,
-            num_classes=len(self.plan.classes),
-            image_size=image_size,
-            settings=self.settings,
-            device=str(self.device),
-        )
-
-
 def balanced_epochs(shared: Shared) -> tuple[Shared, ImagePool]:
     """As many epochs as take about as long as generating, and a full pool; warms everything up."""
     pool = shared.generate()
@@ -120,25 +70,6 @@ def balanced_epochs(shared: Shared) -> tuple[Shared, ImagePool]:
     training = timed(partial(once.train, pool), shared.device)
     epochs = max(1, min(_MOST_EPOCHS, round(generating / training)))
     return replace(shared, settings=replace(shared.settings, epochs=epochs)), pool
-
-
-def scheduled_seconds(shared: Shared, generating: float, training: float) -> float:
-    """What both would take if neither slowed the other down, by the schedule of the blocks.
-
-    `generating` and `training` are what each takes alone. A block is generated while the passes
-    after the one before it are trained.
-    """
-    images = len(shared.plan)
-    blocks = block_sizes(images, images, -(-images // shared.blocks), replaces=False)
-    image, sample = generating / images, training / (images * shared.settings.epochs)
-    samples: dict[int, int] = {}  # trained on while so many images are there
-    for epoch in virtual_epochs(blocks, images, shared.settings.epochs):
-        samples[epoch.generated] = samples.get(epoch.generated, 0) + epoch.samples
-    total = blocks[0] * image
-    for number, there in enumerate(itertools.accumulate(blocks), start=1):
-        coming = blocks[number] * image if number < len(blocks) else 0.0
-        total += max(coming, samples.get(there, 0) * sample)
-    return total
 
 
 def modes_of(device: torch.device) -> tuple[list[str], dict[str, str]]:

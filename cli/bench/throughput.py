@@ -46,11 +46,8 @@ def throughput(
 
     All generate the same images, each at its best batch size.
     """
-    from ...benchmarks.generation.throughput import (
-        DEFAULT_CONTENDERS,
-        ThroughputSettings,
-        bench_throughput,
-    )
+    from ...benchmarks.generation.throughput import bench_throughput
+    from ...benchmarks.generation.throughput_settings import DEFAULT_CONTENDERS, ThroughputSettings
 
     settings = ThroughputSettings(
         contenders=tuple(contenders or DEFAULT_CONTENDERS),

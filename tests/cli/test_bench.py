@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from zeroreal.benchmarks.generation import throughput as throughput_module
-from zeroreal.benchmarks.generation.throughput import ThroughputSettings
+from zeroreal.benchmarks.generation.throughput_settings import ThroughputSettings
 from zeroreal.benchmarks.kernels import bench as kernels
 from zeroreal.benchmarks.kernels import cases as kernel_cases
 

@@ -9,7 +9,8 @@ from zeroreal.base import InputError
 from zeroreal.benchmarks.generation import throughput as module
 from zeroreal.benchmarks.generation.contestant import FirstRun
 from zeroreal.benchmarks.generation.diffusers_pipeline import DiffusersPipeline
-from zeroreal.benchmarks.generation.throughput import ThroughputSettings, bench_throughput
+from zeroreal.benchmarks.generation.throughput import bench_throughput
+from zeroreal.benchmarks.generation.throughput_settings import ThroughputSettings
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import torch
 from zeroreal.base import InputError
 from zeroreal.benchmarks.harness import Measurement, Rounds
 from zeroreal.benchmarks.training import sharing
+from zeroreal.benchmarks.training.shared import Shared
 from zeroreal.benchmarks.training.sharing import (
-    Shared,
     SharingSettings,
     balanced_epochs,
     bench_sharing,
