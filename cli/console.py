@@ -16,12 +16,12 @@ errors = Console(stderr=True)
 
 
 def percent(value: float | None) -> str:
-    """A share as a percentage; a dash for none."""
+    """A share as a percentage; a dash where there is no share."""
     return "-" if value is None else f"{100 * value:.1f} %"
 
 
 def interval(bounds: tuple[float, float] | None) -> str:
-    """A 95 % interval as percentages; nothing for none."""
+    """A 95 % interval as percentages; empty where there is no interval."""
     return "" if bounds is None else f"{100 * bounds[0]:.1f} - {100 * bounds[1]:.1f} %"
 
 

@@ -26,6 +26,7 @@ class StageBars:
             console=errors,
         )
         self._tasks: dict[str, TaskID] = {}
+        self._done: dict[str, float] = {}
 
     def __enter__(self) -> StageBars:
         return self
@@ -54,4 +55,8 @@ class StageBars:
         self._progress.start()  # not before: a mistake found while loading draws no bar
         if stage not in self._tasks:
             self._tasks[stage] = self._progress.add_task(stage, total=1, note="")
-        self._progress.update(self._tasks[stage], completed=done, total=total, note=note)
+        task = self._tasks[stage]
+        if done < self._done.get(stage, 0):
+            self._progress.reset(task)  # another run's: its time counts from now
+        self._done[stage] = done
+        self._progress.update(task, completed=done, total=total, note=note)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 from torch import Tensor
 
-from ...base import InputError, resolve_device
+from ...base import InputError, describe_device, resolve_device
 from ...generate import Generator, SamplePlan, load_recipe, parse_classes
 from ...run import RunSettings
 from ...train import ImagePool, Trainer, TrainSettings
 from ..harness import (
     Contender,
     Measurement,
+    Tell,
     doubts,
     ratios,
     reason_of,
@@ -23,6 +25,7 @@ from ..harness import (
     spread,
     timed,
 )
+from .kept import recipe_content
 from .lever_settings import BASELINE
 
 _TRAINING = "training"
@@ -30,11 +33,25 @@ _IMAGES = 500  # a round
 _EPOCHS = 2  # a round
 
 
+def speed_key(levers: Mapping[str, Mapping[str, Any]], rounds: int, device: str) -> dict[str, Any]:
+    """All that decides what `measure_speed` gives."""
+    defaults = RunSettings()
+    return {
+        "levers": {name: dict(change) for name, change in levers.items()},
+        "rounds": rounds,
+        "device": describe_device(resolve_device(device)),
+        "run": asdict(defaults),
+        "recipe": recipe_content(defaults.recipe),
+        "images": _IMAGES,
+        "epochs": _EPOCHS,
+    }
+
+
 def measure_speed(
     levers: Mapping[str, Mapping[str, Any]],
     rounds: int,
     device: str,
-    on_progress: Callable[[str], None],
+    tell: Tell,
 ) -> dict[str, Any]:
     """Images a second of generation with each of `levers`, and of an epoch of training.
 
@@ -46,7 +63,7 @@ def measure_speed(
     plan = _plan()
     generators, refused = {}, {}
     for name, change in levers.items():
-        on_progress(f"{name}: loading, tuning and warming up")
+        tell(f"{name}: loading, tuning and warming up")
         try:
             generators[name] = Generator(device=device, **change)
             images, labels = generators[name].images(plan)
@@ -61,7 +78,7 @@ def measure_speed(
     done = run_rounds(
         [Contender(name, partial(timed, work, target)) for name, work in works.items()],
         rounds,
-        lambda state: on_progress(f"round {state.done} of {state.wanted}"),
+        lambda state: tell(f"round {state.done} of {state.wanted}"),
     )
     measured = {measurement.name: measurement for measurement in done.measurements}
     rows = {

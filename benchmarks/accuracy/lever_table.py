@@ -16,8 +16,7 @@ Results = Mapping[str, Mapping[int, Mapping[int, Accuracy]]]
 
 _HEADER = """\
 # What levers do to the error of the trained classifier, on held-out images that are not those of
-# the test, and what they cost; see LeverTable. Written by `python -m
-zeroreal.benchmarks.accuracy.levers`.
+# the test, and what they cost; see LeverTable. Written by `zeroreal bench levers`.
 """
 
 

@@ -1,7 +1,6 @@
 """What each lever does to the speed of generation and to the accuracy of the trained classifier.
 
-    python -m zeroreal.benchmarks.accuracy.levers --real FOLDER --result FILE \
-        --table run/budget/levers.yaml
+    zeroreal bench levers --real FOLDER --result FILE --table run/budget/levers.yaml
 
 `FOLDER` holds Fashion-MNIST's IDX files. The phases, of which `--phases` names some:
 
@@ -11,29 +10,27 @@
              2,000 are, by the speeds measured
     curve    the baseline's accuracy at other numbers of images
 
-All that is measured is kept under `--work`, and not measured again when the command is given again;
-for new speeds, remove `speed.json` there.
+All that is measured is kept under `--work`, and not measured again when the command is given again
+with the same settings; for new speeds, remove `speed-*.json` there.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import shlex
-import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...base import resolve_device
+from ...base import InputError, resolve_device, unknown
 from ...base.files import write_atomically
 from ...train import TrainSettings
-from ..harness import check_result_path, run_facts, write_result
+from ..harness import Tell, check_counts, check_result_path, run_facts, silent, write_result
+from .kept import keep_figures, kept_figures, kept_path
 from .lever_settings import BASELINE, LEVERS
-from .lever_speed import measure_speed
+from .lever_speed import measure_speed, speed_key
 from .lever_table import Results, lever_table
-from .recipes import summarize
 from .runs import Accuracy, AccuracyRuns
+from .summary import summarize_both
 
 PHASES = ("speed", "images", "time", "curve")
 IMAGES = 2_000
@@ -41,24 +38,50 @@ CURVE = (50, 100, 200, 500, 1_000, IMAGES, 4_000)
 _ROUNDED_TO = 100  # images: speeds are not known better than to a few percent
 
 
-def main() -> None:
-    """Measure what the command line names and write the result file."""
-    chosen = _arguments()
-    check_result_path(chosen.result)
-    speed = _speed(chosen.work / "speed.json", chosen)
-    runs = AccuracyRuns(chosen.work, chosen.real, chosen.device)
+@dataclass(frozen=True)
+class LeversSettings:
+    """Which levers are measured, and how."""
+
+    real: Path
+    """The folder of Fashion-MNIST's IDX files."""
+    phases: tuple[str, ...] = PHASES
+    """Some of `PHASES`."""
+    settings: tuple[str, ...] = tuple(LEVERS)
+    """Names of `LEVERS`."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Each makes its own images and its own training."""
+    rounds: int = 5
+    """How often the settings take their turn when speeds are measured."""
+    device: str = "auto"
+    """`auto`, `cpu`, `cuda` or `cuda:N`."""
+    work: Path = Path("build/levers")
+    """Where everything that is measured is kept."""
+    result: Path | None = None
+    """The file to write."""
+    table: Path | None = None
+    """The file for the table that time budgets go by; by default none is written."""
+
+
+def bench_levers(settings: LeversSettings, tell: Tell = silent) -> dict[str, Any]:
+    """Measure what is not kept, and give the result, which is written as well.
+
+    Raises `InputError` for settings that cannot be used.
+    """
+    _check(settings)
+    speed = _speed(settings, tell)
+    runs = AccuracyRuns(settings.work, settings.real, settings.device)
     results: dict[str, dict[int, dict[int, Accuracy]]] = {}
-    for seed in chosen.seeds:
-        for name, images in dict.fromkeys(_wanted(seed, chosen, speed)):
+    for seed in settings.seeds:
+        for name, images in dict.fromkeys(_wanted(seed, settings, speed)):
             accuracy = runs.accuracy(name, LEVERS[name], seed, images)
             results.setdefault(name, {}).setdefault(images, {})[seed] = accuracy
-            print(f"{name}, {images} images, seed {seed}: {100 * accuracy.test:.2f} %", flush=True)
-    target = resolve_device(chosen.device)
-    command = shlex.join(["python", "-m", "zeroreal.benchmarks.accuracy.levers", *sys.argv[1:]])
-    facts = {**run_facts(target), "command": command}
-    write_result(chosen.result, {**facts, **summary(results, speed)})
-    if chosen.table is not None and speed is not None:
-        write_atomically(chosen.table, lever_table(results, speed, IMAGES).encode())
+            tell(f"{name}, {images} images, seed {seed}: {100 * accuracy.test:.2f} %")
+    result = {**run_facts(resolve_device(settings.device)), **summary(results, speed)}
+    if settings.result is not None:
+        write_result(settings.result, result)
+    if settings.table is not None and speed is not None:
+        write_atomically(settings.table, lever_table(results, speed, IMAGES).encode())
+    return result
 
 
 def equal_time_images(speed: Mapping[str, Any], name: str) -> int:
@@ -84,63 +107,67 @@ def summary(results: Results, speed: Mapping[str, Any] | None) -> dict[str, Any]
             name: {
                 "change": LEVERS[name],
                 "equal_time_images": speed and equal_time_images(speed, name),
-                "images": {count: _both(by_seed) for count, by_seed in sorted(by_count.items())},
+                "images": {
+                    count: summarize_both(by_seed) for count, by_seed in sorted(by_count.items())
+                },
             }
             for name, by_count in results.items()
         },
     }
 
 
-def _both(by_seed: Mapping[int, Accuracy]) -> dict[str, Any]:
-    return {
-        "test": summarize({seed: accuracy.test for seed, accuracy in by_seed.items()}),
-        "held_out": summarize({seed: accuracy.held_out for seed, accuracy in by_seed.items()}),
-    }
+def _check(settings: LeversSettings) -> None:
+    for phase in settings.phases:
+        if phase not in PHASES:
+            raise unknown("phase", phase, PHASES)
+    for name in settings.settings:
+        if name not in LEVERS:
+            raise unknown("setting", name, LEVERS)
+    check_counts({"rounds": settings.rounds})
+    has_baseline = "images" in settings.phases and BASELINE in settings.settings
+    if settings.table is not None and not has_baseline and "curve" not in settings.phases:
+        raise InputError(
+            f"the table compares to {BASELINE!r} at equal images, which would not be measured: add "
+            f"the phase 'images' and the setting {BASELINE!r}, or the phase 'curve'"
+        )
+    resolve_device(settings.device)
+    for path in (settings.result, settings.table):
+        if path is not None:
+            check_result_path(path)
 
 
 def _wanted(
-    seed: int, chosen: argparse.Namespace, speed: Mapping[str, Any] | None
+    seed: int, settings: LeversSettings, speed: Mapping[str, Any] | None
 ) -> Iterator[tuple[str, int]]:
     """Settings and numbers of images; the largest numbers of the curve with the first seed only."""
-    if "images" in chosen.phases:
-        yield from ((name, IMAGES) for name in chosen.settings)
-    if "time" in chosen.phases and speed is not None:
-        for name in chosen.settings:
+    if "images" in settings.phases:
+        yield from ((name, IMAGES) for name in settings.settings)
+    if "time" in settings.phases and speed is not None:
+        for name in settings.settings:
             if name in speed["generation"]:
                 yield name, equal_time_images(speed, name)
-    if "curve" in chosen.phases:
-        largest = max(CURVE) if seed == chosen.seeds[0] else IMAGES
+    if "curve" in settings.phases:
+        largest = max(CURVE) if seed == settings.seeds[0] else IMAGES
         yield from ((BASELINE, images) for images in CURVE if images <= largest)
 
 
-def _speed(path: Path, chosen: argparse.Namespace) -> dict[str, Any] | None:
-    """The speeds in `path`, measured first where that is asked for; None if there are none."""
-    if "speed" in chosen.phases and not path.exists():
-        levers = {name: LEVERS[name] for name in chosen.settings}
-        measured = measure_speed(levers, chosen.rounds, chosen.device, _say)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps(measured, indent=2).encode())
-    content: dict[str, Any] | None = json.loads(path.read_text()) if path.exists() else None
-    return content
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--phases", nargs="+", choices=PHASES, default=list(PHASES))
-    parser.add_argument("--settings", nargs="+", choices=LEVERS, default=list(LEVERS))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--rounds", type=int, default=5, help="of speed")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--real", type=Path, required=True, help="folder of IDX files")
-    parser.add_argument("--work", type=Path, default=Path("build/levers"))
-    parser.add_argument("--result", type=Path, required=True)
-    parser.add_argument("--table", type=Path, help="write what time budgets go by")
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    main()
+def _speed(settings: LeversSettings, tell: Tell) -> dict[str, Any] | None:
+    """The speeds that are kept, measured first where that is asked for; None if there are none."""
+    levers = {name: LEVERS[name] for name in dict.fromkeys((BASELINE, *settings.settings))}
+    key = speed_key(levers, settings.rounds, settings.device)
+    speed: dict[str, Any] | None
+    if "speed" in settings.phases:
+        speed = keep_figures(
+            settings.work,
+            "speed",
+            key,
+            lambda: measure_speed(levers, settings.rounds, settings.device, tell),
+        )
+    else:
+        speed = kept_figures(kept_path(settings.work, "speed", key))
+    if speed is None and ("time" in settings.phases or settings.table is not None):
+        raise InputError(
+            f"no speeds of these settings are kept in {str(settings.work)!r}, and phase 'time' and "
+            "the table need them: add the phase 'speed'"
+        )
+    return speed

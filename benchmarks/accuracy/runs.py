@@ -1,11 +1,10 @@
 """Accuracy of a classifier trained on a setting's images, on test and on held-out real images.
 
-Images and accuracies are kept in a folder, so that a command that was interrupted goes on.
+Images and accuracies are kept in a folder, each under a digest of the settings that decided it.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from ...assets import FASHION_MNIST_TEST
+from ...base import resolve_device
 from ...base.files import write_atomically
 from ...data import load_real_images
 from ...data.fashion_mnist import as_rgb, load_fashion_mnist
@@ -23,9 +23,12 @@ from ...generate import Generator, SamplePlan, load_recipe, parse_classes
 from ...run import RunSettings
 from ...run.job import prompt_aliases
 from ...train import Trainer, TrainSettings
+from .kept import keep_figures, kept_path, recipe_content
 
 IMAGE_SIZE = 32
 _CHUNK = 1_000  # images of a file
+# Not tuned: which engine is the fastest must not decide over accuracy.
+_ENGINE: Mapping[str, Any] = {"engine": "torch", "tune": "off"}
 _HELD_OUT = 5_000  # the end of the training split, which the embedded model has not seen
 
 
@@ -49,7 +52,7 @@ class AccuracyRuns:
     """
 
     def __init__(self, work: Path, real: Path, device: str) -> None:
-        self._work, self._device = work, device
+        self._work, self._device, self._real = work, device, real
         self._settings = RunSettings()
         self._classes = parse_classes(self._settings.classes)
         names = [item.name for item in self._classes]
@@ -62,13 +65,14 @@ class AccuracyRuns:
 
     def accuracy(self, name: str, change: Mapping[str, Any], seed: int, images: int) -> Accuracy:
         """Of a classifier trained on the first `images` images of the setting called `name`."""
-        folder = self._work / name / f"seed-{seed}"
-        path = folder / f"accuracy-{images}.json"
-        if not path.exists():
+
+        def measure() -> dict[str, float]:
             trainer = self.trained(*self.images(name, change, seed, images), seed)
-            measured = self.tested(trainer)
-            write_atomically(path, json.dumps(asdict(measured)).encode())
-        return Accuracy(**json.loads(path.read_text()))
+            return asdict(self.tested(trainer))
+
+        key = self.accuracy_key(change, seed, images, self._settings.train)
+        folder = self._work / "accuracies"
+        return Accuracy(**keep_figures(folder, f"{name}-{images}-{seed}", key, measure))
 
     def images(
         self, name: str, change: Mapping[str, Any], seed: int, count: int
@@ -77,7 +81,7 @@ class AccuracyRuns:
 
         A plan's images are the same however many there are, so more build on fewer.
         """
-        folder = self._work / name / f"seed-{seed}"
+        folder = kept_path(self._work / "images", f"{name}-{seed}", self._images_key(change, seed))
         folder.mkdir(parents=True, exist_ok=True)
         files = -(-count // _CHUNK)
         per_class = files * _CHUNK // len(self._classes)
@@ -87,10 +91,7 @@ class AccuracyRuns:
         for number in range(files):
             path = folder / f"images-{number}.safetensors"
             if not path.exists():
-                # Not tuned: which engine is the fastest must not decide over accuracy.
-                generator = generator or Generator(
-                    device=self._device, engine="torch", tune="off", **change
-                )
+                generator = generator or Generator(device=self._device, **_ENGINE, **change)
                 specs = plan[number * _CHUNK : (number + 1) * _CHUNK]
                 images, labels = generator.images(specs)
                 parts = {"images": images.cpu(), "labels": labels.cpu()}
@@ -115,6 +116,32 @@ class AccuracyRuns:
         )
         trainer.fit(images, labels)
         return trainer
+
+    def accuracy_key(
+        self, change: Mapping[str, Any], seed: int, images: int, train: TrainSettings
+    ) -> dict[str, Any]:
+        """All that decides the accuracy of a classifier that is trained on a setting's images."""
+        return {
+            **self._images_key(change, seed),
+            "images": images,
+            "image_size": IMAGE_SIZE,
+            "classifier": self._settings.classifier,
+            "train": asdict(train),
+            "real": str(self._real.resolve()),
+            "held_out": _HELD_OUT,
+        }
+
+    def _images_key(self, change: Mapping[str, Any], seed: int) -> dict[str, Any]:
+        """All that decides the images of a setting; of a device, others round otherwise."""
+        run = asdict(self._settings)
+        return {
+            "run": {field: run[field] for field in run if field not in ("classifier", "train")},
+            "recipe": recipe_content(self._settings.recipe),
+            "generator": {**_ENGINE, **change},
+            "seed": seed,
+            "device": resolve_device(self._device).type,
+            "images_in_a_file": _CHUNK,
+        }
 
     def tested(self, trainer: Trainer) -> Accuracy:
         """Its accuracy on the real images."""

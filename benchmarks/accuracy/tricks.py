@@ -1,35 +1,31 @@
 """What each trick against the gap between synthetic and real images does to the accuracy.
 
-    python -m zeroreal.benchmarks.accuracy.tricks --real FOLDER --result FILE
+    zeroreal bench tricks --real FOLDER --result FILE
 
 `FOLDER` holds Fashion-MNIST's IDX files. Each setting trains on the same 2,000 images of the
-embedded model, over several seeds; what is measured is kept under `--work` and not measured again.
+embedded model, over several seeds; what is measured is kept and not measured again.
 The unlabelled real images for BatchNorm are the first of the training split.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import shlex
-import sys
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from ...base import resolve_device
-from ...base.files import write_atomically
+from ...base import resolve_device, unknown
 from ...data.fashion_mnist import as_rgb, load_fashion_mnist
 from ...train import DegradeRanges, Trainer, TrainSettings, train_settings
 from ...train.classifier.batch_norm import re_estimate
 from ...train.classifier.evaluate import normalize
 from ...train.settings import augmentation
-from ..harness import check_result_path, run_facts, write_result
-from .recipes import summarize
+from ..harness import Tell, check_result_path, run_facts, silent, write_result
+from .kept import keep_figures
 from .runs import Accuracy, AccuracyRuns
+from .summary import summarize_both
 
 IMAGES = 2_000
 BATCH_NORM = "re-estimated BatchNorm"
@@ -51,28 +47,73 @@ TRICKS: Mapping[str, TrainSettings] = {
 }
 
 
-def main() -> None:
-    """Measure and write the result file."""
-    chosen = _arguments()
-    check_result_path(chosen.result)
-    runs = AccuracyRuns(chosen.images, chosen.real, chosen.device)
-    unlabelled = as_rgb(load_fashion_mnist(chosen.real, "train")[0][:_REAL], 32)
+@dataclass(frozen=True)
+class TricksSettings:
+    """Which tricks are measured, and on what."""
+
+    real: Path
+    """The folder of Fashion-MNIST's IDX files."""
+    tricks: tuple[str, ...] = tuple(TRICKS)
+    """Names of `TRICKS`."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Each makes its own images and its own training."""
+    device: str = "auto"
+    """`auto`, `cpu`, `cuda` or `cuda:N`."""
+    images: Path = Path("build/levers")
+    """Where images are kept, also those of the benchmark of levers."""
+    work: Path = Path("build/tricks")
+    """Where accuracies are kept."""
+    result: Path | None = None
+    """The file to write."""
+
+
+def bench_tricks(settings: TricksSettings, tell: Tell = silent) -> dict[str, Any]:
+    """Measure what is not kept, and give the result, which is written as well.
+
+    Raises `InputError` for settings that cannot be used.
+    """
+    _check(settings)
+    runs = AccuracyRuns(settings.images, settings.real, settings.device)
+    unlabelled = as_rgb(load_fashion_mnist(settings.real, "train")[0][:_REAL], 32)
     rows: dict[str, dict[int, Accuracy]] = {}
-    for seed in chosen.seeds:
-        for name in chosen.tricks:
-            path = chosen.work / f"{name.replace(' ', '-')}-{seed}.json"
-            if not path.exists():
-                images, labels = runs.images("baseline", {}, seed, IMAGES)
-                trainer = runs.trained(images, labels, seed, TRICKS[name])
-                if name == BATCH_NORM:
-                    _adapt(trainer, unlabelled)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                write_atomically(path, json.dumps(asdict(runs.tested(trainer))).encode())
-            rows.setdefault(name, {})[seed] = Accuracy(**json.loads(path.read_text()))
-            print(f"{name}, seed {seed}: {100 * rows[name][seed].test:.2f} %", flush=True)
-    command = shlex.join(["python", "-m", "zeroreal.benchmarks.accuracy.tricks", *sys.argv[1:]])
-    facts = {**run_facts(resolve_device(chosen.device)), "command": command, "images": IMAGES}
-    write_result(chosen.result, {**facts, "tricks": {n: _row(n, r) for n, r in rows.items()}})
+    for seed in settings.seeds:
+        for name in settings.tricks:
+            accuracy = _accuracy(name, seed, runs, unlabelled, settings.work)
+            rows.setdefault(name, {})[seed] = accuracy
+            tell(f"{name}, seed {seed}: {100 * accuracy.test:.2f} %")
+    result = {
+        **run_facts(resolve_device(settings.device)),
+        "images": IMAGES,
+        "tricks": {name: _row(name, by_seed) for name, by_seed in rows.items()},
+    }
+    if settings.result is not None:
+        write_result(settings.result, result)
+    return result
+
+
+def _check(settings: TricksSettings) -> None:
+    for name in settings.tricks:
+        if name not in TRICKS:
+            raise unknown("trick", name, TRICKS)
+    resolve_device(settings.device)
+    if settings.result is not None:
+        check_result_path(settings.result)
+
+
+def _accuracy(name: str, seed: int, runs: AccuracyRuns, unlabelled: Tensor, work: Path) -> Accuracy:
+    """Accuracy with a trick, taken from `work` if it is there."""
+    train, adapts = TRICKS[name], name == BATCH_NORM
+
+    def measure() -> dict[str, float]:
+        images, labels = runs.images("baseline", {}, seed, IMAGES)
+        trainer = runs.trained(images, labels, seed, train)
+        if adapts:
+            _adapt(trainer, unlabelled)
+        return asdict(runs.tested(trainer))
+
+    key = runs.accuracy_key({}, seed, IMAGES, train)
+    key["batch_norm_images"] = len(unlabelled) if adapts else 0
+    return Accuracy(**keep_figures(work, f"{name}-{seed}", key, measure))
 
 
 def _adapt(trainer: Trainer, unlabelled: Tensor) -> None:
@@ -85,22 +126,5 @@ def _row(name: str, by_seed: Mapping[int, Accuracy]) -> dict[str, Any]:
     return {
         "settings": asdict(TRICKS[name]),
         "uses_real_images": name == BATCH_NORM,
-        "test": summarize({seed: accuracy.test for seed, accuracy in by_seed.items()}),
-        "held_out": summarize({seed: accuracy.held_out for seed, accuracy in by_seed.items()}),
+        **summarize_both(by_seed),
     }
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--tricks", nargs="+", choices=TRICKS, default=list(TRICKS))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--real", type=Path, required=True, help="folder of IDX files")
-    parser.add_argument("--images", type=Path, default=Path("build/levers"))
-    parser.add_argument("--work", type=Path, default=Path("build/tricks"))
-    parser.add_argument("--result", type=Path, required=True)
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    main()

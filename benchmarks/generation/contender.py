@@ -78,8 +78,8 @@ def _batch_sizes(text: str, batch: str, program: str) -> tuple[int | None, int |
     most = 2 if program == OURS else 1
     if len(sizes) > most or not all(size.isdecimal() and int(size) for size in sizes):
         raise InputError(
-            f"contender {text!r} has a batch size that is none: write @8, for ours also @8:4 with "
-            "the VAE's, or nothing for the best"
+            f"{batch!r} is not a batch size for contender {text!r}: write @8, for ours also @8:4 "
+            "with the VAE's, or nothing for the best"
         )
     return int(sizes[0]), int(sizes[1]) if len(sizes) > 1 else None
 

@@ -1,18 +1,16 @@
 """What the generator's own loop costs: its share of a step, and images/s as batches add up.
 
-    python -m zeroreal.benchmarks.generation.loop --result benchmarks/results/loop-embedded-cpu.json
+    zeroreal bench loop --result benchmarks/results/loop-embedded-cpu.json
 
-On a GPU the engines' time hides behind the device's: there `zeroreal.benchmarks.generation.trace`
-tells its
-gaps, and the share is left out.
+On a GPU the engines' time hides behind the device's: there `zeroreal bench trace` tells its gaps,
+and the share is left out.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +23,37 @@ from ...generate import Generator, SamplePlan, SampleSpec, load_recipe, parse_cl
 from ...generate.sampling.conditions import conditions_of
 from ...generate.sampling.sampler import Sampler
 from ...run import RunSettings
-from ..harness import check_result_path, run_facts, spread, write_result
+from ..harness import (
+    Tell,
+    check_counts,
+    check_result_path,
+    run_facts,
+    silent,
+    spread,
+    write_result,
+)
+
+_LONGER = 10  # times as many batches as in the shorter run
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """What is generated, and how often."""
+
+    device: str = "cpu"
+    """`auto`, `cpu`, `cuda` or `cuda:N`."""
+    precision: str = "auto"
+    """What the models compute in: `auto`, `fp32`, `bf16` or `fp16`."""
+    batch_size: int = 32
+    """Images of a batch."""
+    steps: int = 12
+    """Denoising steps of an image."""
+    batches: int = 100
+    """Batches of the longer run; the shorter has a tenth of them."""
+    rounds: int = 5
+    """How often both runs take their turn."""
+    result: Path | None = None
+    """The file to write."""
 
 
 class TimedEngine:
@@ -70,59 +98,64 @@ def images_per_second(generator: Generator, specs: Sequence[SampleSpec]) -> floa
     return made / (time.perf_counter() - began)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print, and write the result."""
-    options = _options(arguments)
-    if options.result is not None:
-        check_result_path(options.result)
-    device = resolve_device(options.device)
+def bench_loop(settings: LoopSettings, tell: Tell = silent) -> dict[str, Any]:
+    """Measure, and give the result, which is written as well.
+
+    Raises `InputError` for settings that cannot be used.
+    """
+    device = _check(settings)
     generator = Generator(
-        device=options.device,
+        device=settings.device,
         engine="torch",
-        precision=options.precision,
-        batch_size=options.batch_size,
-        steps=options.steps,
+        precision=settings.precision,
+        batch_size=settings.batch_size,
+        steps=settings.steps,
     )
     plan = SamplePlan(load_recipe("base"), parse_classes(RunSettings().classes), 10**6)
-    most, few = options.batches * options.batch_size, options.batches // 10 * options.batch_size
-    images_per_second(generator, plan[:few])  # warms up
+    batches = settings.batches // _LONGER, settings.batches
+    few, many = (plan[: count * settings.batch_size] for count in batches)
+    tell("warming up")
+    images_per_second(generator, few)
     shares = [
-        overhead_share(generator, plan[: options.batch_size])
-        for _ in range(options.rounds if device.type == "cpu" else 0)
+        overhead_share(generator, plan[: settings.batch_size])
+        for _ in range(settings.rounds if device.type == "cpu" else 0)
     ]
-    # A long run between two short ones, whose mean says what the machine did at the time.
     ratios = []
-    for _ in range(options.rounds):
-        before = images_per_second(generator, plan[:few])
-        long = images_per_second(generator, plan[:most])
-        after = images_per_second(generator, plan[:few])
-        ratios.append(long / ((before + after) / 2))
+    for number in range(settings.rounds):
+        ratios.append(_long_to_short(generator, few, many))
+        tell(f"round {number + 1} of {settings.rounds}")
     result: dict[str, Any] = {
         **run_facts(device),
         "threads": torch.get_num_threads(),
         "precision": str(generator.dtype).removeprefix("torch."),
-        "batch_size": options.batch_size,
-        "steps": options.steps,
+        "batch_size": settings.batch_size,
+        "steps": settings.steps,
         "overhead_share": spread(shares) if shares else None,
-        "batches": [options.batches // 10, options.batches],
+        "batches": list(batches),
         "throughput_of_the_longer_run": spread(ratios),
     }
-    if options.result is not None:
-        write_result(options.result, result)
-    print(json.dumps(result, indent=2))
+    if settings.result is not None:
+        write_result(settings.result, result)
+    return result
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--precision", default="auto")
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--steps", type=int, default=12)
-    parser.add_argument("--batches", type=int, default=100, help="of the longer run")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--result", type=Path)
-    return parser.parse_args(arguments)
+def _check(settings: LoopSettings) -> torch.device:
+    check_counts({"batch size": settings.batch_size, "rounds": settings.rounds})
+    check_counts({"batches": settings.batches}, least=_LONGER)
+    device = resolve_device(settings.device)
+    if settings.result is not None:
+        check_result_path(settings.result)
+    return device
 
 
-if __name__ == "__main__":
-    main()
+def _long_to_short(
+    generator: Generator, few: Sequence[SampleSpec], many: Sequence[SampleSpec]
+) -> float:
+    """Images/s of a long run over the mean of a short one's before and after it.
+
+    The mean says what the machine did at the time.
+    """
+    before = images_per_second(generator, few)
+    long = images_per_second(generator, many)
+    after = images_per_second(generator, few)
+    return long / ((before + after) / 2)

@@ -1,17 +1,15 @@
 """How much of the time a GPU has nothing to do while our generator runs: the gaps in a trace.
 
-    python -m zeroreal.benchmarks.generation.trace ours:torch/bf16/graphs@32 --random-weights sd15 \
-        --steps 20
+    zeroreal bench trace ours:torch/bf16/graphs@32 --random-weights sd15 --steps 20
 
 The trace itself, for chrome://tracing or ui.perfetto.dev, goes to the file named by --trace.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +18,43 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from ...base import InputError
-from ..harness import check_result_path, run_facts, write_result
-from .contender import OURS, parse_contender
-from .contestant import GUIDANCE, OurGenerator
-from .throughput import ThroughputSettings, benchmark_model, generation_job
+from ..harness import Tell, check_counts, run_facts, silent, write_result
+from .contender import OURS, GeneratorName, parse_contender
+from .contestant import OurGenerator
+from .throughput_settings import (
+    ThroughputSettings,
+    benchmark_model,
+    check_settings,
+    generation_job,
+)
 
 _DEVICE_WORK = ("kernel", "gpu_memcpy", "gpu_memset")  # categories of Kineto's events
+
+
+@dataclass(frozen=True)
+class TraceSettings:
+    """What is traced."""
+
+    contender: str
+    """Ours, with its batch size; see `parse_contender`."""
+    model: str | None = None
+    """A diffusers folder or hub id; the embedded model by default."""
+    random_weights: str | None = None
+    """In place of a model: an architecture's name, such as `sd15`."""
+    image_size: int | None = None
+    """Side in pixels of generation; the model's own by default."""
+    steps: int = 12
+    """Denoising steps of an image."""
+    scheduler: str | None = None
+    """A diffusers scheduler's class name; the model's own by default."""
+    guidance: str = "on"
+    """`on`: 7.5 for all images; `off`; or `recipe`."""
+    batches: int = 4
+    """How many are traced."""
+    trace: Path | None = None
+    """The file for the trace itself; by default it is not kept."""
+    result: Path | None = None
+    """The file to write."""
 
 
 @dataclass(frozen=True)
@@ -59,60 +88,57 @@ def device_intervals(trace: dict[str, Any]) -> list[tuple[float, float]]:
     ]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Trace a run that is warmed up, print its gaps, and write the result."""
-    options = _options(arguments)
-    name = parse_contender(options.contender)
-    if name.program != OURS or name.batch_size is None:
-        raise InputError(f"{name.text!r} cannot be traced: give ours with a batch, such as @32")
-    if options.result is not None:
-        check_result_path(options.result)
-    settings = ThroughputSettings(
-        model=options.model,
-        random_weights=options.random_weights,
-        image_size=options.image_size,
-        steps=options.steps,
-        scheduler=options.scheduler,
-        guidance=options.guidance,
-        images=options.batches * name.batch_size,
-        device="cuda",
-    )
-    with benchmark_model(settings) as folder:
-        job = generation_job(settings, folder)
-        generator, specs = OurGenerator(job, name, name.batch_size), job.specs()
+def bench_trace(settings: TraceSettings, tell: Tell = silent) -> dict[str, Any]:
+    """Trace a run that is warmed up, and give its gaps, which are written as well.
+
+    Raises `InputError` for settings that cannot be used.
+    """
+    name, same = _check(settings)
+    with benchmark_model(same) as folder:
+        job = generation_job(same, folder)
+        tell(f"{name.text}: loading and warming up")
+        generator, specs = OurGenerator(job, name, same.images // settings.batches), job.specs()
         generator.images(specs)
+        tell(f"{name.text}: tracing")
         with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiler:
             generator.images(specs)
             torch.cuda.synchronize()
-    gaps = gaps_between(device_intervals(_exported(profiler, options.trace)))
+    gaps = gaps_between(device_intervals(_exported(profiler, settings.trace)))
     result = {
         **run_facts(torch.device(job.device)),
         "contender": name.text,
         "image_size": job.image_size,
         "steps": job.steps,
         "guidance": job.guidance,
-        "batches": options.batches,
+        "batches": settings.batches,
         "microseconds": asdict(gaps),
         "idle_share": gaps.idle / gaps.span,
     }
-    if options.result is not None:
-        write_result(options.result, result)
-    print(json.dumps(result, indent=2))
+    if settings.result is not None:
+        write_result(settings.result, result)
+    return result
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("contender", help="ours, with its batch size")
-    parser.add_argument("--model")
-    parser.add_argument("--random-weights")
-    parser.add_argument("--image-size", type=int)
-    parser.add_argument("--steps", type=int, default=12)
-    parser.add_argument("--scheduler")
-    parser.add_argument("--guidance", choices=GUIDANCE, default="on")
-    parser.add_argument("--batches", type=int, default=4)
-    parser.add_argument("--trace", type=Path)
-    parser.add_argument("--result", type=Path)
-    return parser.parse_args(arguments)
+def _check(settings: TraceSettings) -> tuple[GeneratorName, ThroughputSettings]:
+    """The contender, and the same work as that of a throughput benchmark."""
+    name = parse_contender(settings.contender)
+    if name.program != OURS or name.batch_size is None:
+        raise InputError(f"{name.text!r} cannot be traced: give ours with a batch, such as @32")
+    check_counts({"batches": settings.batches})
+    same = ThroughputSettings(
+        contenders=(name.text,),
+        model=settings.model,
+        random_weights=settings.random_weights,
+        image_size=settings.image_size,
+        steps=settings.steps,
+        scheduler=settings.scheduler,
+        guidance=settings.guidance,
+        images=settings.batches * name.batch_size,
+        device="cuda",
+        result=settings.result,
+    )
+    check_settings(same)
+    return name, same
 
 
 def _exported(profiler: profile, path: Path | None) -> dict[str, Any]:
@@ -121,7 +147,3 @@ def _exported(profiler: profile, path: Path | None) -> dict[str, Any]:
         profiler.export_chrome_trace(str(path))
         trace: dict[str, Any] = json.loads(path.read_text())
         return trace
-
-
-if __name__ == "__main__":
-    main()

@@ -73,10 +73,10 @@ for part in $parts; do
             bench 256-4-steps diffusers/bf16 diffusers:compiled/bf16@64 "$ours" --steps 4 --guidance off --images 512 \
                 --image-size 256 ;;
         trace)
-            "$python" -m zeroreal.benchmarks.generation.trace "$ours@16" --random-weights sd15 \
+            zeroreal bench trace "$ours@16" --random-weights sd15 \
                 --scheduler DDIMScheduler --steps 20 --result "$out/trace-sd15-$name.json" ;;
         loop)
-            "$python" -m zeroreal.benchmarks.generation.loop --device cuda --batch-size 64 --steps 4 \
+            zeroreal bench loop --device cuda --batch-size 64 --steps 4 \
                 --result "$out/loop-embedded-$name.json" ;;
         kernels) zeroreal bench kernels --device cuda --result "$out/kernels-$name.json" ;;
         loader)
@@ -85,7 +85,7 @@ for part in $parts; do
         training)
             train training && train training-compiled --compile ;;
         sharing)
-            "$python" -m zeroreal.benchmarks.training.sharing --device cuda \
+            zeroreal bench sharing --device cuda \
                 --result "$out/sharing-embedded-$name.json" ;;
     esac || status=1
 done

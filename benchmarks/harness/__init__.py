@@ -3,6 +3,7 @@
 from ...report.facts import check_result_path, run_facts, write_result
 from .batch_search import BatchPoint, BatchSearch, search_best_batch
 from .rounds import Contender, Measurement, Rounds, run_rounds
+from .settings import Tell, check_counts, silent
 from .summary import doubts, ratios, spread
 from .timing import calibrated, timed
 from .worker import ContenderError, Worker, reason_of
@@ -14,8 +15,10 @@ __all__ = [
     "ContenderError",
     "Measurement",
     "Rounds",
+    "Tell",
     "Worker",
     "calibrated",
+    "check_counts",
     "check_result_path",
     "doubts",
     "ratios",
@@ -23,6 +26,7 @@ __all__ = [
     "run_facts",
     "run_rounds",
     "search_best_batch",
+    "silent",
     "spread",
     "timed",
     "write_result",

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import Contender, Measurement, Rounds, doubts, ratios, run_rounds, spread, write_result
-
-OnProgress = Callable[[str], None]
+from . import (
+    Contender,
+    Measurement,
+    Rounds,
+    Tell,
+    doubts,
+    ratios,
+    run_rounds,
+    silent,
+    spread,
+    write_result,
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,7 @@ def bench_rates(
     rounds: int,
     facts: Mapping[str, Any],
     path: Path | None,
-    on_progress: OnProgress = lambda line: None,
+    tell: Tell = silent,
 ) -> dict[str, Any]:
     """Measure the cases, and give the result, which is written after every case as well.
 
@@ -37,7 +46,7 @@ def bench_rates(
     """
     result: dict[str, Any] = {**facts, "rounds": rounds, "interrupted": False, "cases": []}
     for case in cases:
-        on_progress(f"{case.name}: measuring")
+        tell(f"{case.name}: measuring")
         measured = run_rounds(case.contenders, rounds)
         result["cases"].append(_row(case, measured))
         result["interrupted"] = measured.done < measured.wanted

@@ -7,7 +7,7 @@ Bytes are those of inputs and outputs, each counted once; the bandwidth is that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,19 +16,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...base import InputError, keep_freed_memory, resolve_device, unknown
+from ...base import keep_freed_memory, resolve_device, unknown
 from ...kernels import native_library_status
 from ..harness import (
     Contender,
     Measurement,
     Rounds,
+    Tell,
     calibrated,
+    check_counts,
     check_result_path,
     doubts,
     ratios,
     reason_of,
     run_facts,
     run_rounds,
+    silent,
     spread,
     timed,
     write_result,
@@ -45,14 +48,16 @@ class KernelSettings:
     """Which kernels, and where."""
 
     kernels: tuple[str, ...] = tuple(KERNELS)
+    """Names of `KERNELS`."""
     device: str = "auto"
+    """`auto`, `cpu`, `cuda` or `cuda:N`."""
     rounds: int = 7
+    """How often each contender takes its turn."""
     result: Path | None = None
+    """The file to write."""
 
 
-def bench_kernels(
-    settings: KernelSettings, on_progress: Callable[[str], None] = lambda line: None
-) -> dict[str, Any]:
+def bench_kernels(settings: KernelSettings, tell: Tell = silent) -> dict[str, Any]:
     """Measure, and give the result, which is written after every kernel as well.
 
     Ctrl-C ends the kernel in hand with the rounds that it has, and the measurement. Raises
@@ -72,7 +77,7 @@ def bench_kernels(
         "kernels": [],
     }
     for name in settings.kernels:
-        on_progress(name)
+        tell(name)
         case = KERNELS[name](SIZES[device.type], device)
         rounds, failed = _measure(case, device, settings.rounds)
         result["kernels"].append(_row(name, case, rounds, failed, bandwidth))
@@ -88,8 +93,7 @@ def _check(settings: KernelSettings) -> torch.device:
     for name in settings.kernels:
         if name not in KERNELS:
             raise unknown("kernel", name, KERNELS)
-    if settings.rounds < 1:
-        raise InputError(f"rounds is {settings.rounds}: at least 1 is needed")
+    check_counts({"rounds": settings.rounds})
     device = resolve_device(settings.device)
     if settings.result is not None:
         check_result_path(settings.result)

@@ -17,11 +17,20 @@ from typing import Any
 
 import torch
 
-from ...base import InputError, resolve_device, unknown
+from ...base import resolve_device, unknown
 from ...kernels import native_library_status
 from ...train import ImagePool, Loader
-from ..harness import Contender, calibrated, check_result_path, run_facts, timed
-from ..harness.rates import OnProgress, RateCase, bench_rates
+from ..harness import (
+    Contender,
+    Tell,
+    calibrated,
+    check_counts,
+    check_result_path,
+    run_facts,
+    silent,
+    timed,
+)
+from ..harness.rates import RateCase, bench_rates
 from .loader_cases import CASES
 from .loader_peer import (
     TransformedImages,
@@ -41,17 +50,20 @@ class LoaderSettings:
     """What is loaded, and where to."""
 
     cases: tuple[str, ...] = tuple(CASES)
+    """Names of `CASES`."""
     images: int = 4096
-    """In memory, and in each round."""
+    """Images in memory, and in each round."""
     batch_size: int = 128
+    """Images of a batch."""
     device: str = "auto"
+    """Where the batches go: `auto`, `cpu`, `cuda` or `cuda:N`."""
     rounds: int = 7
+    """How often each contender loads all images."""
     result: Path | None = None
+    """The file to write."""
 
 
-def bench_loader(
-    settings: LoaderSettings, on_progress: OnProgress = lambda line: None
-) -> dict[str, Any]:
+def bench_loader(settings: LoaderSettings, tell: Tell = silent) -> dict[str, Any]:
     """Measure, and give the result, which is written after every case as well.
 
     Ctrl-C ends the case in hand with the rounds that it has, and the measurement. Raises
@@ -64,30 +76,23 @@ def bench_loader(
         "threads": torch.get_num_threads(),
         "batch_size": settings.batch_size,
     }
-    cases = (_case(name, settings, device, on_progress) for name in settings.cases)
-    return bench_rates(cases, settings.rounds, facts, settings.result, on_progress)
+    cases = (_case(name, settings, device, tell) for name in settings.cases)
+    return bench_rates(cases, settings.rounds, facts, settings.result, tell)
 
 
 def _check(settings: LoaderSettings) -> torch.device:
     for name in settings.cases:
         if name not in CASES:
             raise unknown("loader case", name, CASES)
-    for what, value in {
-        "images": settings.images,
-        "batch size": settings.batch_size,
-        "rounds": settings.rounds,
-    }.items():
-        if value < 1:
-            raise InputError(f"{what} is {value}: at least 1 is needed")
+    counts = {"batch size": settings.batch_size, "rounds": settings.rounds}
+    check_counts({"images": settings.images, **counts})
     device = resolve_device(settings.device)
     if settings.result is not None:
         check_result_path(settings.result)
     return device
 
 
-def _case(
-    name: str, settings: LoaderSettings, device: torch.device, on_progress: OnProgress
-) -> RateCase:
+def _case(name: str, settings: LoaderSettings, device: torch.device, tell: Tell) -> RateCase:
     case, batch_size = CASES[name], settings.batch_size
     shape = (settings.images, case.stored, case.stored, 3)
     images = torch.randint(256, shape, dtype=torch.uint8)
@@ -102,7 +107,7 @@ def _case(
         work()  # starts the workers
         return work
 
-    on_progress(f"{name}: looking for torchvision's best number of workers")
+    tell(f"{name}: looking for torchvision's best number of workers")
     workers, tried = best_workers(lambda count: timed(peer(count), device))
     ours: Callable[[], object] = partial(deque, loader, maxlen=0)
     repeats = calibrated(ours, device, _ROUND_SECONDS)

@@ -1,6 +1,6 @@
 """What exporting a full-size model and building it costs in time and memory.
 
-    python -m zeroreal.benchmarks.startup.export --target sm_89 --result FILE
+    zeroreal bench export --target sm_89 --result FILE
 
 The weights are random, made by another process. Memory is resident memory, which counts the pages
 of memory-mapped weight files; that of a process without a model is given beside it.
@@ -8,28 +8,29 @@ of memory-mapped weight files; that of a process without a model is given beside
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
-from datetime import datetime
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ...base import InputError, describe_environment
+from ...base import InputError
 from ...engine import Cache
-from ...export import ExportProgress, ExportSettings, build_plans, export_model, parse_range
+from ...export import (
+    ExportProgress,
+    ExportSettings,
+    build_plans,
+    export_model,
+    parse_range,
+)
+from ...export.model.random_weights import architecture
+from ..harness import Tell, check_result_path, run_facts, silent, write_result
+from .stages import Stages, resident_bytes
 
 _MAKE = """
 import sys
@@ -37,98 +38,73 @@ from pathlib import Path
 from zeroreal.export.model.random_weights import architecture, write_random_model
 write_random_model(architecture(sys.argv[1]), Path(sys.argv[2]))
 """
-_INTERVAL = 0.02
 
 
-class Stages:
-    """Seconds and peak resident memory of each stage."""
+@dataclass(frozen=True)
+class ExportBenchSettings:
+    """What is exported, and what it is built for."""
 
-    def __init__(self) -> None:
-        self.current = "start"
-        self.peak_bytes: dict[str, int] = {}
-        self.seconds: dict[str, float] = {}
-        self._since = time.perf_counter()
-
-    def enter(self, stage: str) -> None:
-        """From now on it is `stage`."""
-        now = time.perf_counter()
-        self.seconds[self.current] = self.seconds.get(self.current, 0.0) + now - self._since
-        self.current, self._since = stage, now
-
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Look at the memory all the while."""
-        done = threading.Event()
-
-        def watch() -> None:
-            while not done.wait(_INTERVAL):
-                known = self.peak_bytes.get(self.current, 0)
-                self.peak_bytes[self.current] = max(_resident_bytes(), known)
-
-        thread = threading.Thread(target=watch)
-        thread.start()
-        try:
-            yield
-        finally:
-            done.set()
-            thread.join()
-            self.enter("end")
+    architecture: str = "sd15"
+    """The architecture's name."""
+    precision: str = "fp16"
+    """Of the graphs: `fp32`, `fp16` or `bf16`."""
+    target: str | None = None
+    """A GPU such as `sm_89`, to build TensorRT plans for as well; none are built by default."""
+    batch: str = "1:8:16"
+    """Smallest, best and largest batch of the plans."""
+    work: Path | None = None
+    """Where some gigabytes have room for a while; the system's temporary folder by default."""
+    result: Path | None = None
+    """The file to write."""
 
 
-def _resident_bytes() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])  # proc(5)
-    return pages * os.sysconf("SC_PAGE_SIZE")
+def bench_export(settings: ExportBenchSettings, tell: Tell = silent) -> dict[str, Any]:
+    """Export, build, and give what it took, which is written as well.
 
-
-def main() -> None:
-    """Export, build, and write what it took."""
-    options = _options()
-    with tempfile.TemporaryDirectory(dir=options.work) as work:
+    Raises `InputError` for settings that cannot be used; why plans cannot be built is in the
+    result.
+    """
+    architecture(settings.architecture)  # complains of an unknown name
+    parse_range(settings.batch)
+    if settings.result is not None:
+        check_result_path(settings.result)
+    with tempfile.TemporaryDirectory(dir=settings.work) as work:
         model, out = Path(work, "model"), Path(work, "exported")
-        subprocess.run([sys.executable, "-c", _MAKE, options.architecture, str(model)], check=True)
-        result = _export(model, out, options)
+        tell("making a model of random weights")
+        _make_model(settings.architecture, model)
+        result = _export(model, out, settings, tell)
         shutil.rmtree(model)
-        if options.target is not None:
-            result["tensorrt"] = _build(out, Path(work, "cache"), options)
-    text = json.dumps(result, indent=2) + "\n"
-    if options.result is not None:
-        options.result.write_text(text)
-    print(text)
+        if settings.target is not None:
+            cache = Cache(Path(work, "cache"))
+            result["tensorrt"] = _build(out, cache, settings.target, settings.batch, tell)
+    if settings.result is not None:
+        write_result(settings.result, result)
+    return result
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--architecture", default="sd15")
-    parser.add_argument("--precision", default="fp16")
-    parser.add_argument("--target", help="build TensorRT plans, too, for a GPU such as sm_89")
-    parser.add_argument("--batch", default="1:8:16")
-    parser.add_argument("--work", type=Path, help="where some gigabytes have room for a while")
-    parser.add_argument("--result", type=Path)
-    return parser.parse_args()
+def _make_model(name: str, folder: Path) -> None:
+    """Write a model of random weights, in a process whose memory is not ours."""
+    subprocess.run([sys.executable, "-c", _MAKE, name, str(folder)], check=True)
 
 
-def _export(model: Path, out: Path, options: argparse.Namespace) -> dict[str, Any]:
+def _export(model: Path, out: Path, settings: ExportBenchSettings, tell: Tell) -> dict[str, Any]:
     stages = Stages()
 
     def progress(state: ExportProgress) -> None:
         stages.enter(f"{state.graph}: {state.stage}")
-        print(stages.current, file=sys.stderr)
+        tell(stages.current)
 
-    idle = _resident_bytes()
+    idle = resident_bytes()
     began = time.perf_counter()
     with stages.watched():
-        exported = export_model(model, out, ExportSettings(precision=options.precision), progress)
+        exported = export_model(model, out, ExportSettings(precision=settings.precision), progress)
     seconds = time.perf_counter() - began
     weights = sum(graph.weight_bytes for graph in exported.graphs.values())
     peak = max(stages.peak_bytes.values())
     return {
-        "command": shlex.join(
-            ["python", "-m", "zeroreal.benchmarks.startup.export", *sys.argv[1:]]
-        ),
-        "date": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "environment": describe_environment(torch.device("cpu")),
-        "architecture": options.architecture,
-        "image_size": exported.generate_size,
+        **run_facts(torch.device("cpu")),
+        "architecture": settings.architecture,
+        "image_size": exported.generate_size and list(exported.generate_size),
         "seconds": seconds,
         "weight_bytes": weights,
         "peak_bytes": peak,
@@ -150,20 +126,20 @@ def _export(model: Path, out: Path, options: argparse.Namespace) -> dict[str, An
     }
 
 
-def _build(out: Path, cache: Path, options: argparse.Namespace) -> dict[str, Any]:
+def _build(out: Path, cache: Cache, target: str, batch: str, tell: Tell) -> dict[str, Any]:
     stages = Stages()
 
     def progress(graph: str, done: int, total: int) -> None:
         stages.enter(graph)
-        print(f"build {graph}", file=sys.stderr)
+        tell(f"build {graph}")
 
     try:
         with stages.watched():
             plans = build_plans(
                 out,
-                options.target,
-                parse_range(options.batch),
-                cache=Cache(cache),
+                target,
+                parse_range(batch),
+                cache=cache,
                 on_progress=progress,
             )
     except InputError as error:
@@ -172,7 +148,7 @@ def _build(out: Path, cache: Path, options: argparse.Namespace) -> dict[str, Any
         name: {
             "target": plan.report.target,
             "library": plan.report.library,
-            "batch": options.batch,
+            "batch": batch,
             "seconds": plan.report.seconds,
             "peak_bytes": stages.peak_bytes.get(name),
             "plan_bytes": plan.report.plan_bytes,
@@ -189,7 +165,3 @@ def _build(out: Path, cache: Path, options: argparse.Namespace) -> dict[str, Any
         }
         for name, plan in plans.items()
     }
-
-
-if __name__ == "__main__":
-    main()

@@ -1,22 +1,30 @@
 """Seconds to load the embedded model's export into ONNX Runtime, in new processes.
 
-python -m zeroreal.benchmarks.startup.load --result FILE
+zeroreal bench load --result FILE
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from ...assets import TINY_FASHION
 from ...export import ExportSettings, export_model
-from ..harness import check_result_path, run_facts, spread, write_result
+from ..harness import (
+    Tell,
+    check_counts,
+    check_result_path,
+    run_facts,
+    silent,
+    spread,
+    write_result,
+)
 
 # What a program that only runs engines does; the time is that after `import torch`.
 _LOAD = """
@@ -32,21 +40,30 @@ print(time.perf_counter() - began, *sorted({"diffusers", "transformers"} & set(s
 """
 
 
-def main() -> None:
-    """Measure, print, and write the result."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--result", type=Path)
-    options = parser.parse_args()
-    if options.result is not None:
-        check_result_path(options.result)
+@dataclass(frozen=True)
+class LoadSettings:
+    """How often the export is loaded."""
+
+    runs: int = 5
+    """New processes, each of which loads it once."""
+    result: Path | None = None
+    """The file to write."""
+
+
+def bench_load(settings: LoadSettings, tell: Tell = silent) -> dict[str, Any]:
+    """Measure, and give the result, which is written as well."""
+    check_counts({"runs": settings.runs})
+    if settings.result is not None:
+        check_result_path(settings.result)
+    runs = []
     with tempfile.TemporaryDirectory() as folder:
+        tell("exporting")
         exported = export_model(TINY_FASHION, Path(folder, "model"), ExportSettings("fp32"))
         command = [sys.executable, "-c", _LOAD, str(exported.folder)]
-        runs = [
-            subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-            for _ in range(options.runs)
-        ]
+        for number in range(settings.runs):
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            runs.append(done.stdout.split())
+            tell(f"run {number + 1} of {settings.runs}")
     seconds = [float(run[0]) for run in runs]
     result = {
         **run_facts(torch.device("cpu")),
@@ -54,10 +71,6 @@ def main() -> None:
         "spread": spread(seconds),
         "imported": sorted({name for run in runs for name in run[1:]}),
     }
-    if options.result is not None:
-        write_result(options.result, result)
-    print(json.dumps(result, indent=2))
-
-
-if __name__ == "__main__":
-    main()
+    if settings.result is not None:
+        write_result(settings.result, result)
+    return result

@@ -22,44 +22,25 @@ from ...kernels import AugmentRanges
 from ...train import ImagePool, Loader, Trainer, TrainSettings
 from ...train.loop.training import Training
 from ...train.settings import augmentation
-from ...train.trainer import DEFAULT_CLASSIFIER
-from ..harness import Contender, check_result_path, run_facts, timed
-from ..harness.rates import OnProgress, RateCase, bench_rates
+from ..harness import (
+    Contender,
+    Tell,
+    check_counts,
+    check_result_path,
+    run_facts,
+    silent,
+    timed,
+)
+from ..harness.rates import RateCase, bench_rates
 from ..loading.cached_loader import CachedLoader
 from ..loading.loader_cases import AREA, ASPECT
 from ..loading.loader_peer import best_workers
+from .cases import CACHED, CASES, DEFAULT_CASES
 from .timm_training import PilImages, TimmTraining, timm_loader
 
-OURS, CACHED, TIMM = "ours", "cached", "timm"
+OURS = "ours"
 _CLASSES = 10
 _LEARNING_RATE = 1e-3  # stays finite on labels that mean nothing
-
-
-@dataclass(frozen=True)
-class TrainingCase:
-    """One training."""
-
-    against: str
-    """`cached` or `timm`."""
-    classifier: str
-    stored: int
-    """Side in pixels of the images in memory."""
-    size: int
-    """Side in pixels of the images that are trained on."""
-
-
-CASES = {
-    "cached-32": TrainingCase(CACHED, DEFAULT_CLASSIFIER, 32, 32),
-    "cached-64": TrainingCase(CACHED, "resnet18", 64, 64),
-    "cached-224": TrainingCase(CACHED, "resnet50", 256, 224),
-    "timm-64": TrainingCase(TIMM, "resnet18", 64, 64),
-    "timm-224": TrainingCase(TIMM, "resnet50", 256, 224),
-}
-DEFAULT_CASES = {
-    "cpu": ("cached-32", "cached-64", "timm-64"),
-    "cuda": ("cached-32", "cached-224", "timm-224"),
-}
-"""By type of device."""
 
 
 @dataclass(frozen=True)
@@ -67,26 +48,29 @@ class TrainingSettings:
     """What is trained, and how often."""
 
     cases: tuple[str, ...] = ()
-    """Those of the type of device by default."""
+    """Names of `CASES`; by default those for the type of device."""
     batch_size: int = 64
+    """Images of a batch."""
     batches: int = 16
-    """In a round."""
+    """Batches of a round."""
     precision: str = "auto"
+    """What training computes in: `auto`, `fp32` or `bf16`."""
     compile: bool = False
     """Compile the classifier: ours, from the pool and from the cached batch, not timm's."""
     device: str = "auto"
+    """`auto`, `cpu`, `cuda` or `cuda:N`."""
     rounds: int = 7
+    """How often each contender trains on all images."""
     result: Path | None = None
+    """The file to write."""
 
     @property
     def images(self) -> int:
-        """In memory, and in each round."""
+        """Number of images in memory, and in each round."""
         return self.batch_size * self.batches
 
 
-def bench_training(
-    settings: TrainingSettings, on_progress: OnProgress = lambda line: None
-) -> dict[str, Any]:
+def bench_training(settings: TrainingSettings, tell: Tell = silent) -> dict[str, Any]:
     """Measure, and give the result, which is written after every case as well.
 
     Ctrl-C ends the case in hand with the rounds that it has, and the measurement. Raises
@@ -101,21 +85,16 @@ def bench_training(
         "batch_size": settings.batch_size,
     }
     names = settings.cases or DEFAULT_CASES[device.type]
-    cases = (_Bench(name, settings, device, on_progress).case() for name in names)
-    return bench_rates(cases, settings.rounds, facts, settings.result, on_progress)
+    cases = (_Bench(name, settings, device, tell).case() for name in names)
+    return bench_rates(cases, settings.rounds, facts, settings.result, tell)
 
 
 def _check(settings: TrainingSettings) -> tuple[torch.device, torch.dtype]:
     for name in settings.cases:
         if name not in CASES:
             raise unknown("training case", name, CASES)
-    for what, value, least in (
-        ("batch size", settings.batch_size, 2),
-        ("batches", settings.batches, 1),
-        ("rounds", settings.rounds, 1),
-    ):
-        if value < least:
-            raise InputError(f"{what} is {value}: at least {least} is needed")
+    check_counts({"batch size": settings.batch_size}, least=2)
+    check_counts({"batches": settings.batches, "rounds": settings.rounds})
     device = resolve_device(settings.device)
     dtype = resolve_precision(settings.precision, device)
     if dtype is torch.float16:
@@ -133,10 +112,10 @@ class _Bench:
         name: str,
         settings: TrainingSettings,
         device: torch.device,
-        on_progress: OnProgress,
+        tell: Tell,
     ) -> None:
         self._name, self._case = name, CASES[name]
-        self._settings, self._device, self._on_progress = settings, device, on_progress
+        self._settings, self._device, self._tell = settings, device, tell
         shape = (settings.images, self._case.stored, self._case.stored, 3)
         self._images = torch.randint(256, shape, dtype=torch.uint8)
         self._labels = torch.arange(settings.images) % _CLASSES
@@ -157,7 +136,7 @@ class _Bench:
         if case.against == CACHED:
             peer: Training | TimmTraining = self._ours(CachedLoader)
         else:
-            self._on_progress(f"{self._name}: looking for timm's best number of workers")
+            self._tell(f"{self._name}: looking for timm's best number of workers")
             dataset = PilImages(self._images, self._labels)
             workers, tried = best_workers(lambda count: self._seconds(self._timm(dataset, count)))
             rates = {str(count): self._settings.images / tried[count] for count in tried}

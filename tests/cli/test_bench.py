@@ -1,4 +1,4 @@
-"""`zeroreal bench`: what it prints, what it passes on, and its complaints."""
+"""`zeroreal bench throughput` and `kernels`: what they print and pass on, their complaints."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from zeroreal.benchmarks.generation import throughput as throughput_module
-from zeroreal.benchmarks.generation.throughput import ThroughputSettings
+from zeroreal.benchmarks.generation.throughput_settings import ThroughputSettings
 from zeroreal.benchmarks.kernels import bench as kernels
 from zeroreal.benchmarks.kernels import cases as kernel_cases
 
@@ -49,12 +49,12 @@ def measured(monkeypatch):
     given = []
 
     def give(result):
-        def throughput(settings, on_progress):
+        def bench_throughput(settings, tell):
             given.append(settings)
-            on_progress("round 1 of 5")
+            tell("round 1 of 5")
             return result
 
-        monkeypatch.setattr(throughput_module, "throughput", throughput)
+        monkeypatch.setattr(throughput_module, "bench_throughput", bench_throughput)
         return given
 
     return give

@@ -5,13 +5,16 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from zeroreal.base import InputError
+from zeroreal.benchmarks.accuracy import kept, levers
 from zeroreal.benchmarks.accuracy import runs as lever_accuracy
 from zeroreal.benchmarks.accuracy.lever_settings import LEVERS
 from zeroreal.benchmarks.accuracy.lever_table import lever_table
-from zeroreal.benchmarks.accuracy.levers import equal_time_images
+from zeroreal.benchmarks.accuracy.levers import LeversSettings, bench_levers, equal_time_images
 from zeroreal.benchmarks.accuracy.runs import Accuracy, AccuracyRuns
 from zeroreal.generate import GenerateSettings
 from zeroreal.run.budget.levers import LeverSetting, read_levers
+from zeroreal.train import TrainSettings
 
 SPEED = {
     "training": {"images_per_second": {"median": 1600.0}},  # 0.01 s an image in 16 epochs
@@ -61,24 +64,26 @@ def test_every_lever_is_one_of_a_run():
         GenerateSettings(**change)
 
 
-def test_images_are_made_once_however_many_are_trained_on(tmp_path, monkeypatch):
+@pytest.fixture
+def fakes(tmp_path, monkeypatch):
+    """What fakes of generator and trainer were asked for: `made` images, `trained` ones."""
     made, trained = [], []
 
     class FakeGenerator:
         def __init__(self, **options):
-            assert options["steps"] == 4
+            self.steps = options["steps"]
 
         def images(self, specs):
-            made.append((specs[0].index, specs[-1].index))
+            made.append((self.steps, specs[0].index, specs[-1].index))
             labels = torch.tensor([spec.label for spec in specs])
             return torch.zeros(len(specs), 32, 32, 3, dtype=torch.uint8), labels
 
     class FakeTrainer:
         def __init__(self, classifier, **options):
-            pass
+            self.epochs = options["settings"].epochs
 
         def fit(self, images, labels):
-            trained.append((len(images), labels.bincount().tolist()))
+            trained.append((self.epochs, len(images), labels.bincount().tolist()))
 
         def evaluate(self, images, labels):
             return SimpleNamespace(accuracy=len(images) / 10_000)
@@ -89,37 +94,111 @@ def test_images_are_made_once_however_many_are_trained_on(tmp_path, monkeypatch)
     monkeypatch.setattr(lever_accuracy, "Trainer", FakeTrainer)
     split = torch.zeros(6_000, 28, 28, dtype=torch.uint8), torch.zeros(6_000, dtype=torch.int64)
     monkeypatch.setattr(lever_accuracy, "load_fashion_mnist", lambda folder, name: split)
+    return SimpleNamespace(made=made, trained=trained)
+
+
+def test_images_are_made_once_however_many_are_trained_on(tmp_path, fakes):
     for images in (500, 500, 1_500, 1_000):
         runs = AccuracyRuns(tmp_path, tmp_path, "cpu")
         assert runs.accuracy("4-steps", {"steps": 4}, 0, images) == Accuracy(0.01, 0.5)
-    assert made == [(0, 999), (1_000, 1_999)]
-    assert trained == [(500, [50] * 10), (1_500, [150] * 10), (1_000, [100] * 10)]
+    assert fakes.made == [(4, 0, 999), (4, 1_000, 1_999)]
+    assert fakes.trained == [(16, 500, [50] * 10), (16, 1_500, [150] * 10), (16, 1_000, [100] * 10)]
 
 
-@pytest.mark.parametrize("phase", ["images", "curve"])
-def test_phases_without_speeds_need_none(phase, tmp_path, monkeypatch):
-    from zeroreal.benchmarks.accuracy import levers
+def test_a_lever_whose_change_is_another_is_measured_again(tmp_path, fakes):
+    for steps in (4, 3, 4):
+        AccuracyRuns(tmp_path, tmp_path, "cpu").accuracy("few", {"steps": steps}, 0, 500)
+    assert fakes.made == [(4, 0, 999), (3, 0, 999)]
+    assert len(fakes.trained) == 2
 
-    counts = []
+
+def test_other_training_is_measured_again_on_the_same_images(tmp_path, fakes, monkeypatch):
+    for epochs in (16, 2, 16):
+        settings = RunSettings(train=TrainSettings(epochs=epochs))
+        monkeypatch.setattr(lever_accuracy, "RunSettings", lambda settings=settings: settings)
+        AccuracyRuns(tmp_path, tmp_path, "cpu").accuracy("few", {"steps": 4}, 0, 500)
+    assert [epochs for epochs, *_ in fakes.trained] == [16, 2]
+    assert fakes.made == [(4, 0, 999)]
+
+
+def test_another_recipe_of_the_same_name_makes_other_images(tmp_path, fakes, monkeypatch):
+    load_recipe = kept.load_recipe
+    other = load_recipe("base").model_copy(update={"name": "random-guidance"})
+    for recipe in (load_recipe("random-guidance"), other):
+        monkeypatch.setattr(kept, "load_recipe", lambda name, recipe=recipe: recipe)
+        AccuracyRuns(tmp_path, tmp_path, "cpu").images("few", {"steps": 4}, 0, 500)
+    assert len(fakes.made) == 2
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    """A function that runs the benchmark with fakes; `asked` are the accuracies asked for."""
+    asked, speeds = [], []
 
     class FakeRuns:
         def __init__(self, *arguments):
             pass
 
         def accuracy(self, name, change, seed, images):
-            counts.append((name, seed, images))
+            asked.append((name, seed, images))
             return Accuracy(0.5, 0.5)
 
+    def measure_speed(chosen, rounds, device, tell):
+        speeds.append(list(chosen))
+        return {**SPEED, "number": len(speeds)}
+
     monkeypatch.setattr(levers, "AccuracyRuns", FakeRuns)
+    monkeypatch.setattr(levers, "measure_speed", measure_speed)
+
+    def run(*phases, **settings):
+        settings = {"settings": ("baseline", "guidance-0.6-6"), "seeds": (3, 4), **settings}
+        return bench_levers(
+            LeversSettings(tmp_path, phases, work=tmp_path / "work", device="cpu", **settings)
+        )
+
+    run.asked, run.speeds = asked, speeds
+    return run
+
+
+@pytest.mark.parametrize("phase", ["images", "curve"])
+def test_phases_without_speeds_need_none(phase, bench, tmp_path):
     result = tmp_path / "result.json"
-    words = ["levers", "--phases", phase, "--settings", "baseline", "ddim", "--seeds", "3", "4"]
-    words += ["--real", tmp_path, "--work", tmp_path, "--result", result, "--device", "cpu"]
-    monkeypatch.setattr("sys.argv", [str(word) for word in words])
-    levers.main()
+    bench(phase, result=result, settings=("baseline", "ddim"))
     assert result.exists()
     expected = {
         "images": [("baseline", s, 2000) for s in (3, 4)] + [("ddim", s, 2000) for s in (3, 4)],
         "curve": [("baseline", 3, n) for n in levers.CURVE]
         + [("baseline", 4, n) for n in levers.CURVE if n <= 2000],
     }
-    assert sorted(counts) == sorted(expected[phase])
+    assert sorted(bench.asked) == sorted(expected[phase])
+    assert bench.speeds == []
+
+
+def test_speeds_are_kept_for_the_settings_that_they_are_of(bench, monkeypatch):
+    assert bench("speed")["speed"]["number"] == 1
+    assert bench("speed", "time")["speed"]["number"] == 1
+    assert ("guidance-0.6-6", 3, 2700) in bench.asked
+    assert bench("speed", settings=("ddim",))["speed"]["number"] == 2
+    assert bench.speeds == [["baseline", "guidance-0.6-6"], ["baseline", "ddim"]]
+    monkeypatch.setattr(levers, "LEVERS", {**LEVERS, "ddim": {"scheduler": "PNDMScheduler"}})
+    assert bench("speed", settings=("ddim",))["speed"]["number"] == 3
+    assert bench("speed", settings=("ddim",), rounds=9)["speed"]["number"] == 4
+
+
+@pytest.mark.parametrize(
+    ("phases", "settings", "complaint"),
+    [
+        (["speeds"], {}, "unknown phase 'speeds': did you mean 'speed'?"),
+        (["images"], {"settings": ("dimm",)}, "unknown setting 'dimm'"),
+        (["time"], {}, "add the phase 'speed'"),
+        (["images"], {"table": "levers.yaml"}, "add the phase 'speed'"),
+        (["speed", "time"], {"table": "levers.yaml"}, "the table compares to 'baseline'"),
+    ],
+)
+def test_what_cannot_be_measured_gets_one_sentence(phases, settings, complaint, bench, tmp_path):
+    if "table" in settings:
+        settings = {"table": tmp_path / settings["table"]}
+    with pytest.raises(InputError) as error:
+        bench(*phases, **settings)
+    assert complaint in str(error.value)
+    assert bench.asked == []

@@ -2,14 +2,16 @@
 
 import gzip
 import json
-import sys
+from dataclasses import replace
 
 import pytest
 import torch
 
+from zeroreal.base import InputError
 from zeroreal.benchmarks.accuracy import runs as lever_accuracy
 from zeroreal.benchmarks.accuracy import tricks
 from zeroreal.benchmarks.accuracy.runs import AccuracyRuns
+from zeroreal.benchmarks.accuracy.tricks import TricksSettings, bench_tricks
 from zeroreal.train import TrainSettings
 
 QUICK = TrainSettings(epochs=1, batch_size=20)
@@ -45,23 +47,43 @@ def measure(real, tmp_path, monkeypatch):
         tricks, "TRICKS", {"none": QUICK, "jpeg 50": QUICK, tricks.BATCH_NORM: QUICK}
     )
 
-    def run(*names, seeds=(3,)):
+    def run(*names, seeds=(3,), tell=lambda line: None):
         result = tmp_path / "result.json"
-        words = ["tricks", "--tricks", *names, "--seeds", *seeds, "--device", "cpu"]
-        words += ["--real", real, "--images", tmp_path / "images", "--work", tmp_path / "work"]
-        monkeypatch.setattr(sys, "argv", [str(word) for word in (*words, "--result", result)])
-        tricks.main()
+        bench_tricks(
+            TricksSettings(
+                real,
+                names,
+                seeds,
+                device="cpu",
+                images=tmp_path / "images",
+                work=tmp_path / "work",
+                result=result,
+            ),
+            tell,
+        )
         return json.loads(result.read_text())
 
     return run
 
 
-def test_every_trick_has_a_row(measure, capsys):
-    result = measure("none", tricks.BATCH_NORM)
+@pytest.fixture
+def trained(monkeypatch):
+    """The seeds and settings of what was trained."""
+    done = []
+
+    def count(runs, images, labels, seed, settings):
+        done.append((seed, settings.epochs))
+        return fit(runs, images, labels, seed, settings)
+
+    fit = AccuracyRuns.trained
+    monkeypatch.setattr(AccuracyRuns, "trained", count)
+    return done
+
+
+def test_every_trick_has_a_row(measure):
+    lines = []
+    result = measure("none", tricks.BATCH_NORM, tell=lines.append)
     assert result["images"] == 40
-    assert result["command"].startswith(
-        "python -m zeroreal.benchmarks.accuracy.tricks --tricks none"
-    )
     rows = result["tricks"]
     assert list(rows) == ["none", tricks.BATCH_NORM]
     assert [row["uses_real_images"] for row in rows.values()] == [False, True]
@@ -70,28 +92,33 @@ def test_every_trick_has_a_row(measure, capsys):
         shares = row["test"]["by_seed"]["3"] * 80, row["held_out"]["by_seed"]["3"] * 40
         assert shares == pytest.approx([round(share) for share in shares])
         assert row["test"]["mean_accuracy"] == row["test"]["by_seed"]["3"]
-    printed = capsys.readouterr().out.splitlines()
-    assert [line.partition(":")[0] for line in printed] == [
+    assert [line.partition(":")[0] for line in lines] == [
         "none, seed 3",
         "re-estimated BatchNorm, seed 3",
     ]
 
 
-def test_what_is_kept_is_not_measured_again(measure, tmp_path, monkeypatch):
-    trained = []
-
-    def count(runs, images, labels, seed, settings):
-        trained.append(seed)
-        return fit(runs, images, labels, seed, settings)
-
-    fit = AccuracyRuns.trained
-    monkeypatch.setattr(AccuracyRuns, "trained", count)
+def test_what_is_kept_is_not_measured_again(measure, tmp_path, trained):
     first = measure("none")
-    kept = tmp_path / "work" / "none-3.json"
-    assert first["tricks"]["none"]["test"]["by_seed"] == {"3": json.loads(kept.read_text())["test"]}
-    kept.write_text('{"test": 0.25, "held_out": 0.5}')
+    (kept,) = (tmp_path / "work").glob("none-3-*.json")
+    content = json.loads(kept.read_text())
+    test = content["figures"]["test"]
+    assert first["tricks"]["none"]["test"]["by_seed"] == {"3": test}
+    kept.write_text(json.dumps({**content, "figures": {"test": 0.25, "held_out": 0.5}}))
     second = measure("none", "jpeg 50", seeds=(3, 4))
-    assert trained == [3, 3, 4, 4]
+    assert [seed for seed, _ in trained] == [3, 3, 4, 4]
     assert second["tricks"]["none"]["test"]["by_seed"]["3"] == 0.25
     assert second["tricks"]["none"]["held_out"]["by_seed"]["3"] == 0.5
     assert list(second["tricks"]["jpeg 50"]["test"]["by_seed"]) == ["3", "4"]
+
+
+def test_a_trick_whose_settings_are_others_is_measured_again(measure, monkeypatch, trained):
+    measure("none")
+    monkeypatch.setattr(tricks, "TRICKS", {"none": replace(QUICK, epochs=2)})
+    measure("none")
+    assert trained == [(3, 1), (3, 2)]
+
+
+def test_an_unknown_trick_gets_one_sentence(measure):
+    with pytest.raises(InputError, match="unknown trick 'jpeg 51': did you mean 'jpeg 50'"):
+        measure("jpeg 51")

@@ -32,13 +32,13 @@ def test_a_name_says_what_runs_and_how(text, parts):
         ("diffusers/fp8", "has no precision of fp32, bf16, fp16"),
         ("diffusers/fp16/xformers", "unknown option of contender"),
         ("ours:torch/fp16/flush", "did you mean 'flash'?"),
-        ("diffusers/fp32@", "has a batch size that is none: write @8"),
-        ("diffusers/fp32@0", "has a batch size that is none"),
-        ("diffusers/fp32@8:4", "has a batch size that is none"),
-        ("ours:torch/fp32@8:x", "has a batch size that is none"),
+        ("diffusers/fp32@", "'' is not a batch size for contender 'diffusers/fp32@': write @8"),
+        ("diffusers/fp32@0", "'0' is not a batch size"),
+        ("diffusers/fp32@8:4", "'8:4' is not a batch size"),
+        ("ours:torch/fp32@8:x", "'8:x' is not a batch size"),
     ],
 )
-def test_a_name_that_is_none_gets_one_sentence(text, complaint):
+def test_a_name_that_cannot_be_read_gets_one_sentence(text, complaint):
     with pytest.raises(InputError) as error:
         parse_contender(text)
     assert complaint in str(error.value)

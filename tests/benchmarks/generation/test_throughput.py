@@ -9,7 +9,8 @@ from zeroreal.base import InputError
 from zeroreal.benchmarks.generation import throughput as module
 from zeroreal.benchmarks.generation.contestant import FirstRun
 from zeroreal.benchmarks.generation.diffusers_pipeline import DiffusersPipeline
-from zeroreal.benchmarks.generation.throughput import ThroughputSettings, throughput
+from zeroreal.benchmarks.generation.throughput import bench_throughput
+from zeroreal.benchmarks.generation.throughput_settings import ThroughputSettings
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def measure(near_workers):
     def run(*contenders, **settings):
         few = {"images": 2, "steps": 2, "rounds": 1, "device": "cpu", **settings}
         lines = []
-        return throughput(ThroughputSettings(contenders, **few), lines.append), lines
+        return bench_throughput(ThroughputSettings(contenders, **few), lines.append), lines
 
     return run
 
@@ -173,7 +174,7 @@ def test_bad_settings_get_one_sentence_before_anything_is_measured(
 ):
     monkeypatch.setattr(module, "matmul_ceiling", None)
     with pytest.raises(InputError) as error:
-        throughput(ThroughputSettings(**{"device": "cpu", **settings}))
+        bench_throughput(ThroughputSettings(**{"device": "cpu", **settings}))
     assert complaint in str(error.value)
 
 
@@ -182,4 +183,4 @@ def test_a_result_that_cannot_be_written_is_found_before_anything_is_measured(
 ):
     monkeypatch.setattr(module, "matmul_ceiling", None)
     with pytest.raises(InputError, match="is a folder"):
-        throughput(ThroughputSettings(device="cpu", result=tmp_path))
+        bench_throughput(ThroughputSettings(device="cpu", result=tmp_path))

@@ -1,6 +1,15 @@
-"""Gaps in traces that are known."""
+"""Gaps in traces that are known, and what cannot be traced."""
 
-from zeroreal.benchmarks.generation.trace import Gaps, device_intervals, gaps_between
+import pytest
+
+from zeroreal.base import InputError
+from zeroreal.benchmarks.generation.trace import (
+    Gaps,
+    TraceSettings,
+    bench_trace,
+    device_intervals,
+    gaps_between,
+)
 
 
 def test_gaps_are_where_nothing_runs():
@@ -23,3 +32,25 @@ def test_only_what_runs_on_the_device_is_taken_from_a_trace():
         {"ph": "M", "name": "process_name"},
     ]
     assert device_intervals({"traceEvents": events}) == [(10, 15), (20, 21), (22, 24)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        (("diffusers/fp32@8",), "'diffusers/fp32@8' cannot be traced: give ours with a batch"),
+        (("ours:torch/fp32",), "'ours:torch/fp32' cannot be traced"),
+        (("ours:torch/fp32@8", "a", "sd15"), "both a model and random weights were given"),
+    ],
+)
+def test_what_cannot_be_traced_gets_one_sentence(settings, complaint):
+    with pytest.raises(InputError) as error:
+        bench_trace(TraceSettings(*settings))
+    assert complaint in str(error.value)
+
+
+@pytest.mark.gpu
+def test_the_gaps_of_a_short_run_are_a_share_of_it(tmp_path):
+    path = tmp_path / "trace.json"
+    found = bench_trace(TraceSettings("ours:torch/fp32@2", steps=1, batches=2, trace=path))
+    assert 0 <= found["idle_share"] < 1
+    assert path.exists()

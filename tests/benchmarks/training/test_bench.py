@@ -10,7 +10,8 @@ from zeroreal.base import InputError
 from zeroreal.benchmarks.loading import loader_peer
 from zeroreal.benchmarks.loading.cached_loader import CachedLoader
 from zeroreal.benchmarks.training import bench as training
-from zeroreal.benchmarks.training.bench import TrainingCase, TrainingSettings, bench_training
+from zeroreal.benchmarks.training.bench import TrainingSettings, bench_training
+from zeroreal.benchmarks.training.cases import CASES, DEFAULT_CASES, TrainingCase
 from zeroreal.benchmarks.training.timm_training import PilImages, TimmTraining, timm_loader
 from zeroreal.kernels import AugmentRanges
 from zeroreal.train import ImagePool, Loader, TrainSettings
@@ -48,8 +49,8 @@ def test_cases_are_measured_by_both_and_written(monkeypatch, tmp_path):
 
 
 def test_the_cases_of_a_device_exist():
-    for names in training.DEFAULT_CASES.values():
-        assert set(names) <= set(training.CASES)
+    for names in DEFAULT_CASES.values():
+        assert set(names) <= set(CASES)
 
 
 def test_a_cached_loader_gives_the_first_batch_of_a_loader_again_and_again():

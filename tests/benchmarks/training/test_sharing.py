@@ -1,12 +1,21 @@
 """The benchmark of sharing a device, with images that cost nothing."""
 
+import json
+
 import pytest
 import torch
 
 from zeroreal.base import InputError
 from zeroreal.benchmarks.harness import Measurement, Rounds
 from zeroreal.benchmarks.training import sharing
-from zeroreal.benchmarks.training.sharing import Shared, balanced_epochs, figures, modes_of
+from zeroreal.benchmarks.training.shared import Shared
+from zeroreal.benchmarks.training.sharing import (
+    SharingSettings,
+    balanced_epochs,
+    bench_sharing,
+    figures,
+    modes_of,
+)
 from zeroreal.generate import ImageBatch, SamplePlan, load_recipe, parse_classes
 from zeroreal.train import Trainer, TrainSettings
 
@@ -75,3 +84,29 @@ def test_a_cpu_is_not_partitioned():
     modes, missing = modes_of(torch.device("cpu"))
     assert modes == ["alternate", "overlap"]
     assert "only CUDA devices can be partitioned" in missing["partition"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"blocks": 0}, "blocks is 0: at least 1 is needed"),
+        ({"rounds": 0}, "rounds is 0: at least 1 is needed"),
+        ({"device": "tpu"}, "unknown device 'tpu'"),
+    ],
+)
+def test_bad_settings_get_one_sentence(settings, complaint):
+    with pytest.raises(InputError) as error:
+        bench_sharing(SharingSettings(**settings))
+    assert complaint in str(error.value)
+
+
+def test_every_way_of_sharing_is_measured_and_written(shared, monkeypatch, tmp_path):
+    monkeypatch.setattr(sharing, "_shared", lambda settings: shared)
+    monkeypatch.setattr(sharing, "timed", lambda work, device: 1.0)
+    path, lines = tmp_path / "sharing.json", []
+    result = bench_sharing(SharingSettings("cpu", rounds=2, result=path), lines.append)
+    assert json.loads(path.read_text()) == result
+    assert list(result["seconds"]) == ["generating", "training", "alternate", "overlap"]
+    assert list(result["modes_missing"]) == ["partition"]
+    assert result["images"] == 8
+    assert lines[-1] == "round 2 of 2"

@@ -1,0 +1,32 @@
+"""`zeroreal bench`: figures of this machine."""
+
+from __future__ import annotations
+
+import typer
+
+from .accuracy import levers, recipes, tricks
+from .generation import loop, trace
+from .kernels import kernels
+from .startup import export, load
+from .throughput import throughput
+from .training import loader, sharing, training
+
+bench_app = typer.Typer(
+    help="Measure this machine: speed of generation and training, accuracy, kernels, start-up.",
+    no_args_is_help=True,
+)
+for command in (
+    throughput,
+    loop,
+    trace,
+    recipes,
+    levers,
+    tricks,
+    loader,
+    training,
+    sharing,
+    kernels,
+    export,
+    load,
+):
+    bench_app.command()(command)
