@@ -28,8 +28,10 @@ from ..generate import (
     load_recipe,
     parse_classes,
 )
+from ..generate.plan.classes import prompt_aliases
 from ..train import Feed, ImagePool, Trainer
 from ..train.loop.targets import soft_targets
+from ..train.pool.epochs import block_sizes, check_passes
 from ..train.pool.ranks_source import RanksSource
 from ..train.pool.sharing import check_mode
 from ..train.pool.size import PoolSize, images_in, pool_size, room_for
@@ -106,13 +108,14 @@ def prepare(
             f"devices {', '.join(settings.devices)} were given to each of the processes of "
             "torchrun, which have a device each: leave them out"
         )
-    trainer = _make_trainer(settings, len(classes))
+    trainer = _make_trainer(settings, len(classes), ranks)
     test = _test_images(settings, classes, trainer.image_size)
     unlabelled = _unlabelled_images(settings, trainer.image_size)
     teacher = _load_teacher(settings, classes, trainer.device)
     room = least(room_for(trainer.device, settings.pool.memory), trainer.device)
     size = _pool_size(settings, room, len(plan), trainer.image_size)
     pool = _make_pool(size, trainer, len(classes) if teacher else None)
+    _check_replay(settings, size, len(plan))
     sharing = _sharing_of(settings.pool.sharing, trainer.device, ranks)
     check_mode(sharing, trainer.device)
     generator = make_generator(settings, recipe.guided, on_progress)
@@ -158,7 +161,7 @@ def _check_negative_prompt(settings: RunSettings, recipe: Recipe) -> None:
         )
 
 
-def _make_trainer(settings: RunSettings, classes: int) -> Trainer:
+def _make_trainer(settings: RunSettings, classes: int, ranks: Ranks) -> Trainer:
     size = settings.generate.image_size or settings.generate.generate_size
     return Trainer(
         settings.classifier,
@@ -168,6 +171,7 @@ def _make_trainer(settings: RunSettings, classes: int) -> Trainer:
         device=settings.device,
         precision=settings.amp,
         seed=settings.seed,
+        ranks=ranks,
     )
 
 
@@ -179,8 +183,8 @@ def _test_images(
         if settings.classes != EMBEDDED_CLASSES:
             return None
         source = str(FASHION_MNIST_TEST)
-    aliases = {item.prompt: item.name for item in classes}
-    return load_real_images(source, [item.name for item in classes], image_size, aliases)
+    names = [item.name for item in classes]
+    return load_real_images(source, names, image_size, prompt_aliases(classes))
 
 
 def _unlabelled_images(settings: RunSettings, image_size: int) -> Tensor | None:
@@ -222,6 +226,13 @@ def _pool_size(settings: RunSettings, room: int, images: int, image_size: int) -
             size.capacity + size.spare,
         )
     return size
+
+
+def _check_replay(settings: RunSettings, size: PoolSize, images: int) -> None:
+    """Raise `InputError` where `max_replay` leaves nothing to train on."""
+    replaces = settings.pool.policy != "keep"
+    blocks = block_sizes(images, size.capacity, size.block, replaces)
+    check_passes(blocks, size.capacity, settings.train.epochs, settings.train.max_replay)
 
 
 def _make_pool(size: PoolSize, trainer: Trainer, soft_classes: int | None) -> ImagePool:

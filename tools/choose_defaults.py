@@ -17,7 +17,7 @@ from tiny_fashion.settings import SIZE, Settings
 from torch import Tensor
 
 from zeroreal.data.fashion_mnist import as_rgb, load_fashion_mnist
-from zeroreal.generate import Generator, SamplePlan, load_recipe, parse_classes
+from zeroreal.generate import GenerateSettings, Generator, SamplePlan, load_recipe, parse_classes
 from zeroreal.run import RunSettings
 from zeroreal.train import Trainer
 
@@ -34,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--model", type=Path)
-    parser.add_argument("--steps", type=int, nargs="+", default=[RunSettings.steps])
+    parser.add_argument("--steps", type=int, nargs="+", default=[GenerateSettings.steps])
     parser.add_argument("--recipes", nargs="+", default=[RunSettings.recipe])
     parser.add_argument("--schedulers", nargs="+", default=[None])
     parser.add_argument("--images-per-class", type=int, default=200)
@@ -44,7 +44,7 @@ def main() -> None:
     classes = parse_classes(RunSettings().classes)
     for steps, recipe, scheduler in product(chosen.steps, chosen.recipes, chosen.schedulers):
         plan = SamplePlan(load_recipe(recipe), classes, chosen.images_per_class, chosen.seed)
-        generator = Generator(chosen.model, steps=steps, scheduler=scheduler)
+        generator = Generator(model=chosen.model, steps=steps, scheduler=scheduler)
         began = time.perf_counter()
         generated, targets = generator.images(plan)
         speed = len(plan) / (time.perf_counter() - began)

@@ -15,8 +15,8 @@ OPTIMIZERS = ("adamw", "sgd", "lamb")
 SCHEDULES = ("cosine", "linear")
 LOSSES = ("cross-entropy", "binary")
 POLICIES = ("keep", "oldest", "most-replayed")
-"""What happens when a pool is full: nothing is replaced, the oldest images are, or those that were
-trained on most often."""
+"""What happens when the pool is full: nothing more is generated, or the images that came first, or
+those trained on most, make room."""
 SHARING_MODES = ("auto", "alternate", "overlap", "partition")
 """How generating and training share a device; see `Feed`."""
 GAP = "Between synthetic and real images"

@@ -13,7 +13,6 @@ from typing import Any
 
 from ...base import key_digest
 from ...base.files import write_atomically
-from ...generate import load_recipe
 from ...generate.plan.classes import slug
 
 _DIGITS = 16
@@ -40,11 +39,6 @@ def keep_figures(
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(_file(path), json.dumps(content, indent=2).encode())
     return kept_figures(path)
-
-
-def recipe_content(name: str) -> list[dict[str, Any]]:
-    """What decides the prompts of a recipe: a file may change and keep its name."""
-    return [leaf.model_dump(mode="json") for leaf in load_recipe(name).leaves]
 
 
 def _file(path: Path) -> Path:

@@ -24,4 +24,4 @@ LEVERS: Mapping[str, Mapping[str, Any]] = {
     "24-pixels": {"generate_size": 24, "image_size": 32},
     "8-steps-deep-cache-2": {"steps": 8, "deep_cache": 2},
 }
-"""What each changes of `RunSettings`."""
+"""What each changes of `GenerateSettings`."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from ...base import InputError, describe_device, resolve_device
 from ...generate import Generator, SamplePlan, load_recipe, parse_classes
 from ...run import RunSettings
+from ...run.folder import recipe_content
 from ...train import ImagePool, Trainer, TrainSettings
 from ..harness import (
     Contender,
@@ -25,7 +26,6 @@ from ..harness import (
     spread,
     timed,
 )
-from .kept import recipe_content
 from .lever_settings import BASELINE
 
 _TRAINING = "training"
@@ -41,7 +41,7 @@ def speed_key(levers: Mapping[str, Mapping[str, Any]], rounds: int, device: str)
         "rounds": rounds,
         "device": describe_device(resolve_device(device)),
         "run": asdict(defaults),
-        "recipe": recipe_content(defaults.recipe),
+        "recipe": recipe_content(load_recipe(defaults.recipe)),
         "images": _IMAGES,
         "epochs": _EPOCHS,
     }

@@ -21,14 +21,14 @@ from ...assets import FASHION_MNIST_TEST
 from ...base import resolve_device
 from ...data import load_real_images
 from ...data.fashion_mnist import as_rgb, load_fashion_mnist
-from ...generate import parse_classes
-from ...run import Progress, RunSettings, resume, run
-from ...run.folder import CONFIG
-from ...run.job import prompt_aliases
-from ...run.report.summary import METRICS
+from ...generate import GenerateSettings, load_recipe, parse_classes
+from ...generate.plan.classes import prompt_aliases
+from ...run import RunSettings, StageProgress, resume, run
+from ...run.folder import CONFIG, recipe_content
+from ...run.report.summary import METRICS, summary_of
 from ...train import Trainer
 from ..harness import Tell, check_counts, check_result_path, run_facts, silent, write_result
-from .kept import keep_figures, kept_path, recipe_content
+from .kept import keep_figures, kept_path
 from .summary import summarize
 
 RECIPES = ("base", "class-prompt", "multi-domain", "random-guidance", "merged")
@@ -62,7 +62,7 @@ class RecipesSettings:
 def bench_recipes(
     settings: RecipesSettings,
     tell: Tell = silent,
-    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_progress: Callable[[StageProgress], None] = lambda progress: None,
 ) -> dict[str, Any]:
     """Measure what is not kept, and give the result, which is written as well.
 
@@ -88,7 +88,7 @@ def bench_recipes(
     result = {
         **run_facts(device),
         "images_per_class": settings.images_per_class,
-        "steps": same.steps,
+        "steps": same.generate.steps,
         "classifier": same.classifier,
         "epochs": same.train.epochs,
         "test": "shipped test set, 5,000 real images",
@@ -105,8 +105,8 @@ def _run_settings(settings: RecipesSettings) -> RunSettings:
         images_per_class=settings.images_per_class,
         classifier=settings.classifier,
         device=settings.device,
-        engine="torch",  # not tuned: which engine is fastest must not decide over accuracy
-        tune="off",
+        # Not tuned: which engine is fastest must not decide over accuracy.
+        generate=GenerateSettings(engine="torch", tune="off"),
     )
     if settings.epochs is None:
         return same
@@ -114,10 +114,10 @@ def _run_settings(settings: RecipesSettings) -> RunSettings:
 
 
 def measure_recipe(
-    settings: RunSettings, work: Path, on_progress: Callable[[Progress], None]
+    settings: RunSettings, work: Path, on_progress: Callable[[StageProgress], None]
 ) -> float:
     """Accuracy of one run, taken from `work` if it is finished there."""
-    key = {"run": asdict(settings), "recipe": recipe_content(settings.recipe)}
+    key = {"run": asdict(settings), "recipe": recipe_content(load_recipe(settings.recipe))}
     name = f"{settings.recipe}-{settings.images_per_class}-{settings.seed}"
     folder = kept_path(work, name, key)
     if not (folder / METRICS).exists():
@@ -125,8 +125,9 @@ def measure_recipe(
             resume(folder, on_progress)
         else:
             run(settings, folder, on_progress)
-    summary = json.loads((folder / METRICS).read_text())
-    return float(summary["test"]["accuracy"])
+    test = summary_of(json.loads((folder / METRICS).read_text())).test
+    assert test is not None  # the embedded classes have their test images
+    return test.accuracy
 
 
 def measure_real(settings: RunSettings, source: Path, work: Path) -> float:
@@ -139,7 +140,7 @@ def measure_real(settings: RunSettings, source: Path, work: Path) -> float:
 
 def _train_on_real(settings: RunSettings, source: Path) -> float:
     """Accuracy of a classifier trained on images drawn from the training split."""
-    size = settings.image_size or 32
+    size = settings.generate.image_size or 32
     images, labels = real_training_images(source, settings.images_per_class, size, settings.seed)
     classes = parse_classes(settings.classes)
     names = [item.name for item in classes]

@@ -20,10 +20,11 @@ from ...base.files import write_atomically
 from ...data import load_real_images
 from ...data.fashion_mnist import as_rgb, load_fashion_mnist
 from ...generate import Generator, SamplePlan, load_recipe, parse_classes
+from ...generate.plan.classes import prompt_aliases
 from ...run import RunSettings
-from ...run.job import prompt_aliases
+from ...run.folder import recipe_content
 from ...train import Trainer, TrainSettings
-from .kept import keep_figures, kept_path, recipe_content
+from .kept import keep_figures, kept_path
 
 IMAGE_SIZE = 32
 _CHUNK = 1_000  # images of a file
@@ -136,7 +137,7 @@ class AccuracyRuns:
         run = asdict(self._settings)
         return {
             "run": {field: run[field] for field in run if field not in ("classifier", "train")},
-            "recipe": recipe_content(self._settings.recipe),
+            "recipe": recipe_content(load_recipe(self._settings.recipe)),
             "generator": {**_ENGINE, **change},
             "seed": seed,
             "device": resolve_device(self._device).type,

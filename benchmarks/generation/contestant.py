@@ -65,7 +65,7 @@ class OurGenerator:
         side = check_model_folder(job.folder).image_side
         self._batch_size = batch_size
         self._generator = Generator(
-            job.folder,
+            model=job.folder,
             engine=name.engine,
             precision=name.precision,
             attention=name.attention,

@@ -20,7 +20,8 @@ from ...base import InputError, resolve_device
 from ...generate import Generator, SamplePlan, load_recipe, parse_classes
 from ...run import RunSettings
 from ...train import ImagePool, TrainSettings
-from ...train.pool.sharing import MODES, Sharing
+from ...train.pool.sharing import Sharing
+from ...train.settings import SHARING_MODES
 from ..harness import (
     Contender,
     Rounds,
@@ -74,7 +75,8 @@ def balanced_epochs(shared: Shared) -> tuple[Shared, ImagePool]:
 
 def modes_of(device: torch.device) -> tuple[list[str], dict[str, str]]:
     """The ways of sharing `device`, and why it does not have the others."""
-    modes = MODES if device.type == "cuda" else MODES[1:]  # elsewhere `auto` has no choice
+    # On a CPU `auto` has no choice.
+    modes = SHARING_MODES if device.type == "cuda" else SHARING_MODES[1:]
     missing = {}
     for mode in modes:
         try:

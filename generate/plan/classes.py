@@ -55,6 +55,11 @@ def parse_classes(entries: Iterable[str]) -> tuple[ClassName, ...]:
     return classes
 
 
+def prompt_aliases(classes: Iterable[ClassName]) -> dict[str, str]:
+    """Display prompts as further names of their classes, for matching test data."""
+    return {item.prompt: item.name for item in classes}
+
+
 def class_entries(source: str) -> tuple[str, ...]:
     """Entries of a comma-separated list, or of a file with one a line (`#` begins a comment)."""
     path = Path(source)

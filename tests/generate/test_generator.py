@@ -271,13 +271,12 @@ def test_guidance_outside_its_interval_is_none():
     assert difference(some, without).mean() > 1
 
 
-def test_a_model_with_guidance_built_in_has_no_interval_of_it(tiny_model):
+@pytest.mark.parametrize("options", [{"guidance_interval": (0.1, 9)}, {"negative_prompt": "dull"}])
+def test_a_model_with_guidance_built_in_takes_no_settings_of_it(tiny_model, options):
     """Said before anything is measured or loaded."""
     told = []
     with pytest.raises(InputError, match="guidance built in"):
-        Generator(
-            tiny_model("lcm"), device="cpu", guidance_interval=(0.1, 9), on_progress=told.append
-        )
+        Generator(model=tiny_model("lcm"), device="cpu", on_progress=told.append, **options)
     assert told == []
 
 

@@ -35,7 +35,7 @@ def test_it_writes_a_folder_that_generates_and_goes_on_from_its_checkpoint(train
     work = tmp_path / "work"
     out = train(work, unet_steps=2)
     plan = SamplePlan(load_recipe("base"), parse_classes(["coat", "bag"]), 1)
-    images, _ = Generator(out, device="cpu", steps=1, tune="off").images(plan)
+    images, _ = Generator(model=out, device="cpu", steps=1, tune="off").images(plan)
     assert images.shape == (2, 32, 32, 3)
 
     before = (work / "vae.pt").stat().st_mtime_ns

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from ...base.errors import InputError, unknown
 from ...generate import SampleSpec
+from ..settings import POLICIES
 from .block_writer import BlockWriter
 from .epochs import block_sizes
-from .pool import POLICIES, ImagePool
+from .pool import ImagePool
 from .sharing import Sharing
 from .source import ImageSource
 from .states import check_state

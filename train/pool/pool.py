@@ -14,10 +14,10 @@ from torch import Tensor
 from ...base.errors import InputError
 from ...base.fences import Fence, fences_on
 from ...base.transfer import to_device
-from .records import POLICIES, SlotRecords
+from .records import SlotRecords
 from .storage import ImageStorage
 
-__all__ = ["POLICIES", "ImagePool"]
+__all__ = ["ImagePool"]
 
 _COPIED_AT_ONCE = 1024  # images
 

@@ -14,10 +14,6 @@ from numpy.typing import NDArray
 from ...base.errors import InputError
 from .states import check_state
 
-POLICIES = ("keep", "oldest", "most-replayed")
-"""What happens when the pool is full: nothing more is generated, or the images that came first, or
-those trained on most, make room."""
-
 _EMPTY = -1
 
 

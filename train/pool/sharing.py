@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import torch
 
 from ...base.errors import InputError, unknown
+from ..settings import SHARING_MODES
 
 if TYPE_CHECKING:
     from torch.cuda.green_contexts import GreenContext
 
-__all__ = ["MODES", "Sharing", "check_mode", "training_stream"]
+__all__ = ["Sharing", "check_mode", "training_stream"]
 
-MODES = ("auto", "alternate", "overlap", "partition")
 
 _PARTITION = 0.5  # of the multiprocessors, for generating
 
@@ -30,7 +30,7 @@ class Sharing:
     a turn, measures how long that takes against what generating and training take one after the
     other, and keeps the fastest.
 
-    Raises `InputError` for a mode that is not one of `MODES`, or that the device does not have.
+    Raises `InputError` for an unknown mode, and for one that the device does not have.
     """
 
     def __init__(self, mode: str, device: torch.device) -> None:
@@ -39,7 +39,7 @@ class Sharing:
         self.mode = mode if mode != "auto" else "alternate"
         self._untried = [
             name
-            for name in MODES[1:]
+            for name in SHARING_MODES[1:]
             if mode == "auto" and device.type == "cuda" and not _not_supported_reason(name, device)
         ]
         self.relative: dict[str, float] = {}
@@ -100,9 +100,9 @@ class Sharing:
 
 
 def check_mode(mode: str, device: torch.device) -> None:
-    """Raise `InputError` for a mode that is not one of `MODES`, or that `device` does not have."""
-    if mode not in MODES:
-        raise unknown("sharing mode", mode, MODES)
+    """Raise `InputError` for an unknown mode, and for one that `device` does not have."""
+    if mode not in SHARING_MODES:
+        raise unknown("sharing mode", mode, SHARING_MODES)
     if reason := _not_supported_reason(mode, device):
         raise InputError(
             f"sharing mode {mode!r} cannot be used on {device}: {reason}; choose 'auto'"

@@ -13,6 +13,7 @@ from zeroreal.benchmarks.accuracy.lever_table import lever_table
 from zeroreal.benchmarks.accuracy.levers import LeversSettings, bench_levers, equal_time_images
 from zeroreal.benchmarks.accuracy.runs import Accuracy, AccuracyRuns
 from zeroreal.generate import GenerateSettings
+from zeroreal.run import RunSettings
 from zeroreal.run.budget.levers import LeverSetting, read_levers
 from zeroreal.train import TrainSettings
 

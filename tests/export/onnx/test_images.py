@@ -52,7 +52,9 @@ def test_images_of_every_family_equal_those_of_diffusers(
 ):
     folder = tiny_model(family)
     model = folder if engine == "torch" else tiny_export(family, "fp32").folder
-    ours = Generator(model, engine=engine, device="cpu", precision="fp32", steps=4, batch_size=3)
+    ours = Generator(
+        model=model, engine=engine, device="cpu", precision="fp32", steps=4, batch_size=3
+    )
     specs = [sample(0, 5.0), sample(1, 1.0, PROMPTS[1]), sample(2, 2.5, PROMPTS[1], "a bag")]
     images, _ = ours.images(specs)
     expected = by_diffusers(folder, ours.scheduler, specs, 4)
@@ -64,7 +66,7 @@ def test_images_of_every_family_equal_those_of_diffusers(
 
 def test_images_of_the_compiled_engine_equal_those_of_diffusers(tiny_model, by_diffusers):
     ours = Generator(
-        tiny_model("sd15"),
+        model=tiny_model("sd15"),
         engine="torch:compiled",
         device="cpu",
         precision="fp32",
