@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import json
-import textwrap
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
@@ -239,9 +239,18 @@ def _unknown(path: tuple[str, ...], kind: type, around: tuple[str, ...]) -> str:
 @cache
 def _field_texts(kind: type) -> dict[str, str]:
     """The strings under the fields of a class, as one line each."""
-    body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
-    assert isinstance(body, ast.ClassDef)
-    return dict(_texts(body.body))
+    (body,) = (
+        one.body
+        for one in _module(kind.__module__).body
+        if isinstance(one, ast.ClassDef) and one.name == kind.__name__
+    )
+    return dict(_texts(body))
+
+
+@cache
+def _module(name: str) -> ast.Module:
+    # Much faster for several classes than `inspect.getsource`, which the command's help would feel.
+    return ast.parse(inspect.getsource(sys.modules[name]))
 
 
 def _texts(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:

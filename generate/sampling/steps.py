@@ -26,7 +26,7 @@ def parse_interval(text: str) -> tuple[float, float]:
         low, high = map(float, text.split(":"))
     except ValueError:
         raise InputError(
-            f"guidance interval {text!r} is none: give two noise levels such as 0.3:5"
+            f"{text!r} is not a guidance interval: give two noise levels such as 0.3:5"
         ) from None
     return low, high
 
@@ -42,7 +42,7 @@ def guided_steps(noise_levels: Sequence[float], interval: tuple[float, float] | 
     low, high = interval
     if not 0 <= low < high:
         raise InputError(
-            f"guidance interval {low:g} to {high:g} is not one: give two noise levels, the lower "
+            f"guidance interval {low:g} to {high:g} is upside down: give two noise levels, the lower "
             "first, such as 0.3:5"
         )
     inside = [low <= level <= high for level in noise_levels]
