@@ -61,7 +61,7 @@ def test_merge_takes_shipped_names_and_files_beside_it(tmp_path):
         ("merge: [mine.yaml]\n", "merges itself"),
         ("- a\n- list\n", "must be a mapping"),
         ("prompt: [unclosed\n", "is not YAML: while parsing a flow sequence in "),
-        ("prompt: \"a {domain} of {class}\"\ndomains: [photo, 7]\n", "mine.yaml', domains.1: "),
+        ('prompt: "a {domain} of {class}"\ndomains: [photo, 7]\n', "mine.yaml', domains.1: "),
     ],
 )
 def test_a_bad_recipe_gets_one_sentence(tmp_path, text, complaint):

@@ -4,6 +4,7 @@ import logging
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from zeroreal.base import InputError
 from zeroreal.train import CheckpointFolder
@@ -170,3 +171,24 @@ def test_removed_checkpoints_are_gone(folder, tmp_path):
     folder.remove()
     assert folder.load() is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_files_are_found_again_by_versions_to_come(folder, tmp_path):
+    folder.save(state(1))
+    folder.save(state(2))
+    names = {"checkpoint.safetensors", "checkpoint-previous.safetensors"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    for path in tmp_path.iterdir():
+        with safe_open(path, framework="pt") as file:
+            assert set(file.metadata()) == {"state", "sha256"}
+
+
+def test_after_a_corrupt_checkpoint_the_next_ones_are_kept_as_usual(folder, tmp_path):
+    folder.save(state(1))
+    folder.save(state(2))
+    truncate(tmp_path / NEWEST)
+    folder.load()
+    folder.save(state(3))
+    folder.save(state(4))
+    truncate(tmp_path / NEWEST)
+    same(folder.load(), state(3))
