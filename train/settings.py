@@ -120,7 +120,7 @@ class TrainSettings:
     """Alpha of CutMix (arXiv 1905.04899); 0 for none."""
     ema_decay: float = 0.99
     """Decay of the moving average of the weights, which is what is tested and saved; 0 for
-    none."""
+    none. Early on it decays faster: by 1 - n^(-2/3) after n updates."""
     balanced: bool = False
     """Draw as many images of each class, however many there are."""
     max_replay: float | None = option(None, shown="as many as epochs need")

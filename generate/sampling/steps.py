@@ -42,8 +42,8 @@ def guided_steps(noise_levels: Sequence[float], interval: tuple[float, float] | 
     low, high = interval
     if not 0 <= low < high:
         raise InputError(
-            f"guidance interval {low:g} to {high:g} is upside down: give two noise levels, the lower "
-            "first, such as 0.3:5"
+            f"guidance interval {low:g} to {high:g} is upside down: give two noise levels, the "
+            "lower first, such as 0.3:5"
         )
     inside = [low <= level <= high for level in noise_levels]
     if not any(inside):

@@ -1,4 +1,4 @@
-"""Memory of devices: sizes as users write them, what is free, and errors that say it ran out."""
+"""Memory of devices: what is free, and errors that say it ran out."""
 
 import os
 import threading
@@ -10,42 +10,9 @@ import torch
 
 from zeroreal.base import InputError, memory
 from zeroreal.base.memory import MemoryMeter, free_memory, is_out_of_memory
-from zeroreal.base.sizes import parse_size, size_text
 
 CPU = torch.device("cpu")
 MORE_THAN_ANY = 2**45
-
-
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [
-        ("16GiB", 17179869184),
-        ("16GB", 16000000000),
-        ("500 MB", 500000000),
-        ("1.5gib", 1610612736),
-        ("2TiB", 2199023255552),
-        ("64KiB", 65536),
-        ("123", 123),
-    ],
-)
-def test_sizes_are_read_with_decimal_and_binary_units(text, size):
-    assert parse_size(text) == size
-
-
-@pytest.mark.parametrize("text", ["", "much", "16 gigs", "-1GiB", "GiB", "1e9", "1,5GiB"])
-def test_what_is_no_size_gets_an_example(text):
-    with pytest.raises(InputError, match="give a number and a unit, such as 16GiB"):
-        parse_size(text)
-
-
-def test_no_bytes_at_all_are_refused():
-    with pytest.raises(InputError, match="at least a byte"):
-        parse_size("0GiB")
-
-
-def test_sizes_are_shown_in_binary_units():
-    assert size_text(1610612736) == "1.5 GiB"
-    assert size_text(52428800) == "50 MiB"
 
 
 def pytorch_out_of_memory():

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from zeroreal.generate import GenerateSettings
 from zeroreal.run import RunSettings, run
+from zeroreal.run.settings import GapSettings
 from zeroreal.train import PoolSettings, TrainSettings, train_settings
 
 IMAGE = 32 * 32 * 3  # bytes
@@ -110,7 +111,7 @@ def test_batch_norm_on_real_images_is_stated_and_changes_the_statistics_alone(
     finish()
     plain = load_file(tmp_path / "run" / "classifier.safetensors")
     (tmp_path / "run").rename(tmp_path / "plain")
-    metrics, _ = finish(batch_norm_data=str(unlabelled))
+    metrics, _ = finish(gap=GapSettings(batch_norm_data=str(unlabelled)))
     assert metrics["training"]["batch_norm_data"] == str(unlabelled)
     adapted = load_file(tmp_path / "run" / "classifier.safetensors")
     changed = {name for name in plain if not torch.equal(adapted[name], plain[name])}
@@ -124,6 +125,6 @@ def test_the_report_says_whether_the_classifier_is_zero_shot(finish, unlabelled,
     report = tmp_path / "run" / "report.html"
     assert "It never saw a real image in training" in report.read_text()
     (tmp_path / "run").rename(tmp_path / "plain")
-    finish(batch_norm_data=str(unlabelled))
+    finish(gap=GapSettings(batch_norm_data=str(unlabelled)))
     assert "It is not zero-shot" in report.read_text()
     assert str(unlabelled) in report.read_text()

@@ -12,6 +12,7 @@ from zeroreal.assets import FASHION_MNIST_TEST
 from zeroreal.base import InputError
 from zeroreal.generate import GenerateSettings
 from zeroreal.run import RunInterruptedError, RunSettings, StageProgress, evaluate_run, resume, run
+from zeroreal.run.report.summary import summary_of
 from zeroreal.train import PoolSettings, TrainSettings
 from zeroreal.train.loop.training import Training
 
@@ -55,7 +56,8 @@ def test_a_run_leaves_everything_that_it_promises(finished):
 
 def test_the_metrics_agree_with_each_other(finished):
     summary = json.loads((finished[0].folder / "metrics.json").read_text())
-    assert summary == finished[0].summary.content()
+    assert summary == json.loads(finished[0].summary.text())
+    assert summary_of(summary) == finished[0].summary
     test = summary["test"]
     confusion = torch.tensor(test["confusion"])
     assert confusion.sum() == test["images"] == 5_000
@@ -111,7 +113,7 @@ def test_an_interrupted_run_keeps_its_images_and_ends_as_if_it_had_not_stopped(f
 def test_what_tuning_found_is_kept_for_resuming(finished):
     config = yaml.safe_load((finished[0].folder / "config.yaml").read_text())
     found = {"attention": "auto", "cuda_graphs": False, "batch_size": 20, "vae_batch_size": 20}
-    assert {name: config[name] for name in found} == found
+    assert {name: config["generate"][name] for name in found} == found
 
 
 def test_an_interruption_in_training_keeps_all_images(tmp_path):

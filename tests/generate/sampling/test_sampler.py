@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from zeroreal.assets import TINY_FASHION
-from zeroreal.export import load_scheduler, noise_levels, schedule_of
+from zeroreal.export import load_scheduler, schedule_of
 from zeroreal.generate.sampling import sampler as sampling
 from zeroreal.generate.sampling.sampler import Sampler
 from zeroreal.generate.sampling.steps import Call, plan_calls
@@ -161,14 +161,6 @@ def test_steps_that_are_not_full_take_the_deep_features_of_the_last_full_one():
     assert [len(engine.calls) for engine in (full, shallow)] == [3, 2]
     # The first full call's features are ones, the second's twos; of every row.
     assert [call["deep_features"][:, 0].tolist() for call in shallow.calls] == [[1] * 4, [2] * 4]
-
-
-def test_noise_levels_are_those_of_the_euler_scheduler():
-    scheduler = load_scheduler(TINY_FASHION, "EulerDiscrete")
-    schedule = schedule_of(scheduler, 6)
-    scheduler.set_timesteps(6)
-    expected = scheduler.sigmas[:-1].tolist()
-    assert noise_levels(scheduler, schedule) == pytest.approx(expected, rel=1e-4)
 
 
 def test_no_noise_is_drawn_where_the_scheduler_uses_none():

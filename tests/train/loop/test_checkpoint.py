@@ -260,3 +260,24 @@ def test_a_setting_that_this_version_does_not_have_is_named(tmp_path):
     complaint = r"recipe with sharpness 0.05, this training has \(nothing\)"
     with pytest.raises(InputError, match=complaint):
         load_with(tmp_path, recipe(sharpness=0.05), recipe())
+
+
+def test_files_are_found_again_by_versions_to_come(folder, tmp_path):
+    folder.save(state(1))
+    folder.save(state(2))
+    names = {"checkpoint.safetensors", "checkpoint-previous.safetensors"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    for path in tmp_path.iterdir():
+        with safe_open(path, framework="pt") as file:
+            assert set(file.metadata()) == {"state", "sha256"}
+
+
+def test_after_a_corrupt_checkpoint_the_next_ones_are_kept_as_usual(folder, tmp_path):
+    folder.save(state(1))
+    folder.save(state(2))
+    truncate(tmp_path / NEWEST)
+    folder.load()
+    folder.save(state(3))
+    folder.save(state(4))
+    truncate(tmp_path / NEWEST)
+    same(folder.load(), state(3))

@@ -147,3 +147,23 @@ def test_the_binary_loss_takes_both_mixed_classes_as_there():
     absent = -math.log(0.5)
     value = loss(logits, torch.tensor([[0.7, 0.3, 0.0]]))
     assert value.item() == pytest.approx((sum(there) + absent) / 3)
+
+
+def test_a_class_is_there_above_a_fifth_of_the_target_not_at_it():
+    loss = loss_function(TrainSettings(loss="binary"))
+    logits = torch.tensor([[2.0, 2.0, 2.0]])
+    there, absent = (math.log(1 + math.exp(sign * 2.0)) for sign in (-1, 1))
+    value = loss(logits, torch.tensor([[0.2, 0.21, 0.15]]))
+    assert value.item() == pytest.approx((there + 2 * absent) / 3)
+
+
+@pytest.mark.parametrize(("name", "fused"), [("adamw", True), ("sgd", False)])
+def test_on_the_cpu_adamw_is_fused_and_sgd_is_not(name, fused):
+    optimizer = make_optimizer(small_model(), TrainSettings(optimizer=name), CPU)
+    assert optimizer.defaults["fused"] is fused
+
+
+def test_the_warm_up_is_rounded_to_whole_steps():
+    # 0.25 x 10 rounds to even: two steps.
+    factor = learning_rate(TrainSettings(schedule="linear", warmup=0.25), 10)
+    assert [factor(0), factor(1), factor(2), factor(6)] == [0.5, 1.0, 1.0, 0.5]

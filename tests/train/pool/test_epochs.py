@@ -73,3 +73,22 @@ def test_a_bound_that_leaves_no_pass_shows_before_anything_is_generated(most, is
     else:
         with pytest.raises(InputError, match=f"max replay is {most}, .* not even one .* 10 images"):
             check_passes(blocks, 8, 5, most)
+
+
+def test_a_pass_may_use_up_exactly_what_is_allowed():
+    # Of each of 8 images once: 4 with the first block, and 4 of 8 with the second.
+    assert passes([4, 4], 8, 1) == [(4, 4), (8, 4)]
+
+
+@pytest.mark.parametrize(("most", "last"), [(1.2, [(10, 2)]), (1.1, [])])
+def test_a_last_pass_of_two_samples_is_one_and_of_one_sample_is_none(most, last):
+    assert passes([10], 10, 3, most) == [(10, 10), *last]
+
+
+def test_the_replay_bound_holds_where_the_epochs_have_no_end():
+    assert passes([3, 3], 6, None, 1.5) == [(3, 3), (6, 6)]
+
+
+def test_passes_after_a_block_are_rounded_to_whole_ones():
+    # 3 x 4 / 8 are two passes (1.5 rounds to even) over what is held, 3 x 8 samples in all.
+    assert passes([4, 4], 8, 3) == [(4, 4), (4, 4), (8, 8), (8, 8)]

@@ -71,3 +71,30 @@ def test_what_is_said_to_do_does():
     said = re.search(r"at least (\w+)", str(error.value))[1]
     room = images_in(parse_size(said), 700)
     assert pool_size(room, 100, **options).capacity >= 4
+
+
+@pytest.mark.parametrize("replaces", [True, False])
+def test_images_that_just_fit_get_a_slot_each(replaces):
+    options = OPTIONS | {"replaces": replaces}
+    assert pool_size(30, 50, spill=20, **options) == PoolSize(50, 0, 13, host=20)
+
+
+def test_a_pool_of_just_a_batch_or_an_image_of_each_class_is_large_enough():
+    assert pool_size(4, 100, **OPTIONS | {"replaces": False}).capacity == 4
+    assert pool_size(9, 100, **OPTIONS | {"replaces": False, "classes": 9}).capacity == 9
+    assert pool_size(2, 2, **OPTIONS).capacity == 2  # fewer images than a batch
+
+
+@pytest.mark.parametrize(
+    ("images", "options", "mebibytes"),
+    [
+        (100, {"image_size": 1024, "replaces": False}, 12),  # 3 MiB an image, a batch of 4
+        (100, {"image_size": 1024}, 15),  # and one beside, as a fifth is to come
+        (100, {"image_size": 1024, "blocks": 3}, 18),
+        (100, {"image_size": 700}, 8),  # 5 images of 1.47e6 bytes are 7.01 MiB
+        (2, {"image_size": 1024, "classes": 3}, 9),  # all fit: nothing replaces anything
+    ],
+)
+def test_no_more_room_is_asked_for_than_it_takes(images, options, mebibytes):
+    with pytest.raises(InputError, match=f"give it at least {mebibytes}MiB on"):
+        pool_size(2, images, **OPTIONS | options)
