@@ -146,7 +146,7 @@ class TrainSettings:
             value = getattr(self, name)
             if value < 1:
                 raise InputError(f"{_words(name)} is {value}: at least 1 is needed")
-        # Every comparison with a number that is none is false.
+        # Comparisons with NaN are false.
         for name in ("learning_rate", "max_replay"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:

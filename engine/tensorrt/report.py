@@ -89,7 +89,7 @@ def read_report(folder: Path) -> BuildReport:
     except (ValueError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())
     raise InputError(
-        f"{str(path)!r} is no report of a TensorRT plan ({reason}): build the plan again"
+        f"{str(path)!r} is not a report of a TensorRT plan ({reason}): build the plan again"
     )
 
 

@@ -79,7 +79,7 @@ def read_manifest(folder: Path) -> Exported:
     path = folder / MANIFEST
     if not path.is_file():
         raise InputError(
-            f"{str(folder)!r} is no exported model, it has no {MANIFEST}: make one with "
+            f"{str(folder)!r} is not an exported model, for it has no {MANIFEST}: make one with "
             "'zeroreal export MODEL --out DIR'"
         )
     try:

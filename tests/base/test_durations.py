@@ -31,7 +31,7 @@ def test_a_duration_is_read_with_or_without_units(text, seconds):
     ["", "ten minutes", "-5m", "0", "0m", "0h0m0s", "5d", "1h30", "m10", "1..5m", "2h 5s", "5m1h"],
 )
 def test_what_is_no_duration_is_declined(text):
-    with pytest.raises(InputError, match=re.escape(f"duration {text!r} is none")):
+    with pytest.raises(InputError, match=re.escape(f"{text!r} is not a duration")):
         parse_duration(text)
 
 

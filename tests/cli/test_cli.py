@@ -185,7 +185,7 @@ def written(tmp_path_factory):
         (["run", "--classes", "../x,dog"], "path separator"),
         (["run", "--recipe", "multi-domian"], "did you mean 'multi-domain'"),
         (["run", "--model", "no/such/folder"], "does not exist"),
-        (["run", "--spill", "lots"], "size 'lots' is not a size"),
+        (["run", "--spill", "lots"], "'lots' is not a size in bytes"),
         (["run", "--classifier", "resnet-18"], "did you mean 'resnet18'"),
         (["run", "--engine", "nonsense"], "unknown engine 'nonsense': known are auto, onnxruntime"),
         (["run", "--engine", "onxruntime"], "did you mean 'onnxruntime'"),

@@ -98,7 +98,7 @@ def test_a_model_that_does_not_fit_gets_one_sentence(command, tiny_model, tmp_pa
     [
         (
             ["--memory", "lots"],
-            "size 'lots' is not a size: give a number and",
+            "'lots' is not a size in bytes: give a number and",
         ),
         (["--steps", "0"], "steps is 0: at least 1 is needed"),
         (["--engine", "torhc"], "unknown engine 'torhc': did you mean 'torch'?"),

@@ -233,7 +233,7 @@ def of(*files, **beside):
         ),
         (of(*samples("bag", "1")), r"sample '1' .* number and others with names.*classes\.txt"),
         (of(*samples("-1")), r"sample '0' .* has label -1, which is none of the 1 classes"),
-        (of(*samples("9" * 15)), r"sample '0' .* has label 9{15}, which is none"),
+        (of(*samples("9" * 15)), r"sample '0' .* has label 9{15}, which is not one"),
         (
             of(*samples("0", "2"), classes="bag\ncoat\n"),
             r"sample '1' .* has label 2, which is none of the 2 classes \('bag' to 'coat'\)",
