@@ -156,3 +156,16 @@ def test_a_recipe_that_is_not_text_is_named(tmp_path):
 def test_the_text_of_an_unknown_recipe_is_not_looked_for():
     with pytest.raises(InputError, match="did you mean 'base'"):
         recipe_text("bsae")
+
+
+@pytest.mark.parametrize(
+    ("guidance", "guided"),
+    [("1", False), ("1.5", True), ("{uniform: [1, 1]}", False), ("{uniform: [1, 5]}", True)],
+)
+def test_a_recipe_is_guided_where_any_image_has_guidance(tmp_path, guidance, guided):
+    path = tmp_path / "mine.yaml"
+    path.write_text(f'prompt: "a {{class}}"\nguidance: {guidance}\n')
+    assert load_recipe(path).guided is guided
+    both = tmp_path / "both.yaml"
+    both.write_text("merge: [mine.yaml, mine.yaml]\n")
+    assert load_recipe(both).guided is guided
