@@ -86,15 +86,19 @@ def test_whoever_takes_slots_waits_until_there_are_some(filled):
     pool = filled(3)
     taken, free = [], queue.Queue()
 
-    def take():  # and say how many are free each time they are too few
-        taken.extend(pool.take(2, is_stopped=lambda: free.put(pool.free)))
+    def take():  # and say how many are free each time they are too few, and at the end
+        try:
+            taken.extend(pool.take(2, is_stopped=lambda: free.put(pool.free)))
+        finally:
+            free.put(None)
 
     producer = threading.Thread(target=take, daemon=True)
     producer.start()
     assert free.get() == 0
     pool.evict(1, "oldest")
-    while free.get() == 0:
+    while (found := free.get()) == 0:
         pass
+    assert found == 1  # and not the end
     assert taken == []
     pool.evict(1, "oldest")
     producer.join()
