@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -97,9 +98,6 @@ def noise_levels(scheduler: SchedulerMixin, schedule: Schedule) -> list[float]:
     """
     alphas = scheduler.alphas_cumprod.double()
     levels = ((1 - alphas) / alphas).sqrt().tolist()
-    found = []
-    for step in schedule.steps:
-        below = int(step.timestep)
-        above = min(below + 1, len(levels) - 1)
-        found.append(levels[below] + (step.timestep - below) * (levels[above] - levels[below]))
+    times = [step.timestep for step in schedule.steps]
+    found: list[float] = np.interp(times, range(len(levels)), levels).tolist()
     return found

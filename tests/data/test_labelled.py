@@ -45,6 +45,11 @@ def test_sources_with_the_same_names_in_the_same_order_keep_them():
     assert [what for _, what in found.pictures] == ["bag 0", "coat 1", "bag 0"]
 
 
+def test_a_source_alone_stays_as_it_is():
+    found = joined([part(["coat", "bag"], [1, 0])])
+    assert (found.names, found.labels.tolist()) == (["coat", "bag"], [1, 0])
+
+
 @pytest.mark.parametrize("names", [["bag", "coat"], ["coat", "bag", "scarf"], ["apron"]])
 def test_sources_with_other_names_get_all_of_them_sorted(names):
     labels = list(range(len(names)))

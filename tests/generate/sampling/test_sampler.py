@@ -36,6 +36,8 @@ class Stepping:
         self.spec = SimpleNamespace(inputs=[SimpleNamespace(name=name) for name in names])
 
     def __call__(self, inputs, outputs):
+        read = {tensor.data_ptr() for tensor in inputs.values()}
+        assert read.isdisjoint(tensor.data_ptr() for tensor in outputs.values())
         self.calls.append({name: tensor.clone() for name, tensor in inputs.items()})
         given = SimpleNamespace(**self.calls[-1])
         if "noise" not in inputs:

@@ -92,3 +92,9 @@ def test_the_replay_bound_holds_where_the_epochs_have_no_end():
 def test_passes_after_a_block_are_rounded_to_whole_ones():
     # 3 x 4 / 8 are two passes (1.5 rounds to even) over what is held, 3 x 8 samples in all.
     assert passes([4, 4], 8, 3) == [(4, 4), (4, 4), (8, 8), (8, 8)]
+
+
+def test_without_an_end_each_block_that_replaces_the_pool_is_passed_over_once():
+    endless = virtual_epochs([4, 4], 4, None)
+    found = [(epoch.generated, epoch.samples) for epoch in itertools.islice(endless, 3)]
+    assert found == [(4, 4), (8, 4), (8, 4)]
