@@ -45,10 +45,10 @@ def test_the_bounds_of_an_interval_belong_to_it():
 @pytest.mark.parametrize(
     ("interval", "complaint"),
     [
-        ((5.0, 0.3), "5 to 0.3 is not one"),
-        ((1.0, 1.0), "1 to 1 is not one"),
-        ((-1, 2), "-1 to 2 is not one"),
-        ((math.nan, 2), "nan to 2 is not one"),
+        ((5.0, 0.3), "5 to 0.3 is upside down"),
+        ((1.0, 1.0), "1 to 1 is upside down"),
+        ((-1, 2), "-1 to 2 is upside down"),
+        ((math.nan, 2), "nan to 2 is upside down"),
         ((20, 30), "20 to 30 holds no step: the noise levels here are 14.6 down to 1.2"),
     ],
 )
