@@ -26,7 +26,9 @@ def parse_duration(text: str) -> float:
     parts = found.groups(default="0") if found else ()
     seconds = sum(float(part) * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
     if not seconds:
-        raise InputError(f"duration {text!r} is none: write it such as 10m, 90s or 1h30m")
+        raise InputError(
+            f"duration {text!r} is not a length of time: write it such as 10m, 90s or 1h30m"
+        )
     return seconds
 
 

@@ -25,7 +25,9 @@ def parse_size(text: str) -> int:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip(), re.IGNORECASE)
     units = {unit.lower(): factor for unit, factor in _UNITS.items()}
     if found is None or found[2].lower() not in units:
-        raise InputError(f"size {text!r} is none: give a number and a unit, such as 16GiB or 500MB")
+        raise InputError(
+            f"size {text!r} is not a size in bytes: give a number and a unit, such as 16GiB or 500MB"
+        )
     size = int(float(found[1]) * units[found[2].lower()])
     if size < 1:
         raise InputError(f"size {text!r} is nothing: give at least a byte, such as 16GiB")

@@ -125,7 +125,7 @@ def _read_record(folder: Path) -> dict[str, Any]:
             raise DamagedError(f"its format is {record['format']!r}, not {FORMAT}")
         intact = record.pop("digest") == key_digest(record)
     except (KeyError, TypeError, ValueError):
-        raise DamagedError(f"{RECORD} is no record of an entry") from None
+        raise DamagedError(f"{RECORD} is not a record of an entry") from None
     if not intact:
         raise DamagedError(f"{RECORD} does not match its digest")
     if CacheKey(**record["key"]).digest != folder.name:

@@ -77,7 +77,7 @@ def write_report(report: BuildReport, folder: Path) -> None:
 
 
 def read_report(folder: Path) -> BuildReport:
-    """The report in a plan's folder; `InputError` where there is none that can be read."""
+    """The report in a plan's folder; `InputError` where it cannot be read."""
     path = folder / REPORT
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -89,7 +89,7 @@ def read_report(folder: Path) -> BuildReport:
     except (ValueError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())
     raise InputError(
-        f"{str(path)!r} is no report of a TensorRT plan ({reason}): build the plan again"
+        f"{str(path)!r} is not a report of a TensorRT plan ({reason}): build the plan again"
     )
 
 

@@ -20,7 +20,9 @@ def parse_range(text: str) -> DimensionRange:
     """A range written `MIN:BEST:MAX`, `MIN:MAX` or as one number."""
     parts = text.split(":")
     if not 1 <= len(parts) <= 3 or not all(part.isdecimal() for part in parts):
-        raise InputError(f"range {text!r} is none: give MIN:BEST:MAX, such as 1:16:32")
+        raise InputError(
+            f"range {text!r} is not a range of sizes: give MIN:BEST:MAX, such as 1:16:32"
+        )
     numbers = [int(part) for part in parts]
     return DimensionRange(numbers[0], numbers[len(numbers) // 2], numbers[-1])
 

@@ -47,7 +47,7 @@ def _download(kind: str, hub_id: str) -> Path:
     except Exception as error:  # the hub client raises many kinds, from DNS to licence gates
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(
-            f"{kind} {hub_id!r} is no local folder and could not be fetched from the hub "
+            f"{kind} {hub_id!r} is not a local folder and could not be fetched from the hub "
             f"({reason}): check the name and the network, or give a folder"
         ) from None
     return Path(found)

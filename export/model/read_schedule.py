@@ -46,7 +46,7 @@ def schedule_of(scheduler: SchedulerMixin, steps: int) -> Schedule:
         switched_on = [option for option in _NONLINEAR if scheduler.config.get(option)]
         remedy = f"set {' and '.join(switched_on)} to false in its configuration, or choose"
         raise InputError(
-            f"scheduler {name} with steps={steps} is no weighted sum of latents, model outputs "
+            f"scheduler {name} with steps={steps} is not a weighted sum of latents, model outputs "
             f"and noise: {remedy if switched_on else 'choose'} one known to work ({_KNOWN_TO_WORK})"
         )
     return schedule

@@ -72,10 +72,16 @@ def test_options_are_passed_on(command, folder, monkeypatch, tmp_path):
     ("arguments", "complaint"),
     [
         (["--target", "sm_90"], "unknown target 'sm_90': did you mean 'sm_89'? known are sm_"),
-        (["--target", "sm_89", "--batch", "many"], "range 'many' is none: give MIN:BEST:MAX"),
+        (
+            ["--target", "sm_89", "--batch", "many"],
+            "range 'many' is not a range of sizes: give MIN:BEST:MAX",
+        ),
         (["--target", "sm_89", "--batch", "8:4:2"], "range 8..4..2 is not in order"),
         (["--target", "sm_89", "--batch", "0:1:2"], "range 0..1..2 is not in order"),
-        (["--target", "sm_89", "--size", "x"], "range 'x' is none: give MIN:BEST:MAX"),
+        (
+            ["--target", "sm_89", "--size", "x"],
+            "range 'x' is not a range of sizes: give MIN:BEST:MAX",
+        ),
         (["--target", "sm_89", "--size", "16:32"], "was exported for 16x16 pixels alone"),
         (["--engine", "onnxruntime"], "'onnxruntime' needs no building, it is made on first use"),
         (["--engine", "tensorr"], "unknown engine 'tensorr': did you mean 'tensorrt'?"),
@@ -104,7 +110,7 @@ def test_an_unknown_target_gets_a_list_of_all(command, folder, tmp_path):
 def test_a_folder_that_was_not_exported_gets_the_command_that_exports(command, folder):
     done = command("build", folder, "--target", "sm_89")
     assert done.returncode == 2
-    assert "is no exported model, it has no manifest.json" in done.shown
+    assert "is not an exported model, it has no manifest.json" in done.shown
     assert "zeroreal export MODEL --out DIR" in done.shown
 
 

@@ -174,7 +174,10 @@ assert not heavy & set(sys.modules)
         (["run", "--classes", "../x,dog"], "path separator"),
         (["run", "--recipe", "multi-domian"], "did you mean 'multi-domain'"),
         (["run", "--model", "no/such/folder"], "does not exist"),
-        (["run", "--spill", "lots"], "size 'lots' is none: give a number and a unit"),
+        (
+            ["run", "--spill", "lots"],
+            "size 'lots' is not a size in bytes: give a number and a unit",
+        ),
         (["run", "--classifier", "resnet-18"], "did you mean 'resnet18'"),
         (["run", "--engine", "nonsense"], "unknown engine 'nonsense': known are auto, onnxruntime"),
         (["run", "--engine", "onxruntime"], "did you mean 'onnxruntime'"),

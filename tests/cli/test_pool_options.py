@@ -35,7 +35,7 @@ def test_a_run_takes_its_pool_from_the_options(command, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--pool", "much"], "size 'much' is none"),
+        (["--pool", "much"], "size 'much' is not a size in bytes"),
         (["--pool", "9216", "--pool-policy", "keep"], "the pool has room for 3 images"),
         (["--pool-policy", "oldst"], "did you mean 'oldest'"),
         (["--blocks", "0"], "blocks is 0: at least 1 is needed"),

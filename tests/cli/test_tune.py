@@ -96,7 +96,10 @@ def test_a_model_that_does_not_fit_gets_one_sentence(command, tiny_model, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--memory", "lots"], "size 'lots' is none: give a number and a unit, such as 16GiB"),
+        (
+            ["--memory", "lots"],
+            "size 'lots' is not a size in bytes: give a number and a unit, such as 16GiB",
+        ),
         (["--steps", "0"], "steps is 0: at least 1 is needed"),
         (["--engine", "torhc"], "unknown engine 'torhc': did you mean 'torch'?"),
         (["--effort", "long"], "unknown effort 'long'"),

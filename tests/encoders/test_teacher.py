@@ -116,7 +116,7 @@ def test_a_missing_folder_is_named():
 
 
 def test_a_folder_of_another_model_is_refused():
-    with pytest.raises(InputError, match="is no CLIP model"):
+    with pytest.raises(InputError, match="is not a CLIP model"):
         ClipTeacher(TINY_FASHION, CLASSES, CPU)
 
 

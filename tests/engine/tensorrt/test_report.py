@@ -128,6 +128,6 @@ def test_an_inspection_counts_layers_by_precision(tmp_path):
 def test_what_is_no_report_is_refused_by_name(tmp_path, content):
     if content is not None:
         (tmp_path / REPORT).write_text(content)
-    with pytest.raises(InputError, match="is no report of a TensorRT plan") as error:
+    with pytest.raises(InputError, match="is not a report of a TensorRT plan") as error:
         inspect_plan(tmp_path)
     assert str(tmp_path / REPORT) in str(error.value)

@@ -60,7 +60,7 @@ def test_bad_input_gets_one_sentence(tiny_export, tmp_path):
         build_plans(folder, "sm_90", cache=Cache(tmp_path))
     with pytest.raises(InputError, match="exported for 16x16 pixels alone"):
         build_plans(folder, "sm_89", size=DimensionRange(16, 16, 32))
-    with pytest.raises(InputError, match="is no exported model"):
+    with pytest.raises(InputError, match="is not an exported model"):
         build_plans(TINY_FASHION, "sm_89")
     if not torch.cuda.is_available():
         with pytest.raises(InputError, match="name one, such as --target sm_89"):

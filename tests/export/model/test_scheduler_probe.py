@@ -62,5 +62,5 @@ class _Shuffling(diffusers.DDIMScheduler):
 
 @pytest.mark.parametrize("kind", [_Squaring, _Shuffling])
 def test_a_scheduler_that_only_looks_linear_is_found_out(kind):
-    with pytest.raises(InputError, match="no weighted sum"):
+    with pytest.raises(InputError, match="not a weighted sum"):
         schedule_of(kind(**NOISE_SCHEDULE, clip_sample=False), 4)

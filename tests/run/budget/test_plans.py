@@ -44,7 +44,7 @@ def test_a_duration_is_read_with_or_without_units(text, seconds):
     "text", ["", "ten minutes", "-5m", "0", "0m", "5d", "1h30", "m10", "1..5m", "2h 5s"]
 )
 def test_what_is_no_duration_is_declined(text):
-    with pytest.raises(InputError, match=re.escape(f"duration {text!r} is none")):
+    with pytest.raises(InputError, match=re.escape(f"duration {text!r} is not a length of time")):
         parse_duration(text)
 
 

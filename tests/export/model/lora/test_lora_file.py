@@ -37,7 +37,7 @@ def test_what_is_more_than_a_plain_lora_layer_is_refused(
 ):
     path = write(tmp_path / "a.safetensors", small_tensors(unet) | {name: torch.zeros(1)})
     message = complaint(merge_into_unet, unet, [Lora(path, 1)])
-    assert f"holds {name!r}, which is no plain LoRA layer" in message
+    assert f"holds {name!r}, which is not part of a plain LoRA layer" in message
 
 
 @pytest.mark.parametrize(
