@@ -26,7 +26,8 @@ def parse_size(text: str) -> int:
     units = {unit.lower(): factor for unit, factor in _UNITS.items()}
     if found is None or found[2].lower() not in units:
         raise InputError(
-            f"size {text!r} is not a size in bytes: give a number and a unit, such as 16GiB or 500MB"
+            f"size {text!r} is not a size in bytes: give a number and a unit, such as 16GiB or "
+            "500MB"
         )
     size = int(float(found[1]) * units[found[2].lower()])
     if size < 1:

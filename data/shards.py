@@ -64,8 +64,8 @@ def open_shards(shards: Sequence[Path]) -> Labelled:
         label = sample.label if isinstance(sample.label, int) else index.get(sample.label, -1)
         if not 0 <= label < len(names):
             raise InputError(
-                f"{sample} has label {sample.label!r}, which is not one of the {len(names)} classes "
-                f"({names[0]!r} to {names[-1]!r}); correct it, or the class names beside the shards"
+                f"{sample} has label {sample.label!r}, which is not one of the "
+                f"{len(names)} classes ({names[0]!r} to {names[-1]!r}); correct it, or the class names beside the shards"
             )
         labels[i] = label
     return Labelled(names, labels, _pictures(samples))

@@ -95,8 +95,8 @@ def _load(name: str | Path, device: torch.device) -> tuple[Any, Any, Any]:
     kind = read_json(config).get("model_type") if config.is_file() else None
     if kind != "clip":
         raise InputError(
-            f"CLIP teacher {str(name)!r} is not a CLIP model (its model type is {kind!r}): give one "
-            "that transformers saved, such as 'openai/clip-vit-base-patch32'"
+            f"CLIP teacher {str(name)!r} is not a CLIP model (its model type is {kind!r}): give "
+            "one that transformers saved, such as 'openai/clip-vit-base-patch32'"
         )
     check_weights(folder)
     # Without these files, transformers makes an empty tokenizer and says nothing.

@@ -80,8 +80,8 @@ def _check_names(path: Path, names: Sequence[str]) -> None:
         ending = next((ending for ending in _PARTNERS if name.endswith(ending)), None)
         if ending is None:
             raise InputError(
-                f"LoRA file {str(path)!r} holds {name!r}, which is not part of a plain LoRA layer: use a file "
-                "of up and down matrices only, no DoRA, LoHa or LoKr"
+                f"LoRA file {str(path)!r} holds {name!r}, which is not part of a plain LoRA layer: "
+                "use a file of up and down matrices only, no DoRA, LoHa or LoKr"
             )
         partner = name.removesuffix(ending) + _PARTNERS[ending]
         if partner not in present:
