@@ -65,7 +65,8 @@ def open_shards(shards: Sequence[Path]) -> Labelled:
         if not 0 <= label < len(names):
             raise InputError(
                 f"{sample} has label {sample.label!r}, which is not one of the "
-                f"{len(names)} classes ({names[0]!r} to {names[-1]!r}); correct it, or the class names beside the shards"
+                f"{len(names)} classes ({names[0]!r} to {names[-1]!r}); correct it, "
+                "or the class names beside the shards"
             )
         labels[i] = label
     return Labelled(names, labels, _pictures(samples))
