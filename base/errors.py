@@ -18,7 +18,7 @@ class InputError(ValueError):
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
-    """An `InputError` for a name that is none of `known`: suggests the nearest, lists others."""
+    """An `InputError` for a name that is not in `known`: suggests the nearest and lists what is."""
     names = sorted(known)
     by_folded = {known_name.casefold(): known_name for known_name in names}
     nearest = difflib.get_close_matches(name.casefold(), by_folded, 1, 0.5)

@@ -33,7 +33,7 @@ class Ranks:
 
     @classmethod
     def current(cls) -> Ranks:
-        """Of the process group that is initialised; alone where there is none."""
+        """The process at hand in its process group; the only one where there is no group."""
         if not (dist.is_available() and dist.is_initialized()):
             return cls(0, 1)
         return cls(dist.get_rank(), dist.get_world_size())

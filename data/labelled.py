@@ -28,7 +28,7 @@ class Labelled:
 
 
 def check_range(labels: NDArray[Any], names: Sequence[str], where: object) -> None:
-    """Raise `InputError` for the first of `labels` that is no index into `names`."""
+    """Raise `InputError` for the first of `labels` that is not an index into `names`."""
     wrong = np.flatnonzero((labels < 0) | (labels >= len(names)))
     if len(wrong):
         raise InputError(
@@ -57,7 +57,7 @@ def match_classes(
     """For each class name in `found`, those of `source`, its index in `classes`.
 
     Case, spaces, hyphens, underscores and slashes do not count; `aliases` maps further wordings to
-    names in `classes`. Raises `InputError` for a name that is none of these, and for classes that
+    names in `classes`. Raises `InputError` for a name that is not among these, and for classes that
     cannot be told apart.
     """
     own: dict[str, int] = {}

@@ -26,9 +26,9 @@ _PYTORCH_KERNELS = {"cudnn": SDPBackend.CUDNN_ATTENTION, "flash": SDPBackend.FLA
 def attention_not_supported_reasons(
     backend: str, device: torch.device, dtype: torch.dtype, head_size: int
 ) -> tuple[str, ...]:
-    """Why the backend cannot serve tensors of this kind; none means that it can.
+    """Why the backend cannot serve tensors of this kind; an empty tuple means that it can.
 
-    `ValueError` for a backend that is none of `ATTENTION_BACKENDS`.
+    `ValueError` for a backend that is not in `ATTENTION_BACKENDS`.
     """
     check_known(backend)
     if device.type == "cuda" and not torch.cuda.is_available():

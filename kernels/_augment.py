@@ -65,8 +65,8 @@ def augment(
             `reflect` mirrors it at them. Positions farther outside than a side stay there.
 
     Raises:
-        ValueError: for shapes, dtypes, devices, memory layouts or a padding that are none of these.
-        IndexError: for an index that is none of the images', on the CPU. On CUDA, where to look
+        ValueError: for shapes, dtypes, devices, memory layouts or a padding other than these.
+        IndexError: for an index outside the images, on the CPU. On CUDA, where to look
             would be to wait for the device, such an image becomes NaN.
         RuntimeError: where the GPU refuses the launch.
     """

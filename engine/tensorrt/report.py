@@ -77,7 +77,7 @@ def write_report(report: BuildReport, folder: Path) -> None:
 
 
 def read_report(folder: Path) -> BuildReport:
-    """The report in a plan's folder; `InputError` where there is none that can be read."""
+    """The report in a plan's folder; `InputError` where it cannot be read."""
     path = folder / REPORT
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -75,7 +75,7 @@ def is_exported(folder: Path) -> bool:
 
 
 def read_manifest(folder: Path) -> Exported:
-    """What an exported folder holds; `InputError` for none, and for one of another format."""
+    """What an exported folder holds; `InputError` if it has no manifest or an unreadable one."""
     path = folder / MANIFEST
     if not path.is_file():
         raise InputError(

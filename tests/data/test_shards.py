@@ -236,11 +236,11 @@ def of(*files, **beside):
         (of(*samples("9" * 15)), r"sample '0' .* has label 9{15}, which is not one"),
         (
             of(*samples("0", "2"), classes="bag\ncoat\n"),
-            r"sample '1' .* has label 2, which is none of the 2 classes \('bag' to 'coat'\)",
+            r"sample '1' .* has label 2, which is not one of the 2 classes \('bag' to 'coat'\)",
         ),
         (
             of(*samples("bag", "hat"), classes="bag\ncoat\n"),
-            r"sample '1' .* has label 'hat', which is none of the 2 classes",
+            r"sample '1' .* has label 'hat', which is not one of the 2 classes",
         ),
         (of(*samples("0"), classes="\n"), r"classes\.txt' should list class names"),
         (of(*samples("0"), classes="bag\n\ncoat"), r"classes\.txt' should list class names"),

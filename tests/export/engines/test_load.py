@@ -13,8 +13,8 @@ from zeroreal.assets import TINY_FASHION
 from zeroreal.base import InputError
 from zeroreal.engine import BuiltPlan, Cache, DimensionRange, GraphFile, GraphSpec
 from zeroreal.export import EngineChoice, parse_engine, random_inputs
-from zeroreal.export.engines import load as load_engines
 from zeroreal.export.engines.exported import _fitting
+from zeroreal.export.engines.load import load_engines
 from zeroreal.export.engines.profiles import batch_profiles, chosen_batches
 from zeroreal.kernels import philox_normal_reference
 

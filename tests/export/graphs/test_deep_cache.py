@@ -11,7 +11,7 @@ from zeroreal.assets import TINY_FASHION
 from zeroreal.base import InputError
 from zeroreal.engine import Cache
 from zeroreal.export import EngineChoice, random_inputs
-from zeroreal.export.engines import load as load_engines
+from zeroreal.export.engines.load import load_engines
 from zeroreal.export.graphs.deep_cache import check_deep_cache
 from zeroreal.export.graphs.modules import load_module
 from zeroreal.export.model.components import load_unet

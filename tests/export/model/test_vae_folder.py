@@ -12,7 +12,7 @@ from zeroreal.assets import TINY_FASHION
 from zeroreal.base import InputError
 from zeroreal.engine import Cache, OnnxRuntimeEngine
 from zeroreal.export import EngineChoice, ExportSettings
-from zeroreal.export.engines import load as load_engines
+from zeroreal.export.engines.load import load_engines
 from zeroreal.export.model.model_info import read_model_info
 from zeroreal.export.model.source_digest import source_digest
 from zeroreal.export.model.vae_folder import find_vae
