@@ -103,11 +103,7 @@ def prepare(
     recipe = load_recipe(settings.recipe)
     _check_negative_prompt(settings, recipe)
     plan = SamplePlan(recipe, classes, settings.images_per_class, seed=settings.seed)
-    if settings.devices and ranks.world_size > 1:
-        raise InputError(
-            f"devices {', '.join(settings.devices)} were given to each of the processes of "
-            "torchrun, which have a device each: leave them out"
-        )
+    _check_devices(settings, ranks)
     trainer = _make_trainer(settings, len(classes), ranks)
     test = _test_images(settings, classes, trainer.image_size)
     unlabelled = _unlabelled_images(settings, trainer.image_size)
@@ -149,6 +145,14 @@ def prepare(
         clock=clock,
         seconds=time.perf_counter() - began,
     )
+
+
+def _check_devices(settings: RunSettings, ranks: Ranks) -> None:
+    if settings.devices and ranks.world_size > 1:
+        raise InputError(
+            f"devices {', '.join(settings.devices)} were given to each of the processes of "
+            "torchrun, which have a device each: leave them out"
+        )
 
 
 def _check_negative_prompt(settings: RunSettings, recipe: Recipe) -> None:

@@ -36,7 +36,7 @@ def test_what_is_no_size_gets_an_example(text):
 
 @pytest.mark.parametrize("text", ["0GiB", "0", "0.9B"])
 def test_less_than_a_byte_is_refused(text):
-    with pytest.raises(InputError, match="at least a byte"):
+    with pytest.raises(InputError, match="is less than a byte"):
         parse_size(text)
 
 

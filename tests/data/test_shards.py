@@ -232,7 +232,7 @@ def of(*files, **beside):
             r"sample '7' .* holds two files 'png'",
         ),
         (of(*samples("bag", "1")), r"sample '1' .* number and others with names.*classes\.txt"),
-        (of(*samples("-1")), r"sample '0' .* has label -1, which is none of the 1 classes"),
+        (of(*samples("-1")), r"sample '0' .* has label -1, which is not one of the 1 classes"),
         (of(*samples("9" * 15)), r"sample '0' .* has label 9{15}, which is not one"),
         (
             of(*samples("0", "2"), classes="bag\ncoat\n"),

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ...base.errors import InputError
 from ...base.files import write_atomically
-from ..pool.states import FORMAT, VERSION, check_state
+from ..states import FORMAT, VERSION, check_state
 from .identity import as_written, difference
 
 __all__ = ["CheckpointFolder"]

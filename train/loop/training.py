@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from ...base.errors import InputError
 from ...base.ranks import Ranks, distribute, sum_over_ranks
 from ..pool.loader import Loader
-from ..pool.states import FORMAT, VERSION
 from ..settings import TrainSettings
+from ..states import FORMAT, VERSION
 from .epoch_sums import EpochReport, EpochSums
 from .kept_weights import KeptWeights
 from .optimization import learning_rate, loss_function, make_optimizer

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ...base.errors import InputError
-from ..pool.states import check_names, check_shape, check_state
+from ..states import check_names, check_shape, check_state
 from .epoch_sums import EpochReport
 
 _WHAT = "the training's state"

@@ -11,12 +11,12 @@ from torch import Tensor
 from ...base.errors import InputError, unknown
 from ...generate import SampleSpec
 from ..settings import POLICIES
+from ..states import check_state
 from .block_writer import BlockWriter
 from .epochs import block_sizes
 from .pool import ImagePool
 from .sharing import Sharing
 from .source import ImageSource
-from .states import check_state
 from .worker import Worker
 
 __all__ = ["Feed", "ImageSource"]

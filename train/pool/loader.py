@@ -16,13 +16,13 @@ from torch import Tensor
 from ...base.errors import InputError
 from ...kernels import AugmentRanges
 from ..settings import DegradeRanges
+from ..states import FORMAT, VERSION, check_identity, check_state, written
 from .batch_maker import BatchMaker
 from .epochs import EpochPlan, check_passes
 from .feed import Feed
 from .order import balanced as balanced_slots
 from .order import batch_sizes, shuffled
 from .pool import ImagePool
-from .states import FORMAT, VERSION, check_identity, check_state, written
 
 __all__ = ["Loader"]
 

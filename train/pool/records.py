@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...base.errors import InputError
-from .states import check_state
+from ..states import check_state
 
 _EMPTY = -1
 

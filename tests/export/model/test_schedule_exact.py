@@ -9,7 +9,8 @@ import torch
 from zeroreal.assets import TINY_FASHION
 from zeroreal.base import InputError
 from zeroreal.export import load_scheduler
-from zeroreal.export.model.schedule import Schedule, Step, noise_levels, schedule_of
+from zeroreal.export.model.read_schedule import schedule_of
+from zeroreal.export.model.schedule import Schedule, Step, noise_levels
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array_:DeprecationWarning")  # by diffusers
 
@@ -122,7 +123,7 @@ class Scaling(diffusers.DDIMScheduler):
 
 @pytest.mark.parametrize("kind", [Bent, Scaling])
 def test_a_scheduler_that_is_nearly_linear_is_refused(kind):
-    with pytest.raises(InputError, match=r"no weighted sum of latents, .*: choose one known to"):
+    with pytest.raises(InputError, match=r"not a weighted sum of latents, .*: choose one known to"):
         schedule_of(ddim(kind), 4)
 
 

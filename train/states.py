@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...base.errors import InputError
+from ..base.errors import InputError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
