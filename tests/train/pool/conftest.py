@@ -1,5 +1,7 @@
 """What the tests of the pool share."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -39,3 +41,42 @@ def noise_pool():
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(256, (14, 16, 16, 3), dtype=torch.uint8, generator=generator)
     return ImagePool.of(images, torch.arange(14), CPU)
+
+
+def samples_of(batches, numbered):
+    return [numbered.numbers(images) for images, _ in batches]
+
+
+def flat(nested):
+    return list(itertools.chain.from_iterable(nested))
+
+
+def same(ours, theirs):
+    assert len(ours) == len(theirs)
+    for (images, labels), (other_images, other_labels) in zip(ours, theirs, strict=True):
+        assert torch.equal(images, other_images)
+        assert torch.equal(labels, other_labels)
+
+
+@pytest.fixture(name="samples_of", scope="session")
+def _samples_of():
+    return samples_of
+
+
+@pytest.fixture(name="flat", scope="session")
+def _flat():
+    return flat
+
+
+@pytest.fixture(name="same", scope="session")
+def _same():
+    return same
+
+
+def published(feed):
+    return feed.pool.state_dict()["samples"]
+
+
+@pytest.fixture(name="published", scope="session")
+def _published():
+    return published
