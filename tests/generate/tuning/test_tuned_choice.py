@@ -38,7 +38,7 @@ def test_where_engine_and_batch_are_given_nothing_is_measured(machine, asked):
 
 
 @pytest.mark.parametrize("request_", OPEN)
-def test_what_is_left_open_is_tuned(machine, request_, asked):
+def test_what_is_left_open_is_tuned(machine, request_):
     choice = tuned_choice(TINY_FASHION, request_, machine.cache, machine.told.append)
     assert (choice.backend, choice.batch_size) == ("torch", request_.settings.batch_size or 32)
 

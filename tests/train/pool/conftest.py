@@ -10,6 +10,28 @@ from zeroreal.train import Feed, ImagePool
 CPU = torch.device("cpu")
 
 
+def samples_of(batches, numbered):
+    """The samples that each batch shows."""
+    return [numbered.numbers(images) for images, _ in batches]
+
+
+def flat(nested):
+    return list(itertools.chain.from_iterable(nested))
+
+
+def same(ours, theirs):
+    """Check that batches are the same to the bit."""
+    assert len(ours) == len(theirs)
+    for (images, labels), (other_images, other_labels) in zip(ours, theirs, strict=True):
+        assert torch.equal(images, other_images)
+        assert torch.equal(labels, other_labels)
+
+
+def published(feed):
+    """The samples that training may see."""
+    return feed.pool.state_dict()["samples"]
+
+
 @pytest.fixture
 def fed(numbered):
     """A function that makes a feed of 20 samples, in blocks of 4, for a pool of 8."""
@@ -43,21 +65,6 @@ def noise_pool():
     return ImagePool.of(images, torch.arange(14), CPU)
 
 
-def samples_of(batches, numbered):
-    return [numbered.numbers(images) for images, _ in batches]
-
-
-def flat(nested):
-    return list(itertools.chain.from_iterable(nested))
-
-
-def same(ours, theirs):
-    assert len(ours) == len(theirs)
-    for (images, labels), (other_images, other_labels) in zip(ours, theirs, strict=True):
-        assert torch.equal(images, other_images)
-        assert torch.equal(labels, other_labels)
-
-
 @pytest.fixture(name="samples_of", scope="session")
 def _samples_of():
     return samples_of
@@ -71,10 +78,6 @@ def _flat():
 @pytest.fixture(name="same", scope="session")
 def _same():
     return same
-
-
-def published(feed):
-    return feed.pool.state_dict()["samples"]
 
 
 @pytest.fixture(name="published", scope="session")
