@@ -85,6 +85,6 @@ def test_a_damaged_graph_is_refused_by_name(graph, tmp_path, damage, complaint):
 
 
 def test_a_graph_other_than_its_manifest_says_is_refused(graph, tmp_path, spec_of):
-    other = replace(graph(), spec_of=spec_of(torch.float32))
+    other = replace(graph(), spec=spec_of(torch.float32))
     with pytest.raises(InputError, match=r"'latents' .* torch\.float16 .* not torch\.float32"):
         build_plan(other, PROFILE, "sm_89", tmp_path)
