@@ -1,6 +1,8 @@
 """What the tests of the command share."""
 
+import os
 import signal
+import subprocess
 import sys
 from dataclasses import dataclass
 
@@ -46,3 +48,45 @@ def command(monkeypatch, capsys):
         return Done(status, *capsys.readouterr())
 
     return run
+
+
+COMMAND = [sys.executable, "-c", "from zeroreal.cli.main import main; main()"]
+SMALL = [
+    "run",
+    *("--images-per-class", "8", "--steps", "2", "--epochs", "2"),
+    *("--device", "cpu", "--precision", "fp32", "--batch-size", "20", "--tune", "off"),
+]
+
+
+def zeroreal(*arguments, cwd=None, **options):
+    """The command in a process of its own."""
+    environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=environment,
+        check=False,
+        **options,
+    )
+
+
+@pytest.fixture(name="small_run", scope="session")
+def _small_run():
+    return SMALL
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """The folder of a small run, and what the command left behind."""
+    folder = tmp_path_factory.mktemp("cli")
+    done = zeroreal(*SMALL, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    (run,) = (folder / "runs").iterdir()
+    return run, done
+
+
+@pytest.fixture(name="zeroreal", scope="session")
+def _zeroreal():
+    return zeroreal

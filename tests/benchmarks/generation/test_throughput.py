@@ -150,37 +150,3 @@ def test_the_peer_gets_prompts_of_one_guidance_in_each_call(measure, monkeypatch
     measure("diffusers/fp32@4", images=8, steps=1, guidance="recipe", recipe="random-guidance")
     assert all(len(scales) == 1 for scales in calls)
     assert len(set.union(*calls)) > 1
-
-
-@pytest.mark.parametrize(
-    ("settings", "complaint"),
-    [
-        ({"contenders": ("ours:torch/fp32", "pears/fp32")}, "unknown contender 'pears/fp32'"),
-        ({"contenders": ("ours:torch/fp32",) * 2}, "names a contender twice"),
-        ({"contenders": ("ours:torch/fp32@3",), "images": 8}, "use a multiple of 3"),
-        ({"images": 0}, "images is 0: at least 1 is needed"),
-        ({"steps": 0}, "steps is 0: at least 1 is needed"),
-        ({"rounds": -1}, "rounds is -1: at least 1 is needed"),
-        ({"guidance": "maybe"}, "unknown guidance 'maybe'"),
-        ({"model": "a", "random_weights": "sd15"}, "both a model and random weights were given"),
-        ({"random_weights": "sd16"}, "unknown architecture 'sd16': did you mean 'sd"),
-        ({"image_size": 33}, "images of 33 pixels a side cannot be generated"),
-        ({"device": "cuda:99"}, "device 'cuda:99' is not on this machine"),
-        ({"contenders": ("diffusers/fp16",)}, "precision 'fp16' is slow and inexact on a CPU"),
-    ],
-)
-def test_bad_settings_get_one_sentence_before_anything_is_measured(
-    near_workers, monkeypatch, settings, complaint
-):
-    monkeypatch.setattr(module, "matmul_ceiling", None)
-    with pytest.raises(InputError) as error:
-        bench_throughput(ThroughputSettings(**{"device": "cpu", **settings}))
-    assert complaint in str(error.value)
-
-
-def test_a_result_that_cannot_be_written_is_found_before_anything_is_measured(
-    near_workers, monkeypatch, tmp_path
-):
-    monkeypatch.setattr(module, "matmul_ceiling", None)
-    with pytest.raises(InputError, match="is a folder"):
-        bench_throughput(ThroughputSettings(device="cpu", result=tmp_path))

@@ -17,6 +17,12 @@ from zeroreal.kernels._augment_check import AUGMENT_COLUMNS
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
 
+def random_images(count: int, height: int, width: int, channels: int = 3) -> Tensor:
+    generator = torch.Generator().manual_seed(5)
+    size = (count, height, width, channels)
+    return torch.randint(0, 256, size, generator=generator, dtype=torch.uint8)
+
+
 def empty_batch(
     batch: int, channels: int, height: int, width: int, dtype: torch.dtype = torch.float32
 ) -> Tensor:
@@ -134,3 +140,13 @@ def _normalised() -> Any:
 @pytest.fixture(name="resized_by_pillow", scope="session")
 def _resized_by_pillow() -> Any:
     return resized_by_pillow
+
+
+@pytest.fixture(name="random_images", scope="session")
+def _random_images() -> Any:
+    return random_images
+
+
+@pytest.fixture(name="empty_batch", scope="session")
+def _empty_batch() -> Any:
+    return empty_batch

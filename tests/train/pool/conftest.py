@@ -1,11 +1,35 @@
 """What the tests of the pool share."""
 
+import itertools
+
 import pytest
 import torch
 
 from zeroreal.train import Feed, ImagePool
 
 CPU = torch.device("cpu")
+
+
+def samples_of(batches, numbered):
+    """The samples that each batch shows."""
+    return [numbered.numbers(images) for images, _ in batches]
+
+
+def flat(nested):
+    return list(itertools.chain.from_iterable(nested))
+
+
+def same(ours, theirs):
+    """Check that batches are the same to the bit."""
+    assert len(ours) == len(theirs)
+    for (images, labels), (other_images, other_labels) in zip(ours, theirs, strict=True):
+        assert torch.equal(images, other_images)
+        assert torch.equal(labels, other_labels)
+
+
+def published(feed):
+    """The samples that training may see."""
+    return feed.pool.state_dict()["samples"]
 
 
 @pytest.fixture
@@ -39,3 +63,23 @@ def noise_pool():
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(256, (14, 16, 16, 3), dtype=torch.uint8, generator=generator)
     return ImagePool.of(images, torch.arange(14), CPU)
+
+
+@pytest.fixture(name="samples_of", scope="session")
+def _samples_of():
+    return samples_of
+
+
+@pytest.fixture(name="flat", scope="session")
+def _flat():
+    return flat
+
+
+@pytest.fixture(name="same", scope="session")
+def _same():
+    return same
+
+
+@pytest.fixture(name="published", scope="session")
+def _published():
+    return published

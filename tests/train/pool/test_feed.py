@@ -12,45 +12,6 @@ from zeroreal.train.pool.worker import Worker
 CPU = torch.device("cpu")
 
 
-def published(feed):
-    return feed.pool.state_dict()["samples"]
-
-
-def windows(feed):
-    """What is published after each advance."""
-    found = []
-    while feed.advance():
-        found.append(published(feed))
-    return found
-
-
-def test_a_pool_that_keeps_stops_generating_when_it_is_full(fed, numbered):
-    source = numbered()
-    found = windows(fed(source, policy="keep", spare=0, capacity=10))
-    assert found == [[*range(4)], [*range(8)], [*range(10)]]
-    assert source.generated == [*range(10)]
-
-
-def test_the_oldest_make_room(fed):
-    expected = [[*range(4)], *([*range(begin, begin + 8)] for begin in (0, 4, 8, 12))]
-    assert windows(fed()) == expected
-
-
-def test_the_most_replayed_make_room(fed):
-    feed = fed(policy="most-replayed")
-    feed.advance()
-    feed.advance()
-    feed.pool.count_uses(feed.pool.slots()[[1, 3, 4, 6]])
-    feed.advance()
-    assert published(feed) == [0, 2, 5, 7, 8, 9, 10, 11]
-
-
-def test_images_that_the_source_leaves_out_are_missing_from_their_block(fed, numbered):
-    found = windows(fed(numbered(blank={1, 2, 9})))
-    assert found[0] == [0, 3]
-    assert found[2] == [3, 4, 5, 6, 7, 8, 10, 11]  # only as many go as come
-
-
 def generating_threads():
     return [thread for thread in threading.enumerate() if thread.name == "generate"]
 
@@ -110,7 +71,7 @@ def test_generating_goes_no_further_ahead_than_one_block(fed):
     assert max(ahead) == 4
 
 
-def test_an_error_of_the_source_is_raised_by_advance(fed, numbered):
+def test_an_error_of_the_source_is_raised_by_advance(fed, numbered, published):
     feed = fed(numbered(broken=9), mode="overlap")
     assert feed.advance()
     assert feed.advance()

@@ -1,8 +1,5 @@
-"""The loader: each epoch's images once, the same again from a state, and a share for each rank."""
+"""The loader: each epoch's images once, as training wants them, and a known number of batches."""
 
-import itertools
-import resource
-import threading
 from collections import Counter
 
 import pytest
@@ -18,30 +15,9 @@ STRONG = AugmentRanges(
 )
 
 
-def samples_of(batches, numbered):
-    return [numbered.numbers(images) for images, _ in batches]
-
-
-def flat(nested):
-    return list(itertools.chain.from_iterable(nested))
-
-
-def same(ours, theirs):
-    assert len(ours) == len(theirs)
-    for (images, labels), (other_images, other_labels) in zip(ours, theirs, strict=True):
-        assert torch.equal(images, other_images)
-        assert torch.equal(labels, other_labels)
-
-
-def remaining(loader):
-    """The batches of all epochs that are left."""
-    found = []
-    while not loader.is_finished:
-        found += list(loader)
-    return found
-
-
-def test_an_epoch_draws_every_image_once_in_another_order_each_time(pool_of, numbered):
+def test_an_epoch_draws_every_image_once_in_another_order_each_time(
+    pool_of, numbered, samples_of, flat
+):
     loader = Loader(pool_of(300), 64)
     epochs = [list(loader) for _ in range(3)]
     orders = [flat(samples_of(epoch, numbered)) for epoch in epochs]
@@ -51,7 +27,7 @@ def test_an_epoch_draws_every_image_once_in_another_order_each_time(pool_of, num
     assert labels == [sample % 2 for sample in orders[0]]
 
 
-def test_an_image_is_as_likely_in_every_place(pool_of, numbered):
+def test_an_image_is_as_likely_in_every_place(pool_of, numbered, samples_of):
     places = torch.zeros(6, 6)
     loader = Loader(pool_of(6), 6)
     for _ in range(300):
@@ -94,7 +70,7 @@ def test_degradation_comes_before_augmentation(noise_pool):
 
 
 @pytest.mark.parametrize("count", [12, 13])
-def test_balanced_epochs_draw_as_many_of_each_class(pool_of, numbered, count):
+def test_balanced_epochs_draw_as_many_of_each_class(pool_of, numbered, count, samples_of, flat):
     labels = [int(sample < 3) for sample in range(count)]  # three of one class
     loader = Loader(pool_of(count, labels), 4, balanced=True)
     seen = Counter()
@@ -110,7 +86,7 @@ def test_balanced_epochs_draw_as_many_of_each_class(pool_of, numbered, count):
     assert set(seen) == set(range(count))
 
 
-def test_the_same_seed_gives_the_same_batches_and_another_seed_others(noise_pool):
+def test_the_same_seed_gives_the_same_batches_and_another_seed_others(noise_pool, same):
     def first_epoch(seed):
         return list(Loader(noise_pool, 14, augment=STRONG, seed=seed))
 
@@ -121,55 +97,10 @@ def test_the_same_seed_gives_the_same_batches_and_another_seed_others(noise_pool
     assert not torch.equal(images[labels.argsort()], others[other_labels.argsort()])
 
 
-def test_augmentation_does_not_depend_on_how_many_are_drawn_at_once(monkeypatch, noise_pool):
+def test_augmentation_does_not_depend_on_how_many_are_drawn_at_once(monkeypatch, noise_pool, same):
     expected = list(Loader(noise_pool, 4, augment=STRONG))
     monkeypatch.setattr("zeroreal.train.pool.batch_maker._DRAWN_AT_ONCE", 1)
     same(list(Loader(noise_pool, 4, augment=STRONG)), expected)
-
-
-def test_a_batch_that_is_held_is_not_overwritten(pool_of, numbered):
-    pool = pool_of(40)
-    loader = Loader(pool, 4)
-    copies = []
-    held = []
-    for _ in range(2):
-        for images, labels in loader:
-            held.append((images[1:], labels))
-            copies.append((images[1:].clone(), labels.clone()))
-    same(held, copies)
-
-
-def test_a_batch_that_autograd_needs_is_not_overwritten(pool_of):
-    weight = torch.ones(1, requires_grad=True)
-    products, sums = [], []
-    for images, _ in Loader(pool_of(12), 4):
-        products.append((images * weight).sum())
-        sums.append(images.sum())
-    del images
-    torch.stack(products).sum().backward()
-    assert torch.allclose(weight.grad, torch.stack(sums).sum())
-
-
-def test_the_memory_of_batches_is_used_again(pool_of):
-    addresses = {images.data_ptr() for images, _ in Loader(pool_of(80), 4)}
-    assert len(addresses) <= 3
-
-
-def test_leaving_early_a_thousand_times_costs_no_threads_and_no_memory(numbered):
-    pool = ImagePool(4, 4, CPU, spare=2)
-    feed = Feed(numbered(), numbered.plan(2000), pool, block=2, policy="oldest", mode="overlap")
-    loader = Loader(feed, 2, size=64)
-    threads, memory = threading.active_count(), 0
-    for left in range(1000):
-        for _ in loader:
-            break
-        assert threading.active_count() <= threads + 1
-        if left == 100:
-            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Batches that nobody freed would take 90 MB.
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 30_000  # KiB
-    assert threading.active_count() == threads
-    assert loader.epoch == 1000
 
 
 def test_lengths_are_known_before_the_first_batch(numbered):
@@ -226,42 +157,3 @@ def test_an_empty_pool_is_refused():
 def test_a_loader_without_an_end_has_no_total(pool_of):
     with pytest.raises(InputError, match="no end"):
         Loader(pool_of(4), 2).total_batches()
-
-
-@pytest.mark.parametrize(
-    ("stage", "error"),
-    [
-        ("_pool.gather", torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")),
-        ("_draw", RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")),
-        ("_images.take", MemoryError()),
-    ],
-)
-def test_memory_that_runs_out_while_a_batch_is_made_gets_one_sentence(
-    noise_pool, monkeypatch, stage, error
-):
-    loader = Loader(noise_pool, 4, size=24)
-
-    def run_out(*arguments):
-        raise error
-
-    *path, name = stage.split(".")
-    owner = loader._maker
-    for part in path:
-        owner = getattr(owner, part)
-    monkeypatch.setattr(owner, name, run_out)
-    complaint = "cpu ran out of memory .* 4 images of 24 pixels .* smaller batch size or image size"
-    with pytest.raises(InputError, match=complaint) as caught:
-        next(iter(loader))
-    assert "\n" not in str(caught.value)
-    assert caught.value.__context__ is None  # it would hold on to what is in memory
-
-
-def test_another_error_while_a_batch_is_made_is_raised_as_it_is(noise_pool, monkeypatch):
-    loader = Loader(noise_pool, 4)
-
-    def fail(*arguments):
-        raise RuntimeError("an illegal memory access was encountered")
-
-    monkeypatch.setattr(noise_pool, "gather", fail)
-    with pytest.raises(RuntimeError, match="illegal memory access"):
-        next(iter(loader))

@@ -1,6 +1,5 @@
 """A loader that is left, or goes on from a state: to the bit, or not at all."""
 
-import itertools
 import json
 
 import pytest
@@ -16,21 +15,6 @@ STRONG = AugmentRanges(
 )
 
 
-def samples_of(batches, numbered):
-    return [numbered.numbers(images) for images, _ in batches]
-
-
-def flat(nested):
-    return list(itertools.chain.from_iterable(nested))
-
-
-def same(ours, theirs):
-    assert len(ours) == len(theirs)
-    for (images, labels), (other_images, other_labels) in zip(ours, theirs, strict=True):
-        assert torch.equal(images, other_images)
-        assert torch.equal(labels, other_labels)
-
-
 def remaining(loader):
     """The batches of all epochs that are left."""
     found = []
@@ -39,7 +23,7 @@ def remaining(loader):
     return found
 
 
-def test_leaving_early_ends_the_epoch(pool_of, numbered):
+def test_leaving_early_ends_the_epoch(pool_of, numbered, samples_of):
     expected = [samples_of(epoch, numbered) for epoch in self_and_next(pool_of(10))]
     loader = Loader(pool_of(10), 4)
     for images, _ in loader:
@@ -55,7 +39,9 @@ def self_and_next(pool):
     return list(loader), list(loader)
 
 
-def test_starting_again_ends_an_iteration_that_somebody_still_holds(pool_of, numbered):
+def test_starting_again_ends_an_iteration_that_somebody_still_holds(
+    pool_of, numbered, samples_of, flat
+):
     loader = Loader(pool_of(10), 4)
     held = iter(loader)
     next(held)
@@ -65,7 +51,7 @@ def test_starting_again_ends_an_iteration_that_somebody_still_holds(pool_of, num
 
 
 @pytest.mark.parametrize("given", range(8))
-def test_a_pool_s_loader_goes_on_from_any_batch(noise_pool, given):
+def test_a_pool_s_loader_goes_on_from_any_batch(noise_pool, given, same):
     def make():
         return Loader(noise_pool, 4, augment=STRONG, epochs=2, seed=9, balanced=True)
 
@@ -79,7 +65,7 @@ def test_a_pool_s_loader_goes_on_from_any_batch(noise_pool, given):
     same(remaining(after), list(batches))
 
 
-def test_a_state_ends_an_iteration_that_somebody_still_holds(noise_pool):
+def test_a_state_ends_an_iteration_that_somebody_still_holds(noise_pool, same):
     loader = Loader(noise_pool, 4, epochs=2)
     state, expected = loader.state_dict(), remaining(Loader(noise_pool, 4, epochs=2))
     held = iter(loader)
@@ -90,7 +76,7 @@ def test_a_state_ends_an_iteration_that_somebody_still_holds(noise_pool):
 
 @pytest.mark.parametrize("policy", ["keep", "oldest", "most-replayed"])
 @pytest.mark.parametrize("given", [0, 1, 4, 7])
-def test_a_feed_s_loader_goes_on_from_any_batch(numbered, policy, given):
+def test_a_feed_s_loader_goes_on_from_any_batch(numbered, policy, given, same):
     source = numbered(blank={2, 11})
 
     def make():
@@ -159,7 +145,7 @@ def test_the_state_of_a_feed_is_not_taken_for_that_of_a_pool(pool_of, fed):
         Loader(pool_of(6), 2).load_state_dict(state)
 
 
-def test_a_state_without_a_version_is_of_the_first_format(noise_pool):
+def test_a_state_without_a_version_is_of_the_first_format(noise_pool, same):
     before, after = (Loader(noise_pool, 4, epochs=2) for _ in range(2))
     next(iter(before))
     state = before.state_dict()

@@ -1,18 +1,14 @@
 """Images in host memory: training sees what it would see if all lay on the device."""
 
-import contextlib
-import gc
 import json
 import logging
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from zeroreal.base import InputError
-from zeroreal.base import page_lock as host_memory
 from zeroreal.generate import GenerateSettings
 from zeroreal.kernels import AugmentRanges
 from zeroreal.run import RunSettings, run
@@ -57,15 +53,9 @@ def all_of(loader):
         yield from loader
 
 
-def same(ours, theirs):
-    for (images, labels), (other_images, other_labels) in zip(ours, theirs, strict=True):
-        assert torch.equal(images, other_images)
-        assert torch.equal(labels, other_labels)
-
-
 @pytest.mark.parametrize("host", [1, 5, 14])
 @pytest.mark.parametrize("degrade", [None, DegradeRanges(resolution=8, noise=0.1)])
-def test_batches_are_the_same_to_the_bit_wherever_the_images_lie(host, degrade):
+def test_batches_are_the_same_to_the_bit_wherever_the_images_lie(host, degrade, same):
     options = {"augment": STRONG, "degrade": degrade, "size": 12, "epochs": 3, "seed": 2}
     ours, theirs = (all_of(Loader(noise_pool(count)[0], 4, **options)) for count in (host, 0))
     same(list(ours), list(theirs))
@@ -82,7 +72,7 @@ def test_images_are_copied_only_where_one_of_them_lies_in_host_memory():
 
 @pytest.mark.parametrize("policy", ["keep", "oldest", "most-replayed"])
 @pytest.mark.parametrize("host", [3, 7, 12])
-def test_images_make_room_for_others_in_both_memories_alike(fed, numbered, host, policy):
+def test_images_make_room_for_others_in_both_memories_alike(fed, numbered, host, policy, same):
     spilled, expected = fed(host, policy), fed(0, policy)
     batches = list(all_of(spilled))
     same(batches, list(all_of(expected)))
@@ -92,7 +82,7 @@ def test_images_make_room_for_others_in_both_memories_alike(fed, numbered, host,
 
 
 @pytest.mark.parametrize("host", [0, 5])
-def test_a_state_goes_on_wherever_the_images_lie(fed, host):
+def test_a_state_goes_on_wherever_the_images_lie(fed, host, same):
     before = fed(host=7, augment=STRONG)
     batches = all_of(before)
     for _ in range(4):
@@ -141,48 +131,9 @@ def test_a_run_that_spills_ends_with_the_weights_of_one_that_does_not(tmp_path, 
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
-@pytest.fixture
-def driver(monkeypatch):
-    """A CUDA runtime that notes what is locked, and locks no more than 1 MiB."""
-    locked = {}
-
-    def register(address, size, flags):
-        if size > 2**20:
-            return "no memory"
-        locked[address] = size
-        return "success"
-
-    cudart = SimpleNamespace(
-        cudaError=SimpleNamespace(success="success"),
-        cudaGetErrorString=str,
-        cudaHostRegister=register,
-        cudaHostUnregister=locked.pop,
-    )
-    monkeypatch.setattr(torch.cuda, "cudart", lambda: cudart)
-    monkeypatch.setattr(torch.cuda, "device", lambda device: contextlib.nullcontext())
-    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: None)
-    return locked
-
-
-def test_host_memory_is_locked_to_the_byte_for_as_long_as_its_owner_lives(driver):
-    memory, owner = torch.empty(1000, dtype=torch.uint8), ImagePool(1, 4, CPU)
-    host_memory.page_lock(memory, CPU, owner)
-    assert driver == {memory.data_ptr(): 1000}
-    del owner
-    gc.collect()
-    assert driver == {}
-
-
-def test_memory_that_cannot_be_locked_is_said_so(driver):
-    memory = torch.empty(2**21, dtype=torch.uint8)
-    with pytest.raises(InputError, match=r"2 MiB of host memory .* \(no memory\): give the pool"):
-        host_memory.page_lock(memory, CPU, memory)
-    assert driver == {}
-
-
 @pytest.mark.gpu
 @pytest.mark.parametrize("host", [1, 5, 14])
-def test_batches_on_a_gpu_are_the_same_wherever_the_images_lie(host):
+def test_batches_on_a_gpu_are_the_same_wherever_the_images_lie(host, same):
     device = torch.device("cuda")
     ours, theirs = (noise_pool(count, device)[0] for count in (host, 0))
     assert ours.host_storage.is_pinned()
