@@ -32,7 +32,7 @@ class GenerationJob:
     """What every contender generates."""
 
     folder: Path
-    image_size: int
+    generate_size: int
     """Side of the images in pixels, generated at this size."""
     images: int
     steps: int
@@ -73,7 +73,7 @@ class OurGenerator:
             device=job.device,
             scheduler=job.scheduler,
             steps=job.steps,
-            generate_size=None if job.image_size == side else job.image_size,
+            generate_size=None if job.generate_size == side else job.generate_size,
             batch_size=batch_size,
             vae_batch_size=name.vae_batch_size,
             cache=Cache(job.cache),
@@ -180,7 +180,7 @@ class GenerationWorker:
             device=self._device,
             scheduler=job.scheduler,
             steps=job.steps,
-            image_size=job.image_size,
+            generate_size=job.generate_size,
             batch_size=batch_size,
             compiled=name.program == COMPILED,
         )

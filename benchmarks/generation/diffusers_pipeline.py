@@ -44,7 +44,7 @@ class DiffusersPipeline:
         device: torch.device,
         scheduler: str | None,
         steps: int,
-        image_size: int,
+        generate_size: int,
         batch_size: int,
         compiled: bool,
     ) -> None:
@@ -64,7 +64,7 @@ class DiffusersPipeline:
             _compile(pipeline, device)
         self._pipeline = pipeline
         self._dtype, self._device, self._steps = dtype, device, steps
-        self._image_size, self._batch_size = image_size, batch_size
+        self._generate_size, self._batch_size = generate_size, batch_size
 
     def images(self, specs: Sequence[SampleSpec]) -> Tensor:
         """The images of `specs` in order, uint8 `[N, size, size, 3]` on the device."""
@@ -99,8 +99,8 @@ class DiffusersPipeline:
             prompt=[spec.prompt for spec in specs],
             guidance_scale=guidance,
             num_inference_steps=self._steps,
-            height=self._image_size,
-            width=self._image_size,
+            height=self._generate_size,
+            width=self._generate_size,
             latents=self._noise(specs),
             output_type="pt",
             **options,
@@ -111,7 +111,7 @@ class DiffusersPipeline:
     def _noise(self, specs: Sequence[SampleSpec]) -> Tensor:
         """The noise that our generator starts from, too."""
         seeds = torch.tensor([spec.seed for spec in specs], device=self._device)
-        side = self._image_size // self._info.vae_scale
+        side = self._generate_size // self._info.vae_scale
         noise = philox_normal(seeds, (self._info.latent_channels, side, side), 0)
         return noise.to(self._dtype)
 

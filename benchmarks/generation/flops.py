@@ -31,7 +31,7 @@ class ModelFlops:
         return rows * (self.text + unet_calls * self.unet_row) + self.vae_decoder
 
 
-def count_flops(folder: Path, image_size: int) -> ModelFlops:
+def count_flops(folder: Path, generate_size: int) -> ModelFlops:
     """Count from the configurations in a model folder; weights are not read."""
     import transformers
     from diffusers import AutoencoderKL, UNet2DConditionModel
@@ -43,7 +43,7 @@ def count_flops(folder: Path, image_size: int) -> ModelFlops:
             kind.from_config(kind.load_config(folder, subfolder=part))
             for kind, part in ((UNet2DConditionModel, "unet"), (AutoencoderKL, "vae"))
         )
-        side = image_size // 2 ** (len(vae.config.block_out_channels) - 1)
+        side = generate_size // 2 ** (len(vae.config.block_out_channels) - 1)
         tokens = torch.zeros(1, configs[0].max_position_embeddings, dtype=torch.int64)
         latents = torch.zeros(1, unet.config.in_channels, side, side)
         embeddings = torch.zeros(*tokens.shape, unet.config.cross_attention_dim)

@@ -83,7 +83,7 @@ def _facts(
 ) -> dict[str, Any]:
     """What is the same for all: the run, an image's FLOP, the ceiling in every precision."""
     device, info = torch.device(job.device), check_model_folder(job.folder)
-    flops = count_flops(job.folder, job.image_size)
+    flops = count_flops(job.folder, job.generate_size)
     calls = len(schedule_of(load_scheduler(job.folder, job.scheduler), job.steps).steps)
     doubled = [info.guided and spec.guidance > 1 for spec in job.specs()]
     each = [flops.per_image(calls, two_rows) for two_rows in doubled]
@@ -93,7 +93,7 @@ def _facts(
     return {
         **run_facts(device),
         **asked,
-        "image_size": job.image_size,
+        "generate_size": job.generate_size,
         "unet_calls": calls,
         "flop": {**asdict(flops), "per_image": sum(each) / len(each)},
         "matmul_ceiling_flop_per_second": {

@@ -32,7 +32,7 @@ class ThroughputSettings:
     """A diffusers folder or hub id; the embedded model by default."""
     random_weights: str | None = None
     """In place of a model: an architecture's name, such as `sd15`."""
-    image_size: int | None = None
+    generate_size: int | None = None
     """Side in pixels of generation; the model's own by default."""
     steps: int = 12
     """Denoising steps of an image."""
@@ -86,7 +86,7 @@ def generation_job(settings: ThroughputSettings, folder: Path) -> GenerationJob:
     """What is generated of the model in `folder`."""
     return GenerationJob(
         folder=folder,
-        image_size=image_side(check_model_folder(folder), settings.image_size),
+        generate_size=image_side(check_model_folder(folder), settings.generate_size),
         images=settings.images,
         steps=settings.steps,
         scheduler=settings.scheduler,

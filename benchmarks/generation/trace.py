@@ -41,7 +41,7 @@ class TraceSettings:
     """A diffusers folder or hub id; the embedded model by default."""
     random_weights: str | None = None
     """In place of a model: an architecture's name, such as `sd15`."""
-    image_size: int | None = None
+    generate_size: int | None = None
     """Side in pixels of generation; the model's own by default."""
     steps: int = 12
     """Denoising steps of an image."""
@@ -107,7 +107,7 @@ def bench_trace(settings: TraceSettings, tell: Tell = silent) -> dict[str, Any]:
     result = {
         **run_facts(torch.device(job.device)),
         "contender": name.text,
-        "image_size": job.image_size,
+        "generate_size": job.generate_size,
         "steps": job.steps,
         "guidance": job.guidance,
         "batches": settings.batches,
@@ -129,7 +129,7 @@ def _check(settings: TraceSettings) -> tuple[GeneratorName, ThroughputSettings]:
         contenders=(name.text,),
         model=settings.model,
         random_weights=settings.random_weights,
-        image_size=settings.image_size,
+        generate_size=settings.generate_size,
         steps=settings.steps,
         scheduler=settings.scheduler,
         guidance=settings.guidance,

@@ -71,7 +71,7 @@ for part in $parts; do
             bench 512-4-steps diffusers/bf16 diffusers:compiled/bf16@16 "$ours" --steps 4 --guidance off --images 128 ;;
         small)
             bench 256-4-steps diffusers/bf16 diffusers:compiled/bf16@64 "$ours" --steps 4 --guidance off --images 512 \
-                --image-size 256 ;;
+                --generate-size 256 ;;
         trace)
             zeroreal bench trace "$ours@16" --random-weights sd15 \
                 --scheduler DDIMScheduler --steps 20 --result "$out/trace-sd15-$name.json" ;;

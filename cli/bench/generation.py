@@ -39,7 +39,7 @@ def trace(
     random_weights: Annotated[
         str | None, typer.Option(help="In place of a model: an architecture, such as sd15.")
     ] = None,
-    image_size: Annotated[
+    generate_size: Annotated[
         int | None, typer.Option(help="Side in pixels of generation. [default: the model's own]")
     ] = None,
     steps: Annotated[int, typer.Option(help="Denoising steps.")] = 12,
@@ -60,7 +60,7 @@ def trace(
         contender=contender,
         model=model,
         random_weights=random_weights,
-        image_size=image_size,
+        generate_size=generate_size,
         steps=steps,
         scheduler=scheduler,
         guidance=guidance,

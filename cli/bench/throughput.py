@@ -28,7 +28,7 @@ def throughput(
     random_weights: Annotated[
         str | None, typer.Option(help="In place of a model: an architecture, such as sd15.")
     ] = None,
-    image_size: Annotated[
+    generate_size: Annotated[
         int | None, typer.Option(help="Side in pixels of generation. [default: the model's own]")
     ] = None,
     steps: Annotated[int, typer.Option(help="Denoising steps.")] = 12,
@@ -53,7 +53,7 @@ def throughput(
         contenders=tuple(contenders or DEFAULT_CONTENDERS),
         model=model,
         random_weights=random_weights,
-        image_size=image_size,
+        generate_size=generate_size,
         steps=steps,
         scheduler=scheduler,
         guidance=guidance,
@@ -71,7 +71,7 @@ def throughput(
 
 
 def _show(measured: dict[str, Any]) -> None:
-    side, steps = measured["image_size"], measured["steps"]
+    side, steps = measured["generate_size"], measured["steps"]
     tflop = measured["flop"]["per_image"] / 1e12
     table = Table(
         title=f"{side}x{side} pixels, {steps} steps, {tflop:.3g} TFLOP an image",

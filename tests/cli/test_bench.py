@@ -31,7 +31,7 @@ def told(**changes):
     }
     absent = {"name": "ours:tensorrt/fp16", "reason": "there is no GPU"}
     result = {
-        "image_size": 32,
+        "generate_size": 32,
         "steps": 12,
         "flop": {"per_image": 5e9},
         "baseline": "diffusers/fp32",
@@ -87,7 +87,7 @@ def test_options_are_passed_on(command, measured, tmp_path):
     command("bench", "throughput")
     options = {
         "random_weights": "sd15",
-        "image_size": 256,
+        "generate_size": 256,
         "steps": 4,
         "scheduler": "DDIMScheduler",
         "guidance": "off",

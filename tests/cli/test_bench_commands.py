@@ -66,7 +66,7 @@ SETTINGS = {
         {
             "model": "a",
             "random_weights": "sd15",
-            "image_size": 64,
+            "generate_size": 64,
             "steps": 4,
             "scheduler": "DDIMScheduler",
             "guidance": "off",

@@ -1,6 +1,7 @@
 """The benchmark of recipes: what it runs, what it keeps, what it does not run again."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,6 +9,8 @@ import torch
 from zeroreal.base import InputError
 from zeroreal.benchmarks.accuracy import recipes
 from zeroreal.benchmarks.accuracy.recipes import RecipesSettings, bench_recipes
+
+FINISHED = Path(__file__).parents[2] / "fixtures" / "run-version-1" / "finished" / "metrics.json"
 
 
 @pytest.fixture
@@ -18,8 +21,10 @@ def ran(monkeypatch):
     def run(settings, folder, on_progress):
         done.append(settings)
         folder.mkdir(parents=True)
-        accuracy = settings.seed / 100
-        (folder / "metrics.json").write_text(json.dumps({"test": {"accuracy": accuracy}}))
+        metrics = json.loads(FINISHED.read_text())
+        test = {"source": "photos", "images": 10, "chance": 0.1, "interval": [0, 1]}
+        test |= {"accuracy": settings.seed / 100, "per_class": [], "confusion": []}
+        (folder / "metrics.json").write_text(json.dumps({**metrics, "test": test}))
 
     monkeypatch.setattr(recipes, "run", run)
     return done

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from zeroreal.benchmarks.accuracy import kept
 from zeroreal.benchmarks.accuracy import runs as lever_accuracy
 from zeroreal.benchmarks.accuracy.runs import Accuracy, AccuracyRuns
 from zeroreal.run import RunSettings
@@ -70,9 +69,9 @@ def test_other_training_is_measured_again_on_the_same_images(tmp_path, fakes, mo
 
 
 def test_another_recipe_of_the_same_name_makes_other_images(tmp_path, fakes, monkeypatch):
-    load_recipe = kept.load_recipe
+    load_recipe = lever_accuracy.load_recipe
     other = load_recipe("base").model_copy(update={"name": "random-guidance"})
     for recipe in (load_recipe("random-guidance"), other):
-        monkeypatch.setattr(kept, "load_recipe", lambda name, recipe=recipe: recipe)
+        monkeypatch.setattr(lever_accuracy, "load_recipe", lambda name, recipe=recipe: recipe)
         AccuracyRuns(tmp_path, tmp_path, "cpu").images("few", {"steps": 4}, 0, 500)
     assert len(fakes.made) == 2
