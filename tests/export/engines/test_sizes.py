@@ -9,7 +9,7 @@ from diffusers import AutoencoderKL
 from zeroreal.assets import TINY_FASHION
 from zeroreal.base import InputError
 from zeroreal.export import EngineChoice, random_inputs
-from zeroreal.export.engines import load as load_engines
+from zeroreal.export.engines.load import load_engines
 
 CPU = torch.device("cpu")
 CHOICE = EngineChoice("torch", None, CPU, "fp32", batch_size=4)
