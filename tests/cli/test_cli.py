@@ -87,7 +87,7 @@ def test_an_interrupted_run_can_be_continued(tmp_path, number, zeroreal, small_r
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.05)
     process.send_signal(number)
-    _, complaints = process.communicate(timeout=60)
+    _, complaints = process.communicate()
     assert process.returncode == 130, complaints
     assert "--resume run" in complaints
     assert "Traceback" not in complaints
