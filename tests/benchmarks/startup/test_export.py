@@ -28,7 +28,7 @@ def quick(monkeypatch):
         graph = SimpleNamespace(
             precision=torch.float16, weight_bytes=1000, errors=(error,), notes=("a note",)
         )
-        return SimpleNamespace(graphs={"denoise": graph}, image_size=(512, 512))
+        return SimpleNamespace(graphs={"denoise": graph}, generate_size=(512, 512))
 
     def make_model(name, folder):
         folder.mkdir()
