@@ -9,7 +9,7 @@ from zeroreal.kernels import AugmentRanges
 from zeroreal.train.presets import preset
 from zeroreal.train.settings import TrainSettings
 
-RESIZED_CROP = {"area": [0.08, 1.0], "aspect": [0.75, 1.3333], "flip": 0.5}  # torchvision's
+RESIZED_CROP = {"area": (0.08, 1.0), "aspect": (0.75, 1.3333), "flip": 0.5}  # torchvision's
 
 
 @pytest.mark.parametrize("name", ["fast", "method", "timm"])
