@@ -1,13 +1,17 @@
 """Configuration files: versions, and what is wrong with them in one sentence."""
 
+from datetime import datetime
+
 import pytest
 import yaml
 
 from zeroreal.base import InputError
 from zeroreal.base.settings import build
 from zeroreal.generate import GenerateSettings, load_recipe
+from zeroreal.run import folder
 from zeroreal.run.folder import (
     VERSION,
+    new_run_folder,
     read_config,
     read_config_file,
     recipe_content,
@@ -15,6 +19,12 @@ from zeroreal.run.folder import (
 )
 from zeroreal.run.layers import layered
 from zeroreal.run.settings import RunSettings
+
+
+class Noon(datetime):
+    @classmethod
+    def now(cls):
+        return cls(2026, 2, 3, 12)
 
 
 def written(tmp_path, text):
@@ -110,3 +120,37 @@ def test_values_of_a_file_make_settings(tmp_path):
     settings = build(RunSettings, read_config_file(path)[0])
     assert settings.classes == ("cat", "dog")
     assert settings.pool.memory == 2**30
+
+
+def test_folders_are_named_after_the_time_and_told_apart(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(folder, "datetime", Noon)
+    made = [new_run_folder(None, "base") for _ in range(3)]
+    assert [str(one) for one in made] == [
+        "runs/20260203-120000-base",
+        "runs/20260203-120000-base-2",
+        "runs/20260203-120000-base-3",
+    ]
+    assert all(one.is_dir() for one in made)
+
+
+def test_an_empty_folder_is_taken_and_others_are_not(tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert new_run_folder(tmp_path / "empty", "base") == tmp_path / "empty"
+    assert new_run_folder(tmp_path / "a" / "b", "base").is_dir()
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InputError, match="is a file: choose another"):
+        new_run_folder(tmp_path / "file", "base")
+    with pytest.raises(InputError, match="is not empty"):
+        new_run_folder(tmp_path, "base")
+    write_config(tmp_path / "empty", RunSettings(), {})
+    with pytest.raises(InputError, match="already holds a run"):
+        new_run_folder(tmp_path / "empty", "base")
+
+
+def test_a_recipe_is_kept_by_what_decides_images():
+    content = recipe_content(load_recipe("base"))
+    assert content["name"] == "base"
+    assert [set(leaf) for leaf in content["leaves"]] == [
+        {"name", "prompt", "domains", "negative_prompt", "guidance"}
+    ]

@@ -3,8 +3,8 @@
 import pytest
 
 from zeroreal.base import InputError
-from zeroreal.train import TrainSettings
-from zeroreal.train.settings import DegradeRanges
+from zeroreal.kernels import AugmentRanges
+from zeroreal.train.settings import AUGMENTATIONS, DegradeRanges, TrainSettings
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,22 @@ def test_a_setting_that_is_no_number_is_refused(name, value):
 def test_impossible_ranges_are_refused(options, message):
     with pytest.raises(InputError, match=message):
         DegradeRanges(**options)
+
+
+def test_augmentations_change_what_they_were_measured_with():
+    assert {
+        "none": AugmentRanges(),
+        "default": AugmentRanges(flip=0.5, shift=0.07, zoom=0.1, brightness=0.1, contrast=0.2),
+        "strong": AugmentRanges(
+            area=(0.5, 1.0),
+            aspect=(0.75, 1.3333),
+            flip=0.5,
+            shift=0.07,
+            rotate=10,
+            brightness=0.3,
+            contrast=0.4,
+            saturation=0.4,
+            erase=0.25,
+        ),
+    } == AUGMENTATIONS
+    assert TrainSettings().augment == AUGMENTATIONS["default"]
