@@ -23,12 +23,12 @@ def write_report(path: Path, summary: RunSummary, pictures: Mapping[str, Image.I
     """
     uris = {name: data_uri(picture) for name, picture in pictures.items()}
     test, training = summary.test, summary.training
-    content = dict(  # noqa: C408
-        run=summary,
-        pictures=uris,
-        more_pictures={k: v for k, v in uris.items() if k not in ("samples", "confusion")},
-        mistakes=_mistakes(test.confusion, summary.classes) if test else [],
-        curves=[
+    content = {
+        "run": summary,
+        "pictures": uris,
+        "more_pictures": {k: v for k, v in uris.items() if k not in ("samples", "confusion")},
+        "mistakes": _mistakes(test.confusion, summary.classes) if test else [],
+        "curves": [
             curve("Training loss", training.loss, "{:.3g}".format),
             curve(
                 "Accuracy on the synthetic images",
@@ -36,8 +36,8 @@ def write_report(path: Path, summary: RunSummary, pictures: Mapping[str, Image.I
                 lambda share: f"{share * 100:.3g}{SPACE}%",
             ),
         ],
-        total_seconds=sum(summary.seconds.values()),
-    )
+        "total_seconds": sum(summary.seconds.values()),
+    }
     write_atomically(path, page(_TEMPLATE, content))
 
 
