@@ -1,0 +1,147 @@
+"""The configuration of a dataset: all that decides its images, in a file of its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import yaml
+
+from ...base.digest import key_digest
+from ...base.errors import InputError
+from ...base.settings import build, plain, read_values
+from ..plan.classes import ClassName, parse_classes
+from .settings import DatasetSettings
+from .shards import ShardPlan
+from .store import Store
+
+CONFIG = "dataset.yaml"
+VERSION = 1
+
+# What may differ between workers of one dataset, beside how often samples are made at most.
+_FREE = {
+    "generate": ("model", "engine", "attention", "cuda_graphs", "batch_size", "vae_batch_size")
+    + ("memory", "tune"),
+    "": ("images_per_class", "device", "devices", "recipe"),
+}
+
+
+@dataclass(frozen=True)
+class DatasetConfig:
+    """A dataset's settings once all is settled, and its size."""
+
+    settings: DatasetSettings
+    """Precision, sizes and scheduler as the first worker settled them."""
+    recipe: Mapping[str, Any]
+    """The recipe's content."""
+    model: str
+    """The digest of the model's files."""
+    ends: tuple[int, ...]
+    """Images of each class: at first, and after each extension."""
+    found: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What tuning came to, by device: workers on the same device make the same bits by it."""
+
+    @property
+    def classes(self) -> tuple[ClassName, ...]:
+        """In label order."""
+        return parse_classes(self.settings.classes)
+
+    @property
+    def plan(self) -> ShardPlan:
+        """The shards."""
+        count = len(self.classes)
+        ends = tuple(end * count for end in self.ends)
+        return ShardPlan(ends, self.settings.shard_size, self.digest)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that decides the images and their files, in hex."""
+        return key_digest(self.decisive())
+
+    def decisive(self) -> dict[str, Any]:
+        """All that decides the images and their files, by dotted names."""
+        content = plain(self.settings)
+        content["classes"] = [[item.name, item.prompt] for item in self.classes]
+        for section, names in _FREE.items():
+            inner = content[section] if section else content
+            for name in names:
+                del inner[name]
+        return {**_flat(content), "recipe": dict(self.recipe), "model's digest": self.model}
+
+    def extended(self, images_per_class: int) -> DatasetConfig:
+        """The same dataset with so many more images of each class."""
+        return replace(self, ends=(*self.ends, self.ends[-1] + images_per_class))
+
+    def write(self, store: Store) -> None:
+        """Write the configuration into a dataset's folder."""
+        content = {
+            "version": VERSION,
+            "digest": self.digest,
+            "images_per_class": list(self.ends),
+            "model_digest": self.model,
+            "settings": plain(self.settings),
+            "recipe_content": dict(self.recipe),
+            "found": {device: dict(found) for device, found in self.found.items()},
+        }
+        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+        store.write(CONFIG, text.encode())
+
+
+def read_config(store: Store) -> DatasetConfig:
+    """The configuration of the dataset in a place; `InputError` where there is none of ours."""
+    try:
+        text = store.read(CONFIG).decode()
+        content = yaml.safe_load(text)
+        version = content["version"]
+    except FileNotFoundError:
+        raise InputError(
+            f"{store.url!r} holds no dataset of zeroreal: give the folder of `zeroreal generate`"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{CONFIG} in {store.url!r} is damaged ({reason}): restore it from another copy"
+        ) from None
+    if version != VERSION:
+        raise InputError(
+            f"the dataset in {store.url!r} is of version {version!r}, this zeroreal knows version "
+            f"{VERSION}: use the zeroreal that made it"
+        )
+    source = f"{CONFIG} in {store.url!r}"
+    try:
+        values = read_values(DatasetSettings, content["settings"], source)
+        return DatasetConfig(
+            build(DatasetSettings, values, source),
+            content["recipe_content"],
+            content["model_digest"],
+            tuple(content["images_per_class"]),
+            content["found"],
+        )
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{source} lacks {error}: restore it from another copy") from None
+
+
+def differences(stored: DatasetConfig, wanted: DatasetConfig) -> list[str]:
+    """What of `wanted` makes other images or files than `stored`, in words."""
+    before, now = stored.decisive(), wanted.decisive()
+    return [
+        f"{name} is {_shown(now.get(name))} here and {_shown(before.get(name))} there"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+    ]
+
+
+def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in content.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{name}.{inner}": one for inner, one in value.items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
