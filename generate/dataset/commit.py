@@ -74,9 +74,9 @@ def commit(store: Store, pending: PendingShard, record: ShardRecord) -> bool:
     """
     token, name = pending.token, pending.stem + RECORD
     (store.scratch(token) / name).write_bytes(record.content())
-    beside = [] if pending.main == name else [name]
-    if pending.shard_format != "folder":
-        beside += [one for one in pending.files if one != pending.main]
+    beside: list[str] = []
+    if pending.main != name:  # the record last: it says that all is there
+        beside = [*(one for one in pending.files if one != pending.main), name]
     for one in beside:
         store.stage(token, one)
     if not store.create(token, pending.main, pending.main):
@@ -100,7 +100,7 @@ def finish_commits(store: Store, shard_format: str, tokens: Sequence[str]) -> li
             record = read_record(store.read(f"{folder}/{name}"), name)
             if not _is_the_same(store, main, record.files[main]):
                 continue
-            for one in (*record.files, name):  # the record last: it says that all is there
+            for one in (*record.files, name):
                 if one in staged:
                     _publish(store, token, one)
             finished.append(stem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,7 +15,7 @@ from ...base.settings import build, plain, read_values
 from ..plan.classes import ClassName, parse_classes
 from .settings import DatasetSettings
 from .shards import ShardPlan
-from .store import Store
+from .store import PENDING, Store
 
 CONFIG = "dataset.yaml"
 VERSION = 1
@@ -73,8 +74,8 @@ class DatasetConfig:
         """The same dataset with so many more images of each class."""
         return replace(self, ends=(*self.ends, self.ends[-1] + images_per_class))
 
-    def write(self, store: Store) -> None:
-        """Write the configuration into a dataset's folder."""
+    def content(self) -> bytes:
+        """As YAML."""
         content = {
             "version": VERSION,
             "digest": self.digest,
@@ -84,8 +85,21 @@ class DatasetConfig:
             "recipe_content": dict(self.recipe),
             "found": {device: dict(found) for device, found in self.found.items()},
         }
-        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
-        store.write(CONFIG, text.encode())
+        return yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode()
+
+    def write(self, store: Store) -> None:
+        """Write the configuration into a dataset's folder, in place of the one that is there."""
+        store.write(CONFIG, self.content())
+
+
+def write_new(store: Store, config: DatasetConfig) -> DatasetConfig:
+    """Begin a dataset; gives the configuration of the worker that was first to do so."""
+    token = f"config-{secrets.token_hex(4)}"
+    (store.scratch(token) / CONFIG).write_bytes(config.content())
+    try:
+        return config if store.create(token, CONFIG, CONFIG) else read_config(store)
+    finally:
+        store.remove(f"{PENDING}/{token}")
 
 
 def read_config(store: Store) -> DatasetConfig:
@@ -120,6 +134,15 @@ def read_config(store: Store) -> DatasetConfig:
         )
     except (KeyError, TypeError) as error:
         raise InputError(f"{source} lacks {error}: restore it from another copy") from None
+
+
+def check_unchanged(store: Store, config: DatasetConfig) -> None:
+    """Raise `InputError` where another dataset has taken the place of this one."""
+    if read_config(store).digest != config.digest:
+        raise InputError(
+            f"another dataset has been begun in {store.url!r} since this worker began: nothing more "
+            "is written, give the command again in a folder of its own"
+        )
 
 
 def differences(stored: DatasetConfig, wanted: DatasetConfig) -> list[str]:

@@ -77,6 +77,18 @@ class ShardPlan:
         there = set(names)
         return [number for number, name in enumerate(self.files(suffix)) if name not in there]
 
+    def images_in(self, numbers: Iterable[int]) -> int:
+        """How many samples shards of these numbers hold together."""
+        short, number = {}, 0
+        for first, end in self._extents():
+            number += self._count(first, end)
+            short[number - 1] = (first - end) % self.shard_size
+        count = lacking = 0
+        for one in numbers:
+            count += 1
+            lacking += short.get(one, 0)
+        return count * self.shard_size - lacking
+
     def files(self, suffix: str) -> Iterator[str]:
         """The names of all shards' files with a suffix, in order."""
         ending = f"-{self.digest[:DIGEST_CHARACTERS]}{suffix}"

@@ -35,6 +35,8 @@ class WorkerNote:
     """When this was written."""
     shard: int | None = None
     """The shard that it makes."""
+    shard_images: int = 0
+    """That it made of this shard so far."""
     images: int = 0
     """That it made in all."""
     shards: int = 0
@@ -86,11 +88,25 @@ def read_notes(store: Store) -> list[WorkerNote]:
     return sorted(notes, key=lambda note: note.started)
 
 
-def dead_tokens(store: Store) -> list[str]:
-    """The workers that left pending files behind and do not work any more.
+def pending_folder(token: str, shard: int) -> str:
+    """The name of the folder in which a worker writes a shard."""
+    return f"{token}.{shard:06d}"
+
+
+def dead_folders(store: Store) -> list[str]:
+    """The folders of pending files whose workers do not work any more.
 
     A worker writes its note before its first file, so that a folder without a note is a dead one's.
     """
     folders = store.folders(PENDING)
     alive = {note.token for note in read_notes(store) if note.is_alive()}
-    return [token for token in folders if token not in alive]
+    return [folder for folder in folders if folder.rpartition(".")[0] not in alive]
+
+
+def remove_dead(store: Store) -> None:
+    """Remove the pending files and the notes of workers that do not work any more."""
+    for folder in dead_folders(store):
+        store.remove(f"{PENDING}/{folder}")
+    for note in read_notes(store):
+        if not note.is_alive():
+            store.remove(f"{WORKERS}/{note.token}.json")

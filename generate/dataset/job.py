@@ -1,0 +1,181 @@
+"""The job of making a dataset: what is missing, made and committed, then described."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+
+from ...base import describe_device, library_versions
+from ...data.encode import ImageEncoder
+from .commit import main_suffix
+from .finish import describe_dataset
+from .heartbeat import Heartbeat
+from .missing import Place, missing_shards
+from .opening import Dataset, precision_name, quality_of
+from .record import WorkerFacts
+from .sheet import SheetWriter
+from .worker import Worker, WorkerProgress
+
+
+@dataclass(frozen=True)
+class DatasetProgress:
+    """How far a dataset is, as a worker sees it."""
+
+    before: int
+    """Images that were committed when it began."""
+    done: int
+    """These, and those that it made since."""
+    total: int
+    images_per_second: float
+    note: str
+    """What goes on, in words."""
+
+
+@dataclass(frozen=True)
+class DatasetResult:
+    """What a process did for a dataset, and how that stands."""
+
+    url: str
+    images: int
+    """Committed, by whomever."""
+    total: int
+    made: int
+    """Shards that this process committed."""
+    seconds: float
+    waited: float
+    """Seconds for which generation waited for files to be written."""
+    images_per_second: float
+    rejected: str
+    """What was made again in all of the dataset, by reason, in words."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every image is there."""
+        return self.images == self.total
+
+
+OnDataset = Callable[[DatasetProgress], None]
+
+
+def make_dataset(
+    dataset: Dataset,
+    place: Place | None = None,
+    numbers: Iterable[int] | None = None,
+    on_progress: OnDataset = lambda progress: None,
+) -> DatasetResult:
+    """Make what is missing of a dataset, beside whoever does so, too, and describe it.
+
+    Args:
+        place: among workers that were started together.
+        numbers: the shards to make; by default all that are missing, by whomever.
+        on_progress: told of each batch.
+
+    Raises what `Worker.make_all` does; what is committed stays, and is described.
+    """
+    began = time.perf_counter()
+    store, config = dataset.store, dataset.config
+    suffix = main_suffix(config.settings.format)
+    heartbeat = Heartbeat(store, describe_device(dataset.generator.device))
+    progress = _Progress(dataset, on_progress)
+    sheet = SheetWriter(store, config)
+    encoder = encoder_of(dataset)
+    worker = Worker(
+        store,
+        config,
+        dataset.plan,
+        dataset.generator,
+        heartbeat,
+        quality=quality_of(config.settings),
+        encoder=encoder,
+        facts=worker_facts(dataset, encoder),
+        on_progress=progress.show,
+        on_batch=sheet.add,
+    )
+    if numbers is None:
+        numbers = missing_shards(
+            store, config.plan, suffix, heartbeat.token, place or Place(), progress.show_waiting
+        )
+    try:
+        worker.make_all(numbers)
+    finally:
+        sheet.close()
+        heartbeat.close()
+        done = describe_dataset(dataset)
+    return DatasetResult(
+        done,
+        config.plan.samples,
+        len(worker.committed),
+        time.perf_counter() - began,
+        worker.waited,
+        progress.images_per_second,
+    )
+
+
+def encoder_of(dataset: Dataset) -> ImageEncoder | None:
+    """What encodes a dataset's images; None where pixels are written."""
+    settings = dataset.config.settings
+    if settings.format == "npy":
+        return None
+    return ImageEncoder(settings.image_format, quality=settings.quality)
+
+
+def worker_facts(dataset: Dataset, encoder: ImageEncoder | None) -> WorkerFacts:
+    """What the bits of this process's shards depend on."""
+    facts = dataset.generator.facts
+    return WorkerFacts(
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        device=describe_device(dataset.generator.device),
+        engine=facts.engine,
+        precision=precision_name(dataset.generator),
+        batch_size=facts.batch_size,
+        vae_batch_size=facts.vae_batch_size,
+        threads=torch.get_num_threads(),
+        encoder="none" if encoder is None else encoder.name,
+        versions=library_versions(),
+    )
+
+
+class _Progress:
+    """Counts what is done, from what was committed when the process began."""
+
+    def __init__(self, dataset: Dataset, tell: OnDataset) -> None:
+        self.images_per_second = 0.0
+        self._tell, self._total = tell, dataset.config.plan.samples
+        self._done = committed_images(dataset)
+        self._shard, self._made, self._finished = -1, 0, 0
+        self._began: float | None = None
+
+    def show(self, progress: WorkerProgress) -> None:
+        """A batch has come."""
+        if self._began is None:
+            self._began = time.perf_counter()  # the first batch takes what is prepared once
+            self._first = progress.images
+        if progress.shard.number != self._shard:
+            self._finished, self._shard = self._finished + self._made, progress.shard.number
+        self._made = progress.images
+        made = self._finished + self._made
+        if (seconds := time.perf_counter() - self._began) > 0:
+            self.images_per_second = (made - self._first) / seconds
+        self._show(made, f"{self.images_per_second:.1f} images/s")
+
+    def show_waiting(self, shards: int) -> None:
+        """Others make what is missing."""
+        note = f"waiting for {shards} shards that other workers make"
+        self._show(self._finished + self._made, note)
+
+    def _show(self, made: int, note: str) -> None:
+        speed = self.images_per_second
+        self._tell(DatasetProgress(self._done, self._done + made, self._total, speed, note))
+
+
+def committed_images(dataset: Dataset) -> int:
+    """How many images of a dataset are committed."""
+    plan, names = dataset.config.plan, dataset.store.names()
+    missing = plan.missing(names, main_suffix(dataset.config.settings.format))
+    return plan.samples - plan.images_in(missing)
