@@ -238,7 +238,14 @@ def _unknown(path: tuple[str, ...], kind: type, around: tuple[str, ...]) -> str:
 
 @cache
 def _field_texts(kind: type) -> dict[str, str]:
-    """The strings under the fields of a class, as one line each."""
+    """The strings under the fields of a class and of those it stands on, as one line each."""
+    texts: dict[str, str] = {}
+    for one in reversed(kind.__mro__):
+        texts |= _own_texts(one) if is_dataclass(one) else {}
+    return texts
+
+
+def _own_texts(kind: type) -> dict[str, str]:
     (body,) = (
         one.body
         for one in _module(kind.__module__).body

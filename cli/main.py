@@ -19,6 +19,7 @@ from .doctor import doctor
 from .evaluate import evaluate
 from .export import export
 from .predict import predict
+from .prompts import prompts
 from .recipes import recipes
 from .run import run
 from .tune import tune
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (run, evaluate, predict, recipes, export, build, tune, doctor):
+for command in (run, evaluate, predict, recipes, prompts, export, build, tune, doctor):
     app.command()(command)
 app.add_typer(bench_app, name="bench")
 app.add_typer(cache_app, name="cache")

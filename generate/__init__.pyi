@@ -4,7 +4,13 @@ from .image_batch import ImageBatch
 from .parallel.generator import DataParallelGenerator, parse_devices
 from .plan.classes import ClassName, class_entries, parse_classes
 from .plan.recipe import Recipe, load_recipe, recipe_text, shipped_recipes
-from .plan.samples import SamplePlan, SampleSpec
+from .plan.samples import (
+    PossiblePrompt,
+    SamplePlan,
+    SampleSpec,
+    possible_prompts,
+    prompt_counts,
+)
 from .sampling.steps import parse_interval
 from .settings import GenerateSettings
 from .tuning.request import TuneProgress, TuneRequest
@@ -17,6 +23,7 @@ __all__ = [
     "Generator",
     "GeneratorFacts",
     "ImageBatch",
+    "PossiblePrompt",
     "Recipe",
     "SamplePlan",
     "SampleSpec",
@@ -28,6 +35,8 @@ __all__ = [
     "parse_classes",
     "parse_devices",
     "parse_interval",
+    "possible_prompts",
+    "prompt_counts",
     "recipe_text",
     "shipped_recipes",
     "tune",

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from ..export import ModelInfo, check_model_folder, is_exported, read_manifest
+
 
 @dataclass(frozen=True)
 class GeneratorFacts:
@@ -41,3 +43,8 @@ class GeneratorFacts:
         """What tuning may have chosen, as `Generator` takes it: with these it chooses nothing."""
         names = ("engine", "attention", "cuda_graphs", "batch_size", "vae_batch_size")
         return {name: getattr(self, name) for name in names}
+
+
+def info_of(folder: Path) -> ModelInfo:
+    """The facts about the model in a folder, exported or as diffusers saved it."""
+    return read_manifest(folder).info if is_exported(folder) else check_model_folder(folder)

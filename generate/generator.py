@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,21 +17,17 @@ from ..base.memory import is_out_of_memory
 from ..base.transfer import to_device
 from ..engine import Cache, GraphMemory
 from ..export import (
-    ModelInfo,
-    check_model_folder,
     find_model,
-    is_exported,
     load_engines,
     load_scheduler,
     load_tokenizers,
     noise_levels,
-    read_manifest,
     schedule_of,
 )
 from ..kernels import philox_normal
-from .facts import GeneratorFacts
+from .facts import GeneratorFacts, info_of
 from .image_batch import ImageBatch, labels_of
-from .plan.samples import SampleSpec
+from .plan.samples import SamplePlan, SampleSpec, texts_of
 from .sampling.batches import BatchQueue, Draft
 from .sampling.conditions import check_guidance, conditions_of
 from .sampling.decoder import Decoded, Decoder
@@ -94,7 +89,7 @@ class Generator:
         if self.device.type == "cpu":
             keep_freed_memory()
         self.folder = find_model(settings.model)
-        info = _info_of(self.folder)
+        info = info_of(self.folder)
         check_guidance(settings, info)
         self.scheduler = load_scheduler(self.folder, settings.scheduler)
         self.schedule = schedule_of(self.scheduler, settings.steps)
@@ -172,6 +167,13 @@ class Generator:
         places = torch.tensor([place[id(spec)] for batch in batches for spec in batch.specs])
         order = to_device(places.argsort(), self.device)
         return images[order], labels[order]
+
+    def check_prompts(self, plan: SamplePlan, tell: bool = True) -> None:
+        """Say how many prompts of a plan are too long for the model; `generate` then does not.
+
+        Without `tell`, another process says it.
+        """
+        self.text.check(texts_of(plan, self._settings.negative_prompt) if tell else ())
 
     def noise(self, specs: Sequence[SampleSpec]) -> Tensor:
         """The standard normal noise that images start from, float32 `[B, C, H/8, W/8]`."""
@@ -294,7 +296,3 @@ class Generator:
             named,
             ", ..." if len(rejected) > _MOST_NAMED else "",
         )
-
-
-def _info_of(folder: Path) -> ModelInfo:
-    return read_manifest(folder).info if is_exported(folder) else check_model_folder(folder)

@@ -13,7 +13,6 @@ import yaml
 from ..base.errors import InputError
 from ..base.files import write_atomically
 from ..base.settings import build, plain, read_values, values_of
-from ..generate import Recipe
 from .settings import RunSettings
 
 CONFIG = "config.yaml"
@@ -63,13 +62,6 @@ def write_config(folder: Path, settings: RunSettings, recipe: dict[str, Any]) ->
     content = {"version": VERSION, **plain(settings), _RECIPE: recipe}
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
     write_atomically(folder / CONFIG, text.encode())
-
-
-def recipe_content(recipe: Recipe) -> dict[str, Any]:
-    """What of a recipe decides images, for comparing it with what it was."""
-    fields = {"name", "prompt", "domains", "negative_prompt", "guidance"}
-    leaves = [leaf.model_dump(mode="json", include=fields) for leaf in recipe.leaves]
-    return {"name": recipe.name, "leaves": leaves}
 
 
 def read_config(folder: Path) -> tuple[RunSettings, dict[str, Any]]:

@@ -9,8 +9,9 @@ from typing import Any
 from ..base import InputError
 from ..base.settings import build, merge, names_in
 from ..generate import load_recipe
+from ..generate.plan.content import recipe_content
 from ..train.presets import preset as read_preset
-from .folder import read_config_file, recipe_content
+from .folder import read_config_file
 from .settings import RunSettings
 
 

@@ -115,6 +115,7 @@ def prepare(
     sharing = _sharing_of(settings.pool.sharing, trainer.device, ranks)
     check_mode(sharing, trainer.device)
     generator = make_generator(settings, recipe.guided, on_progress)
+    generator.check_prompts(plan, tell=ranks.is_first)
     feed = Feed(
         generator if ranks.world_size == 1 else RanksSource(generator, trainer.image_size, ranks),
         plan,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..assets.embedded import EMBEDDED_CLASSES
 from ..base.durations import parse_duration
 from ..base.errors import InputError
 from ..base.settings import option, section
-from ..generate.plan.classes import class_entries
+from ..generate.plan.settings import PlanSettings
 from ..generate.settings import GenerateSettings
 from ..train.settings import GAP, PoolSettings, TrainSettings
 
@@ -38,28 +37,17 @@ class GapSettings:
 
 
 @dataclass(frozen=True)
-class RunSettings:
+class RunSettings(PlanSettings):
     """A whole run: images generated, a classifier trained on them, tested on real images.
 
     Raises `InputError` for values out of range.
     """
 
-    classes: tuple[str, ...] = option(
-        EMBEDDED_CLASSES, read=class_entries, shown="the embedded model's ten garments"
-    )
-    """Class names, comma-separated, or a text file with one a line; each a name, or a name, a colon
-    and what prompts call it."""
-    recipe: str = "random-guidance"
-    """A shipped recipe's name or a YAML file."""
-    images_per_class: int = option(400, short="-n")
-    """Images generated of each class."""
     classifier: str = "test_resnet"
     """A timm model's name."""
     data: str | None = option(None, shown="the shipped ones, for the embedded classes")
     """Real test images: a folder with a sub-folder a class, a Parquet file, WebDataset shards, or
     fashion-mnist."""
-    seed: int = 0
-    """Decides every image, initial weights, order and augmentation."""
     device: str = "auto"
     """Where to generate and train: auto, cpu, cuda or cuda:N."""
     devices: tuple[str, ...] = option((), read=devices_option, shown="the device that trains")
@@ -76,10 +64,7 @@ class RunSettings:
     gap: GapSettings = section(GapSettings, panel=GAP)
 
     def __post_init__(self) -> None:
-        if self.images_per_class < 1:
-            raise InputError(f"images per class is {self.images_per_class}: at least 1 is needed")
-        if not 0 <= self.seed < 2**64:
-            raise InputError(f"seed {self.seed} is outside 0..2^64-1: choose one inside")
+        super().__post_init__()
         if not self.checkpoint_seconds >= 0:
             raise InputError(
                 f"checkpoint seconds is {self.checkpoint_seconds}: it must be 0 or more"

@@ -11,10 +11,11 @@ from ..base import InputError, resolve_device
 from ..base.files import remove_half_written
 from ..base.ranks import Ranks, agreed, device_of_rank, join_ranks
 from ..generate.plan.classes import slug
+from ..generate.plan.content import recipe_content
 from ..train import CheckpointFolder
 from .budget.choice import within_budget
 from .budget.state import STATE, BudgetState, load_state
-from .folder import CONFIG, check_unused, new_run_folder, read_config, recipe_content, write_config
+from .folder import CONFIG, check_unused, new_run_folder, read_config, write_config
 from .images import GENERATED, restore_images, save_images
 from .preparation import Parts, prepare
 from .progress import OnStage, StageProgress

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ...base import InputError, describe_device, resolve_device
 from ...generate import Generator, SamplePlan, load_recipe, parse_classes
+from ...generate.plan.content import recipe_content
 from ...run import RunSettings
-from ...run.folder import recipe_content
 from ...train import ImagePool, Trainer, TrainSettings
 from ..harness import (
     Contender,

@@ -23,8 +23,9 @@ from ...data import load_real_images
 from ...data.fashion_mnist import as_rgb, load_fashion_mnist
 from ...generate import GenerateSettings, load_recipe, parse_classes
 from ...generate.plan.classes import prompt_aliases
+from ...generate.plan.content import recipe_content
 from ...run import RunSettings, StageProgress, resume, run
-from ...run.folder import CONFIG, recipe_content
+from ...run.folder import CONFIG
 from ...run.report.summary import METRICS, summary_of
 from ...train import Trainer
 from ..harness import Tell, check_counts, check_result_path, run_facts, silent, write_result

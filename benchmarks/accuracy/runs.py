@@ -21,8 +21,8 @@ from ...data import load_real_images
 from ...data.fashion_mnist import as_rgb, load_fashion_mnist
 from ...generate import Generator, SamplePlan, load_recipe, parse_classes
 from ...generate.plan.classes import prompt_aliases
+from ...generate.plan.content import recipe_content
 from ...run import RunSettings
-from ...run.folder import recipe_content
 from ...train import Trainer, TrainSettings
 from .kept import keep_figures, kept_path
 

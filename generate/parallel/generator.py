@@ -14,13 +14,16 @@ import torch
 
 from ...base import InputError, resolve_device, unknown
 from ...engine import Cache
+from ...export import load_tokenizers
+from ..facts import info_of
 from ..image_batch import ImageBatch, labels_of
-from ..plan.samples import SampleSpec
+from ..plan.samples import SamplePlan, SampleSpec, texts_of
 from ..sampling.batches import READ_AHEAD
 from ..sampling.stages import StageSeconds
+from ..sampling.text import warn_of_long
 from ..settings import GenerateSettings
 from ..tuning.request import OnProgress
-from .messages import Account, Done, Filled, Release, Start, Wanted
+from .messages import Account, Checked, Done, Filled, Release, Start, Wanted
 from .process import DeviceProcess
 
 _PARTS_AHEAD = 2  # of its share, that a process is sent before it asks
@@ -89,7 +92,9 @@ class DataParallelGenerator:
         self._calls = 0
         self._calling = False
         self._processes: list[DeviceProcess] = []
-        start = Start(replace(settings or GenerateSettings(), **changes), guided, cache)
+        settings = replace(settings or GenerateSettings(), **changes)
+        self._negative_prompt = settings.negative_prompt
+        start = Start(settings, guided, cache)
         threads = max(1, torch.get_num_threads() // len(devices))
         try:
             for name in devices:
@@ -106,6 +111,15 @@ class DataParallelGenerator:
             raise
         self.facts = first.facts
         """Of the first device's generator."""
+
+    def check_prompts(self, plan: SamplePlan, tell: bool = True) -> None:
+        """See `Generator.check_prompts`."""
+        if tell:
+            info = info_of(self.facts.folder)
+            tokenizers = load_tokenizers(self.facts.folder, info)
+            warn_of_long(tokenizers, info.tokens, texts_of(plan, self._negative_prompt))
+        for process in self._processes:
+            process.send(Checked())
 
     def generate(
         self, specs: Iterable[SampleSpec], done: Container[int] = ()

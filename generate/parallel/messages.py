@@ -45,6 +45,11 @@ class Stop:
 
 
 @dataclass(frozen=True)
+class Checked:
+    """To the process: all prompts have been checked, and what is too long for the model is said."""
+
+
+@dataclass(frozen=True)
 class Ready:
     """From the process: its generator is made."""
 

@@ -22,7 +22,19 @@ from ..generator import Generator
 from ..image_batch import ImageBatch
 from ..plan.samples import SampleSpec
 from ..sampling.stages import STAGES
-from .messages import Account, Done, Failed, Filled, Ready, Release, Share, Start, Stop, Wanted
+from .messages import (
+    Account,
+    Checked,
+    Done,
+    Failed,
+    Filled,
+    Ready,
+    Release,
+    Share,
+    Start,
+    Stop,
+    Wanted,
+)
 
 _SLOTS = 2  # one is read while the next batch is written
 
@@ -70,6 +82,7 @@ class _Inbox:
         self.shares: SimpleQueue[Share] = SimpleQueue()
         self.slots: SimpleQueue[int] = SimpleQueue()
         self.stopped_call = 0
+        self.prompts_are_checked = False
         self._connection = connection
         Thread(target=self._receive, daemon=True).start()
 
@@ -90,6 +103,8 @@ class _Inbox:
                 self.slots.put(slot)
             case Stop(call):
                 self.stopped_call = call
+            case Checked():
+                self.prompts_are_checked = True
 
 
 def _leave() -> NoReturn:
@@ -147,6 +162,7 @@ class _Replica:
         number = count()
         while (part := self._inbox.shares.get()).specs:
             self._outbox.put_nowait(Wanted())
+            self._generator.text.is_checked |= self._inbox.prompts_are_checked
             self._done |= part.done
             for spec in part.specs:
                 self._numbers[id(spec)] = next(number)

@@ -16,6 +16,7 @@ class Stream(IntEnum):
     GUIDANCE = 1
     DOMAIN = 2
     ATTEMPT = 3
+    PROMPT = 4
 
 
 def philox4x32(counter: tuple[int, int, int, int], key: tuple[int, int]) -> tuple[int, ...]:

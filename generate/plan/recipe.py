@@ -1,6 +1,7 @@
 """Recipes: how prompts and guidance vary over the images of a dataset.
 
-A recipe is a YAML file; those that ship are in `recipes/`, and a user's own are given by path.
+A recipe is a YAML file; those that ship are in `recipes/`, and a user's own are given by path. A
+file of prompts stands for the recipe that takes its prompts from it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from ...base.errors import InputError, unknown
+from .prompt_file import PromptFile, is_prompt_file, read_prompt_file
 from .prompts import template_fields
 
 _SHIPPED = Path(__file__).parent / "recipes"
@@ -71,13 +73,18 @@ class Recipe(BaseModel):
     """Template with the fields `{class}` and `{domain}`."""
     domains: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """What `{domain}` runs through, equally often for every class."""
+    prompts: str = ""
+    """In place of a template, a file of prompts for each class; its path is seen from this file."""
     negative_prompt: str = ""
+    """What guidance leads away from; a prompt's own in a file wins."""
     guidance: Annotated[float | GuidanceRange, BeforeValidator(_guidance)] = 7.5
     """Guidance scale of all images, or the range from which each image draws its own."""
     merge: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """Recipes (names, or paths seen from this file) of which this one is equal parts."""
     parts: tuple[Recipe, ...] = Field(default=(), exclude=True)
     """The recipes that `merge` names, once read; not written by users."""
+    file: PromptFile | None = Field(default=None, exclude=True, repr=False)
+    """What `prompts` names, once read; not written by users."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
@@ -86,8 +93,12 @@ class Recipe(BaseModel):
             if own:
                 raise ValueError(f"a recipe with `merge` takes no {', '.join(sorted(own))}")
             return self
+        if self.prompts:
+            if both := self.model_fields_set & {"prompt", "domains"}:
+                raise ValueError(f"a recipe with `prompts` takes no {', '.join(sorted(both))}")
+            return self
         if not self.prompt:
-            raise ValueError("it has neither `prompt` nor `merge`: add one of them")
+            raise ValueError("it has neither `prompt` nor `merge` nor `prompts`: add one of them")
         fields = template_fields(self.prompt)
         if "class" not in fields:
             raise ValueError(f"prompt {self.prompt!r} lacks the field {{class}}: add it")
@@ -124,7 +135,10 @@ def recipe_text(name: str) -> str:
 
 
 def load_recipe(name: str | Path) -> Recipe:
-    """A shipped recipe by name or a user's by path; `InputError` says what is wrong with it."""
+    """A shipped recipe by name, or a user's or a file of prompts by path.
+
+    Raises `InputError` that says what is wrong with it.
+    """
     return _load(str(name), Path(), ())
 
 
@@ -133,12 +147,15 @@ def _load(name: str, folder: Path, parents: tuple[Path, ...]) -> Recipe:
     if path in parents:
         raise InputError(f"recipe {name!r} merges itself: remove it from `merge`")
     if not path.is_file():
-        if path.suffix in (".yaml", ".yml"):
+        if path.suffix in (".yaml", ".yml") or is_prompt_file(path):
             raise InputError(f"recipe file {str(path)!r} does not exist: check the path")
         raise unknown("recipe", name, shipped_recipes())
-    recipe = _parse(path)
+    recipe = Recipe(prompts=path.name) if is_prompt_file(path) else _parse(path)
     parts = tuple(_load(part, path.parent, (*parents, path)) for part in recipe.merge)
-    return recipe.model_copy(update={"name": recipe.name or path.stem, "parts": parts})
+    file = read_prompt_file(path.parent / recipe.prompts) if recipe.prompts else None
+    return recipe.model_copy(
+        update={"name": recipe.name or path.stem, "parts": parts, "file": file}
+    )
 
 
 def _parse(path: Path) -> Recipe:
@@ -148,8 +165,10 @@ def _parse(path: Path) -> Recipe:
         reason = " ".join(str(error).split())
         raise InputError(f"recipe {str(path)!r} is not YAML: {reason}") from None
     if not isinstance(fields, dict):
-        raise InputError(f"recipe {str(path)!r} must be a mapping with `prompt` or `merge`")
-    known = [field for field in Recipe.model_fields if field != "parts"]
+        raise InputError(
+            f"recipe {str(path)!r} must be a mapping with `prompt`, `prompts` or `merge`"
+        )
+    known = [field for field in Recipe.model_fields if field not in ("parts", "file")]
     for field in fields:
         if field not in known:
             raise unknown(f"field of recipe {str(path)!r}", str(field), known)

@@ -9,9 +9,12 @@ from typing import overload
 from ...base.errors import InputError
 from . import philox
 from .classes import ClassName
+from .leaf_prompts import FilePrompts, LeafPrompts, PromptText, TemplatePrompts
 from .philox import Stream
-from .prompts import fill
 from .recipe import GuidanceRange, Recipe
+
+MOST_COUNTED = 1_000_000
+"""Images of a plan with a prompt file whose prompts are counted one by one."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,17 @@ class SampleSpec:
     negative_prompt: str
     guidance: float
     seed: int
+    language: str = ""
+    """Of the prompt, where it comes from a file that says so."""
+
+
+@dataclass(frozen=True)
+class PossiblePrompt:
+    """A prompt that some image of a class may have, in a plan of any size."""
+
+    label: int
+    text: PromptText
+    guidance: float | GuidanceRange
 
 
 class SamplePlan(Sequence[SampleSpec]):
@@ -31,7 +45,10 @@ class SamplePlan(Sequence[SampleSpec]):
 
     Labels alternate, so that every prefix is balanced; within a class the parts of a merged recipe
     alternate, and each run of as many images as there are domains has every domain once, in an
-    order of its own.
+    order of its own. Prompts of a file come in every prefix about as often as their weights say.
+
+    Raises `InputError` for numbers out of range, and where the recipe's prompt files are for other
+    classes.
     """
 
     def __init__(
@@ -44,6 +61,12 @@ class SamplePlan(Sequence[SampleSpec]):
         self.recipe = recipe
         self.classes = tuple(classes)
         self.seed = seed
+        self.images_per_class = images_per_class
+        self.leaves = recipe.leaves
+        self.leaf_prompts = tuple(
+            _prompts_of(leaf, self.classes, seed, part, len(self.leaves))
+            for part, leaf in enumerate(self.leaves)
+        )
         self._count = images_per_class * len(self.classes)
 
     def __len__(self) -> int:
@@ -65,16 +88,16 @@ class SamplePlan(Sequence[SampleSpec]):
 
     def _spec(self, index: int) -> SampleSpec:
         rank, label = divmod(index, len(self.classes))
-        leaves = self.recipe.leaves
-        rank, part = divmod(rank, len(leaves))
-        leaf = leaves[part]
+        rank, part = divmod(rank, len(self.leaves))
+        text = self.leaf_prompts[part].at(label, rank)
         return SampleSpec(
             index=index,
             label=label,
-            prompt=fill(leaf.prompt, self.classes[label].prompt, self._domain(leaf, rank, index)),
-            negative_prompt=leaf.negative_prompt,
-            guidance=self._guidance(leaf, index),
+            prompt=text.prompt,
+            negative_prompt=text.negative_prompt,
+            guidance=self._guidance(self.leaves[part], index),
             seed=philox.seed63(self.seed, index, Stream.NOISE),
+            language=text.language,
         )
 
     def _guidance(self, leaf: Recipe, index: int) -> float:
@@ -82,13 +105,63 @@ class SamplePlan(Sequence[SampleSpec]):
             return leaf.guidance.at(philox.uniform(self.seed, index, Stream.GUIDANCE))
         return leaf.guidance
 
-    def _domain(self, leaf: Recipe, rank: int, index: int) -> str:
-        if not leaf.domains:
-            return ""
-        position = rank % len(leaf.domains)
-        # The first index of the round names its order; all images of the round agree on it.
-        step = len(self.classes) * len(self.recipe.leaves)
-        order = philox.shuffled(
-            len(leaf.domains), self.seed, index - position * step, Stream.DOMAIN
+
+def possible_prompts(plan: SamplePlan) -> dict[PossiblePrompt, float]:
+    """All that images of a plan may show, with the share of their class's images.
+
+    In order of labels; takes a time that follows from the number of prompts, not of images.
+    """
+    shares: dict[PossiblePrompt, float] = {}
+    for label in range(len(plan.classes)):
+        for leaf, prompts in zip(plan.leaves, plan.leaf_prompts, strict=True):
+            for text, share in prompts.shares(label).items():
+                one = PossiblePrompt(label, text, leaf.guidance)
+                shares[one] = shares.get(one, 0.0) + share / len(plan.leaves)
+    return shares
+
+
+def prompt_counts(plan: SamplePlan) -> dict[PossiblePrompt, int]:
+    """How many images of a plan have which prompt: exact where `is_counted` says so."""
+    if not is_counted(plan):
+        images = plan.images_per_class
+        return {one: round(images * share) for one, share in possible_prompts(plan).items()}
+    counts = dict.fromkeys(possible_prompts(plan), 0)
+    for part, (leaf, prompts) in enumerate(zip(plan.leaves, plan.leaf_prompts, strict=True)):
+        images = len(range(part, plan.images_per_class, len(plan.leaves)))
+        for label in range(len(plan.classes)):
+            for text, count in prompts.counts(label, images).items():
+                counts[PossiblePrompt(label, text, leaf.guidance)] += count
+    return counts
+
+
+def is_counted(plan: SamplePlan) -> bool:
+    """Whether `prompt_counts` are exact, not rounded shares, which would take too long to count."""
+    return len(plan) <= MOST_COUNTED or not any(leaf.file for leaf in plan.leaves)
+
+
+def texts_of(plan: SamplePlan, negative_prompt: str | None = None) -> list[str]:
+    """All texts that a model may be given: prompts, and what guidance leads away from.
+
+    A `negative_prompt` takes the place of those of the recipe.
+    """
+    found = [one.text for one in possible_prompts(plan)]
+    texts = [text.prompt for text in found]
+    if plan.recipe.guided and negative_prompt is None:
+        texts += [text.negative_prompt for text in found]
+    elif plan.recipe.guided and negative_prompt is not None:
+        texts.append(negative_prompt)
+    return list(dict.fromkeys(texts))
+
+
+def _prompts_of(
+    leaf: Recipe, classes: Sequence[ClassName], seed: int, part: int, parts: int
+) -> LeafPrompts:
+    away = leaf.negative_prompt
+    if leaf.file is not None:
+        return FilePrompts(leaf.file, away, classes, seed, part)
+    if leaf.prompts:
+        raise InputError(
+            f"prompts {leaf.prompts!r} of recipe {leaf.name!r} were not read: make the recipe with "
+            "load_recipe"
         )
-        return leaf.domains[order[position]]
+    return TemplatePrompts(leaf.prompt, leaf.domains, away, classes, seed, part, parts)

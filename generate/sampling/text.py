@@ -18,12 +18,41 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _BATCH = 256
+_TOKENIZED = 4096  # prompts at once, to count their tokens
+_MOST_SHOWN = 200  # characters of a long prompt
 _LEAST_ROWS = 1024
 _TABLE_BYTES = 2**28
 
 Conditions = dict[str, Tensor]
 """What the denoiser takes of a prompt: `text_embeddings` `[B, tokens, channels]`, for SDXL also
 `pooled` `[B, channels]`."""
+
+
+def warn_of_long(tokenizers: Sequence[CLIPTokenizer], limit: int, prompts: Iterable[str]) -> int:
+    """Say how many of `prompts` have more tokens than the `limit` of the model, and the longest.
+
+    Gives how many they are. SDXL's two tokenizers split alike: the first one's answer is both's.
+    """
+    every = list(dict.fromkeys(prompts))
+    lengths: list[int] = []
+    for begin in range(0, len(every), _TOKENIZED):
+        found = tokenizers[0](every[begin : begin + _TOKENIZED], verbose=False)
+        lengths += [len(tokens) for tokens in found.input_ids]
+    cut = sum(length > limit for length in lengths)
+    if cut:
+        longest = max(range(len(every)), key=lengths.__getitem__)
+        text = every[longest]
+        _log.warning(
+            "%d of %d prompts are cut to the %d tokens that the model reads; the longest has %d: "
+            "%r%s",
+            cut,
+            len(every),
+            limit,
+            lengths[longest],
+            text[:_MOST_SHOWN],
+            " ..." if len(text) > _MOST_SHOWN else "",
+        )
+    return cut
 
 
 class TextEmbeddings:
@@ -53,6 +82,8 @@ class TextEmbeddings:
         self._dtype = dtype
         self._empty_is_zero = empty_is_zero
         self._most_rows = most_rows
+        self.is_checked = False
+        """Whether long prompts have been said, which is done once."""
         self._rows: OrderedDict[str, int] = OrderedDict()  # the last asked for are last
         self._tables: Conditions = {}
         batch = engine.profile.get("batch")
@@ -78,6 +109,16 @@ class TextEmbeddings:
                 values.mul_(mask.view(-1, *[1] * (values.ndim - 1)))
         return found
 
+    def check(self, prompts: Iterable[str]) -> None:
+        """Say which of `prompts`, all that there will be, are too long; none is said later on."""
+        self.warn_of_long(prompts)
+        self.is_checked = True
+
+    def warn_of_long(self, prompts: Iterable[str]) -> int:
+        """How many of `prompts` are too long for the model, which is said."""
+        limit = int(self._engine.spec.inputs[0].shape[1])
+        return warn_of_long(self._tokenizers, limit, prompts)
+
     @torch.inference_mode()
     def add(self, prompts: Iterable[str]) -> None:
         """Encode those of `prompts` that are new, in large batches."""
@@ -86,8 +127,8 @@ class TextEmbeddings:
         for prompt in distinct:
             if prompt in self._rows:
                 self._rows.move_to_end(prompt)
-        if new:
-            self._warn_of_long(new)
+        if new and not self.is_checked:
+            self.is_checked = self.warn_of_long(new) > 0
         for begin in range(0, len(new), self._batch):
             batch = new[begin : begin + self._batch]
             self._store(batch, self._encode(batch))
@@ -130,16 +171,3 @@ class TextEmbeddings:
             )
             inputs[wanted.name] = to_device(tokens.input_ids, self._engine.device)
         return self._engine(inputs)
-
-    def _warn_of_long(self, prompts: list[str]) -> None:
-        """Name the longest of `prompts` if it is too long; SDXL's two tokenizers split alike."""
-        limit = int(self._engine.spec.inputs[0].shape[1])
-        lengths = [len(tokens) for tokens in self._tokenizers[0](prompts).input_ids]
-        longest = max(range(len(prompts)), key=lengths.__getitem__)
-        if lengths[longest] > limit:
-            _log.warning(
-                "prompt %r has %d tokens, the model reads the first %d",
-                prompts[longest],
-                lengths[longest],
-                limit,
-            )

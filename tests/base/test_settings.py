@@ -123,3 +123,25 @@ def test_what_differs_from_the_defaults_is_named_by_its_path():
 
 def test_what_was_given_is_named_by_its_path_even_if_it_is_the_default():
     assert names_in(Thing, {"name": "box", "paint": {"coats": 2}}) == {"name", "paint.coats"}
+
+
+@dataclass(frozen=True)
+class Crate(Thing):
+    """A thing that holds others."""
+
+    weight: float = 9.5
+    """With what is in it."""
+    lid: bool = True
+    """Whether it closes."""
+
+
+def test_a_class_has_the_fields_and_texts_of_the_one_it_stands_on_and_its_own_win():
+    found = {".".join(value.path): value for value in values_of(Crate)}
+    assert list(found) == [
+        *("name", "weight", "heavy", "parts", "paint.coats", "paint.tint"),
+        "lid",
+    ]
+    assert found["name"].help == "What it is called."
+    assert (found["weight"].help, found["weight"].default) == ("With what is in it.", 9.5)
+    assert found["lid"].help == "Whether it closes."
+    assert found["paint.coats"].panel == "Paint"

@@ -58,7 +58,8 @@ def test_help_and_version_load_nothing_heavy(zeroreal):
     code = """
 import sys
 from zeroreal.cli.main import app
-for arguments in (["--help"], *([name, "--help"] for name in ("run", "export", "build", "cache"))):
+commands = ("run", "prompts", "export", "build", "cache")
+for arguments in (["--help"], *([name, "--help"] for name in commands)):
     try:
         app(arguments)
     except SystemExit as end:

@@ -8,13 +8,13 @@ import yaml
 from zeroreal.base import InputError
 from zeroreal.base.settings import build
 from zeroreal.generate import GenerateSettings, load_recipe
+from zeroreal.generate.plan.content import recipe_content
 from zeroreal.run import folder
 from zeroreal.run.folder import (
     VERSION,
     new_run_folder,
     read_config,
     read_config_file,
-    recipe_content,
     write_config,
 )
 from zeroreal.run.layers import layered

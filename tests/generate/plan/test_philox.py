@@ -40,6 +40,7 @@ def test_the_streams_of_data_sets_made_before_stay_what_they_are():
         "GUIDANCE": 1,
         "DOMAIN": 2,
         "ATTEMPT": 3,
+        "PROMPT": 4,
     }
 
 

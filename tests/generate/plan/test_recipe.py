@@ -102,6 +102,7 @@ def test_what_a_recipe_leaves_out_has_these_values(tmp_path):
         "description": "",
         "prompt": "{class}",
         "domains": (),
+        "prompts": "",
         "negative_prompt": "",
         "guidance": 7.5,
         "merge": (),

@@ -6,7 +6,7 @@ from transformers import CLIPTokenizer
 
 from zeroreal.assets import TINY_FASHION
 from zeroreal.engine import DimensionRange, GraphSpec, TensorSpec
-from zeroreal.generate.sampling.text import TextEmbeddings
+from zeroreal.generate.sampling.text import TextEmbeddings, warn_of_long
 
 TOKENS = 8
 LONG = "a photo of a coat and a bag and a dress and a shirt"
@@ -103,15 +103,56 @@ def test_an_empty_negative_prompt_is_encoded_for_other_models(table):
         assert values.ne(0).any()
 
 
+def said(caplog):
+    """What we warned of."""
+    return [record.getMessage() for record in caplog.records if "zeroreal" in record.name]
+
+
 @pytest.mark.parametrize(("encoders", "largest"), [(1, None), (2, None), (1, 1)])
-def test_long_prompts_are_warned_of_once_a_call_by_the_longest(
+def test_long_prompts_are_warned_of_once_with_their_count_and_the_longest(
     table, tokenizer, caplog, encoders, largest
 ):
     texts, _ = table(encoders, largest)
     texts.lookup(["a coat", LONG, LONGER, "a bag"])
-    messages = [record.getMessage() for record in caplog.records if "zeroreal" in record.name]
     tokens = 2 + len(tokenizer.tokenize(LONGER))  # with start and end
-    assert messages == [f"prompt {LONGER!r} has {tokens} tokens, the model reads the first 8"]
-    texts.lookup([LONG, LONGER])
-    texts.lookup(["a shirt"])
-    assert [record.name for record in caplog.records].count("zeroreal.generate.sampling.text") == 1
+    expected = (
+        "2 of 4 prompts are cut to the 8 tokens that the model reads; "
+        f"the longest has {tokens}: {LONGER!r}"
+    )
+    assert said(caplog) == [expected]
+    texts.lookup([LONG, f"{LONGER} and a hat"])
+    assert said(caplog) == [expected]
+
+
+def test_prompts_checked_beforehand_are_said_then_and_not_when_they_are_met(table, caplog):
+    texts, _ = table()
+    texts.check(["a coat", LONG, LONG, "a bag"])
+    texts.lookup(["a coat", LONG])
+    texts.lookup_negative([LONGER])
+    (message,) = said(caplog)
+    assert message.startswith("1 of 3 prompts are cut to the 8 tokens")
+
+
+def test_long_negative_prompts_are_warned_of(table, caplog):
+    texts, _ = table()
+    texts.lookup(["a coat"])
+    assert said(caplog) == []
+    texts.lookup_negative([LONG])
+    assert len(said(caplog)) == 1
+
+
+def test_a_prompt_as_long_as_the_model_reads_is_not_cut(table, tokenizer, caplog):
+    exact = "coat " * (TOKENS - 2)
+    assert len(tokenizer.tokenize(exact)) == TOKENS - 2
+    table()[0].lookup([exact])
+    assert said(caplog) == []
+
+
+def test_the_longest_of_many_prompts_is_found_and_shown_in_part(tokenizer, caplog):
+    prompts = [f"a coat {'and a bag ' * (number % 7)}{number}" for number in range(5_000)]
+    prompts[4_900] = "coat " * 400
+    assert warn_of_long([tokenizer], TOKENS, prompts) == sum(
+        len(tokenizer.tokenize(one)) > TOKENS - 2 for one in prompts
+    )
+    (message,) = said(caplog)
+    assert f"the longest has 402: {'coat ' * 40!r} ..." in message

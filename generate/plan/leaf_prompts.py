@@ -1,0 +1,155 @@
+"""Which prompt an image has: templates whose domains take turns, and files by weight."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol
+
+from . import philox
+from .classes import ClassName
+from .philox import Stream
+from .prompt_classes import rows_by_label
+from .prompt_file import PromptFile
+from .prompt_row import PromptRow
+from .prompts import fill
+
+# 2^64 over the golden ratio. Its multiples modulo 2^64 fill that range evenly from the first on:
+# Knuth, "The art of computer programming", volume 3, section 6.4.
+_GOLDEN = 0x9E3779B97F4A7C15
+_RANGE = 2**64
+
+
+@dataclass(frozen=True)
+class PromptText:
+    """What an image shows, and what it is led away from."""
+
+    prompt: str
+    negative_prompt: str
+    language: str = ""
+
+
+class LeafPrompts(Protocol):
+    """The prompts of one leaf of a recipe, for all classes."""
+
+    def at(self, label: int, rank: int) -> PromptText:
+        """The prompt of image `rank` among those of a class that this leaf decides."""
+
+    def shares(self, label: int) -> dict[PromptText, float]:
+        """All prompts of a class, with the share of its images that each has in the long run."""
+
+    def counts(self, label: int, images: int) -> Counter[PromptText]:
+        """How many of the first `images` of a class have which prompt."""
+
+
+class TemplatePrompts:
+    """A template; each run of as many images as there are domains has every domain once.
+
+    Args:
+        seed, part, parts: of the plan, and this leaf's place among its leaves.
+    """
+
+    def __init__(
+        self,
+        template: str,
+        domains: Sequence[str],
+        negative_prompt: str,
+        classes: Sequence[ClassName],
+        seed: int,
+        part: int,
+        parts: int,
+    ) -> None:
+        self._template, self._domains, self._negative = template, domains, negative_prompt
+        self._classes, self._seed, self._part, self._parts = classes, seed, part, parts
+
+    def at(self, label: int, rank: int) -> PromptText:
+        return self._text(label, self._domain(label, rank))
+
+    def shares(self, label: int) -> dict[PromptText, float]:
+        domains = self._domains or ("",)
+        return {self._text(label, domain): 1 / len(domains) for domain in domains}
+
+    def counts(self, label: int, images: int) -> Counter[PromptText]:
+        rounds, rest = divmod(images, len(self._domains) or 1)
+        found = Counter({text: rounds for text in self.shares(label) if rounds})
+        found.update(self.at(label, rank) for rank in range(images - rest, images))
+        return found
+
+    def _text(self, label: int, domain: str) -> PromptText:
+        return PromptText(fill(self._template, self._classes[label].prompt, domain), self._negative)
+
+    def _domain(self, label: int, rank: int) -> str:
+        if not self._domains:
+            return ""
+        position = rank % len(self._domains)
+        # The first index of the round names its order; all images of the round agree on it.
+        first = ((rank - position) * self._parts + self._part) * len(self._classes) + label
+        order = philox.shuffled(len(self._domains), self._seed, first, Stream.DOMAIN)
+        return self._domains[order[position]]
+
+
+class FilePrompts:
+    """Prompts of a file: in every run of images, each about as often as its weight says.
+
+    Args:
+        negative_prompt: of prompts without one of their own.
+        seed, part: of the plan, and this leaf's place among its leaves.
+
+    Raises `InputError` for a class that the file has and `classes` have not, or the reverse.
+    """
+
+    def __init__(
+        self,
+        file: PromptFile,
+        negative_prompt: str,
+        classes: Sequence[ClassName],
+        seed: int,
+        part: int,
+    ) -> None:
+        self._seed, self._part = seed, part
+        self._choices = [
+            _Choice(rows, negative_prompt) for rows in rows_by_label(file.rows, file.path, classes)
+        ]
+
+    def at(self, label: int, rank: int) -> PromptText:
+        return self._choices[label].at(self._start(label) + rank * _GOLDEN)
+
+    def shares(self, label: int) -> dict[PromptText, float]:
+        return self._choices[label].shares()
+
+    def counts(self, label: int, images: int) -> Counter[PromptText]:
+        choice, start = self._choices[label], self._start(label)
+        return Counter(choice.at(start + rank * _GOLDEN) for rank in range(images))
+
+    def _start(self, label: int) -> int:
+        high, low, *_ = philox.words(self._seed, label, Stream.PROMPT, self._part)
+        return (high << 32) | low
+
+
+class _Choice:
+    """The prompts of a class as neighbouring parts of 0..2^64, as wide as their weights."""
+
+    def __init__(self, rows: Sequence[PromptRow], negative_prompt: str) -> None:
+        weights: dict[PromptText, Fraction] = {}
+        for row in rows:
+            text = PromptText(row.prompt, row.negative_prompt or negative_prompt, row.language)
+            weights[text] = weights.get(text, Fraction(0)) + Fraction(row.weight)
+        self._texts = list(weights)
+        self._ends: list[int] = []
+        total, end = sum(weights.values()), Fraction(0)
+        for weight in weights.values():
+            end += weight
+            self._ends.append(int(end * _RANGE / total))
+
+    def at(self, point: int) -> PromptText:
+        return self._texts[bisect_right(self._ends, point % _RANGE)]
+
+    def shares(self) -> dict[PromptText, float]:
+        begins = [0, *self._ends]
+        return {
+            text: (end - begin) / _RANGE
+            for text, begin, end in zip(self._texts, begins, self._ends, strict=False)
+        }
