@@ -72,7 +72,7 @@ def test_a_filter_that_never_relents_gets_every_attempt_and_its_image_is_kept(ou
     wanted = specs("base", 10)
     never = RejectClass(4, times=99)
     told = of(ours.generate(wanted, quality=Quality((never,), most_attempts=4)))
-    image, rejections, kept_despite, seed = told[index_of(wanted, 4)]
+    _, rejections, kept_despite, _ = told[index_of(wanted, 4)]
     assert never.seen == 4
     assert rejections == ("dull",) * 3
     assert kept_despite == "dull"
