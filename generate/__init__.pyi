@@ -1,4 +1,7 @@
 from .facts import GeneratorFacts
+from .filters.duplicates import DuplicateFilter, perceptual_hash
+from .filters.filter import ImageFilter, Verdict
+from .filters.quality import Quality
 from .generator import Generator
 from .image_batch import ImageBatch
 from .parallel.generator import DataParallelGenerator, parse_devices
@@ -19,22 +22,27 @@ from .tuning.tune import Tuned, tune
 __all__ = [
     "ClassName",
     "DataParallelGenerator",
+    "DuplicateFilter",
     "GenerateSettings",
     "Generator",
     "GeneratorFacts",
     "ImageBatch",
+    "ImageFilter",
     "PossiblePrompt",
+    "Quality",
     "Recipe",
     "SamplePlan",
     "SampleSpec",
     "TuneProgress",
     "TuneRequest",
     "Tuned",
+    "Verdict",
     "class_entries",
     "load_recipe",
     "parse_classes",
     "parse_devices",
     "parse_interval",
+    "perceptual_hash",
     "possible_prompts",
     "prompt_counts",
     "recipe_text",

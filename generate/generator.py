@@ -26,6 +26,9 @@ from ..export import (
 )
 from ..kernels import philox_normal
 from .facts import GeneratorFacts, info_of
+from .filters.inspection import Inspection
+from .filters.left_out import LeftOut
+from .filters.quality import PICTURES_ONLY, Quality
 from .image_batch import ImageBatch, labels_of
 from .plan.samples import SamplePlan, SampleSpec, texts_of
 from .sampling.batches import BatchQueue, Draft
@@ -40,10 +43,6 @@ from .tuning.request import OnProgress, TuneRequest
 from .tuning.tune import tuned_choice
 
 _log = logging.getLogger(__name__)
-
-_MOST_ATTEMPTS = 2
-_MOST_NAMED = 8
-_ALL_BAD = 32  # images without a good one among them: the model or its precision is broken
 
 
 @dataclass(frozen=True)
@@ -117,12 +116,18 @@ class Generator:
             self.engines.vae_decoder, self.image_size, choice.vae_batch_size or choice.batch_size
         )
         self.seconds = StageSeconds(self.device)
-        self.rejected: list[SampleSpec] = []
-        """Samples whose image was blank or not finite at every attempt."""
-        self._accepted = 0
+        self._left_out = LeftOut(self.dtype)
+        self.rejected = self._left_out.specs
+        """Samples whose image was no picture at any attempt: blank, saturated or not finite."""
+        self.rejections = self._left_out.reasons
+        """Of each sample in `rejected`, the reason of every attempt."""
 
     def generate(
-        self, specs: Iterable[SampleSpec], done: Container[int] = ()
+        self,
+        specs: Iterable[SampleSpec],
+        done: Container[int] = (),
+        *,
+        quality: Quality = PICTURES_ONLY,
     ) -> Iterator[ImageBatch]:
         """Yield the images of `specs`, `batch_size` at a time, each once.
 
@@ -130,9 +135,14 @@ class Generator:
         what is missing comes out to the bit as it would have in one go.
 
         Images with and without guidance come in batches of their own, so not in the order of
-        `specs`. An image that is blank or not finite is made once more, from other noise; if it is
-        so again, it is left out, which is said, and its sample is in `rejected`.
+        `specs`. An image that is no picture (blank, saturated or not finite) or that a filter of
+        `quality` rejects is made again from other noise. What is no picture at its last attempt
+        either is left out, which is said, and its sample is in `rejected`; what a filter rejects at
+        its last attempt is handed over with the reason. Filters begin anew with each call and see
+        what is handed over or might be, so nothing of `done`: with a filter that remembers images,
+        what is missing may then come out otherwise.
         """
+        inspection = Inspection(quality, done, self.device)
         queue = BatchQueue(specs, self._encode_prompts)
         enqueued: deque[_Enqueued] = deque()
         ahead = 1 if self.device.type == "cuda" else 0
@@ -149,7 +159,7 @@ class Generator:
             if not enqueued:
                 return
             if not drafts or len(enqueued) > ahead:
-                finished = self._hand_over(enqueued.popleft(), queue, done)
+                finished = self._hand_over(enqueued.popleft(), inspection, queue)
                 if finished.specs:
                     yield finished
 
@@ -160,7 +170,9 @@ class Generator:
             raise InputError("no samples were asked for: give at least one spec")
         batches = list(self.generate(wanted))
         if not batches:
-            raise InputError("every image was blank or not finite: try another precision")
+            raise InputError(
+                "every image was blank, saturated or not finite: try another precision"
+            )
         images = torch.cat([batch.images for batch in batches])
         labels = torch.cat([batch.labels for batch in batches])
         place = {id(spec): number for number, spec in enumerate(wanted)}
@@ -260,39 +272,11 @@ class Generator:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _hand_over(self, batch: _Enqueued, queue: BatchQueue, done: Container[int]) -> ImageBatch:
-        """Wait for a batch and sort out what is no picture, and what is done already."""
+    def _hand_over(self, batch: _Enqueued, inspection: Inspection, queue: BatchQueue) -> ImageBatch:
+        """Wait for a batch and sort out what is not good enough, and what is done already."""
         batch.decoded.wait()
         self.seconds.settle()
-        drafts, images, labels = batch.drafts, batch.decoded.images, batch.labels
-        ready = batch.decoded.ready
-        wanted = torch.tensor([draft.spec.index not in done for draft in drafts])
-        bad = wanted & ~batch.decoded.is_picture()
-        self._sort_out([drafts[row] for row in bad.nonzero()[:, 0].tolist()], queue)
-        rows = (wanted & ~bad).nonzero()[:, 0]
-        if len(rows) < len(drafts):
-            drafts = [drafts[row] for row in rows.tolist()]
-            images, labels = (part[to_device(rows, self.device)] for part in (images, labels))
-            ready = ready and torch.cuda.current_stream(self.device).record_event()
-        self._accepted += len(drafts)
-        return ImageBatch(tuple(draft.spec for draft in drafts), images, labels, ready)
-
-    def _sort_out(self, bad: Sequence[Draft], queue: BatchQueue) -> None:
-        """Have images that are no pictures made again, once; reject their samples after that."""
-        queue.put_back([draft.again() for draft in bad if draft.attempt + 1 < _MOST_ATTEMPTS])
-        rejected = [draft.spec for draft in bad if draft.attempt + 1 == _MOST_ATTEMPTS]
-        if not rejected:
-            return
-        self.rejected += rejected
-        if not self._accepted and len(self.rejected) >= _ALL_BAD:
-            raise InputError(
-                f"the first {len(self.rejected)} images were all blank or not finite in precision "
-                f"{str(self.dtype).removeprefix('torch.')}: try 'bf16' or 'fp32', or another model"
-            )
-        named = ", ".join(str(spec.index) for spec in rejected[:_MOST_NAMED])
-        _log.warning(
-            "left out %d images that were blank or not finite twice: samples %s%s",
-            len(rejected),
-            named,
-            ", ..." if len(rejected) > _MOST_NAMED else "",
-        )
+        found = inspection(batch.drafts, batch.decoded, batch.labels)
+        queue.put_back(found.again)
+        self._left_out.add(found.left_out, len(found.finished.specs))
+        return found.finished

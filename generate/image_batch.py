@@ -23,6 +23,15 @@ class ImageBatch:
     """int64 `[B]`, on the generator's device."""
     ready: torch.cuda.Event | None = None
     """On a GPU, past from when on the images are there, for streams other than the current one."""
+    rejections: tuple[tuple[str, ...], ...] = ()
+    """For each image the reasons for which earlier attempts at it were rejected; of an empty tuple,
+    every first attempt was accepted."""
+    kept_despite: tuple[str, ...] = ()
+    """For each image the reason for which a filter rejected it at its last attempt, or an empty
+    string; of an empty tuple, none was."""
+    seeds: tuple[int, ...] = ()
+    """For each image the seed of its noise, which is another than its sample's where an earlier
+    attempt was rejected; of an empty tuple, all are the samples'."""
 
 
 def labels_of(specs: Sequence[SampleSpec], device: torch.device) -> Tensor:

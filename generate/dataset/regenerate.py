@@ -21,7 +21,6 @@ from .open_shard import on_host
 from .opening import Dataset
 from .record import RECORD, ShardRecord, read_record
 
-
 # Of 255, on average: a few channel values round differently from machine to machine, and bf16
 # differs more; another image differs by tens.
 _ROUNDING = 3.0

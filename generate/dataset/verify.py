@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ...base import InputError
-from .commit import METADATA, FOLDER, file_facts, finish_commits, main_suffix
+from .commit import FOLDER, METADATA, file_facts, finish_commits, main_suffix
 from .config import DatasetConfig, read_config
 from .contents import shard_rows, shard_samples
 from .record import RECORD, ShardRecord, WorkerFacts, read_record

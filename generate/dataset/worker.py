@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-
 from ...base import InputError
 from ...base.sizes import size_text
 from ...data.encode import ImageEncoder

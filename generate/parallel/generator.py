@@ -86,7 +86,9 @@ class DataParallelGenerator:
             raise InputError("no device was given: name at least one")
         self.device = resolve_device(device)
         self.rejected: list[SampleSpec] = []
-        """Samples whose image was blank or not finite at every attempt."""
+        """Samples whose image was no picture at any attempt: blank, saturated or not finite."""
+        self.rejections: list[tuple[str, ...]] = []
+        """Of each sample in `rejected`, the reason of every attempt."""
         self.seconds = StageSeconds(torch.device("cpu"))
         """Summed over the devices."""
         self._calls = 0
@@ -126,8 +128,9 @@ class DataParallelGenerator:
     ) -> Iterator[ImageBatch]:
         """Yield the images of `specs`, each once, batch by batch as the devices finish them.
 
-        Those whose index is in `done` are left out, as by `Generator.generate`. Reads some batches
-        of `specs` ahead for each device. The iterator must be exhausted or closed before the next
+        Those whose index is in `done` are left out, as by `Generator.generate`. Filters are not
+        taken: one that remembers images would see those of a single device. Reads some batches of
+        `specs` ahead for each device. The iterator must be exhausted or closed before the next
         call.
         """
         if not self._processes:
@@ -180,8 +183,8 @@ class DataParallelGenerator:
                 match process.receive():
                     case Wanted():
                         process.send_part(deal.take(rank, part), done)
-                    case Filled(slot, account):
-                        yield self._take(process, slot, account)
+                    case Filled() as filled:
+                        yield self._take(process, filled)
                     case Done(account):
                         self._book(process, account)
 
@@ -190,30 +193,32 @@ class DataParallelGenerator:
         for process in self._busy():
             while process.busy:
                 match process.receive():
-                    case Filled(slot, account):
-                        process.send(Release(slot))
-                        self._book(process, account)
+                    case Filled() as filled:
+                        process.send(Release(filled.slot))
+                        self._book(process, filled.account)
                     case Done(account):
                         self._book(process, account)
 
     def _busy(self) -> list[DeviceProcess]:
         return [process for process in self._processes if process.busy]
 
-    def _take(self, process: DeviceProcess, slot: int, account: Account) -> ImageBatch:
-        specs = self._book(process, account)
-        images = process.slots[slot, : len(specs)].to(self.device, copy=True)
-        process.send(Release(slot))
+    def _take(self, process: DeviceProcess, filled: Filled) -> ImageBatch:
+        specs = self._book(process, filled.account)
+        images = process.slots[filled.slot, : len(specs)].to(self.device, copy=True)
+        process.send(Release(filled.slot))
         labels = labels_of(specs, self.device)
         ready = None
         if self.device.type == "cuda":
             ready = torch.cuda.current_stream(self.device).record_event()
-        return ImageBatch(specs, images, labels, ready)
+        rejections, seeds = filled.rejections, filled.seeds
+        return ImageBatch(specs, images, labels, ready, rejections=rejections, seeds=seeds)
 
     def _book(self, process: DeviceProcess, account: Account) -> tuple[SampleSpec, ...]:
         """The samples that are finished; notes those that are rejected, and the seconds."""
         for stage, seconds in account.seconds.items():
             self.seconds.totals[stage] += seconds
         self.rejected += process.settle(account.rejected)
+        self.rejections += account.rejections
         return process.settle(account.finished)
 
 

@@ -69,6 +69,8 @@ class Account:
 
     finished: tuple[int, ...]
     rejected: tuple[int, ...]
+    rejections: tuple[tuple[str, ...], ...]
+    """Of each that is rejected, the reason of every attempt."""
     seconds: dict[str, float]
     """What each stage took."""
 
@@ -78,6 +80,9 @@ class Filled:
     """From the process: the finished images are in a slot, in order."""
 
     slot: int
+    rejections: tuple[tuple[str, ...], ...]
+    """Of each image; see `ImageBatch`."""
+    seeds: tuple[int, ...]
     account: Account
 
 

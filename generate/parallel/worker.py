@@ -152,7 +152,8 @@ class _Replica:
                 break
             slot = self._inbox.slots.get()
             self._copy(batch, self._slots[slot, : len(batch.specs)])
-            self._outbox.put_nowait(Filled(slot, self._account(batch.specs)))
+            account = self._account(batch.specs)
+            self._outbox.put_nowait(Filled(slot, batch.rejections, batch.seeds, account))
         for _ in share:
             pass  # what a stopped call did not read
         self._outbox.put_nowait(Done(self._account(())))
@@ -180,10 +181,12 @@ class _Replica:
     def _account(self, finished: tuple[SampleSpec, ...]) -> Account:
         before, self._seconds = self._seconds, dict(self._generator.seconds.totals)
         rejected = self._generator.rejected[self._rejected :]
+        rejections = self._generator.rejections[self._rejected :]
         self._rejected += len(rejected)
         return Account(
             tuple(self._numbers.pop(id(spec)) for spec in finished),
             tuple(self._numbers.pop(id(spec)) for spec in rejected),
+            tuple(rejections),
             {stage: total - before[stage] for stage, total in self._seconds.items()},
         )
 

@@ -17,10 +17,16 @@ READ_AHEAD = 8
 
 @dataclass(frozen=True)
 class Draft:
-    """An image on its way: its sample, and how often it has been tried before."""
+    """An image on its way: its sample, and why it was rejected when it was tried before."""
 
     spec: SampleSpec
-    attempt: int = 0
+    reasons: tuple[str, ...] = ()
+    """Of each attempt so far."""
+
+    @property
+    def attempt(self) -> int:
+        """From 0."""
+        return len(self.reasons)
 
     @property
     def seed(self) -> int:
@@ -29,9 +35,9 @@ class Draft:
             return self.spec.seed
         return philox.seed63(self.spec.seed, self.attempt, Stream.ATTEMPT)
 
-    def again(self) -> Draft:
-        """The same sample's next attempt."""
-        return replace(self, attempt=self.attempt + 1)
+    def again(self, reason: str) -> Draft:
+        """The same sample's next attempt, after one that was rejected for `reason`."""
+        return replace(self, reasons=(*self.reasons, reason))
 
 
 class BatchQueue:

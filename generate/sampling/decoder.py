@@ -13,10 +13,9 @@ from torch import Tensor
 from ...base.memory import is_out_of_memory
 from ...engine import Engine
 from ...kernels import finish
+from ..filters.pictures import faults_of
 
 _log = logging.getLogger(__name__)
-
-_LEAST_CONTRAST = 2 / 255  # less is one colour
 
 
 @dataclass(frozen=True)
@@ -25,8 +24,8 @@ class Decoded:
 
     images: Tensor
     """uint8 `[B, size, size, 3]`."""
-    statistics: Tensor
-    """On the host: those of `finish`, float32 `[B, 3, 4]`."""
+    faults: Tensor
+    """On the host: what is wrong with each image, uint8 `[B]`; see `faults_of`."""
     ready: torch.cuda.Event | None
 
     def wait(self) -> None:
@@ -34,12 +33,6 @@ class Decoded:
         if self.ready is not None:
             self.ready.synchronize()
             self.images.record_stream(torch.cuda.current_stream(self.images.device))
-
-    def is_picture(self) -> Tensor:
-        """Whether each image is finite and of more than one colour, bool `[B]` on the host."""
-        least, largest, _, nonfinite = self.statistics.unbind(dim=2)  # [B, C] each
-        contrast = (largest - least).amax(1)
-        return (nonfinite == 0).all(1) & (contrast >= _LEAST_CONTRAST)
 
 
 class Decoder:
@@ -84,20 +77,21 @@ class Decoder:
                 continue
             parts.append(pixels)
             done += len(chunk)
-        images, statistics = (torch.cat(part) for part in zip(*parts, strict=True))
+        images, faults = (torch.cat(part) for part in zip(*parts, strict=True))
         if self._stream is None:
-            return Decoded(images, statistics, None)
-        on_host = torch.empty(statistics.shape, pin_memory=True)
-        on_host.copy_(statistics, non_blocking=True)
+            return Decoded(images, faults, None)
+        on_host = torch.empty(faults.shape, dtype=faults.dtype, pin_memory=True)
+        on_host.copy_(faults, non_blocking=True)
         ready = torch.cuda.Event()
         ready.record()
         return Decoded(images, on_host, ready)
 
     def _finished(self, latents: Tensor) -> tuple[Tensor, Tensor] | None:
-        """Pixels and statistics; None for more than one image that do not fit into memory."""
+        """Pixels and faults; None for more than one image that do not fit into memory."""
         try:
             decoded = self._engine({"latents": latents})["images"]
-            return finish(decoded, self.image_size, self.image_size)
+            pixels, statistics = finish(decoded, self.image_size, self.image_size)
+            return pixels, faults_of(pixels, statistics)
         except Exception as error:
             if len(latents) == 1 or not is_out_of_memory(error):
                 raise

@@ -105,9 +105,18 @@ def spoil(rows, times, value=float("nan")):
     return fails
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), 0.3])
-def test_an_image_that_is_none_is_made_again_from_other_noise(value, generator, specs, difference):
-    """None: blank, or not finite."""
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (float("nan"), "nan"),
+        (float("inf"), "nan"),
+        (0.3, "blank"),
+        (torch.arange(32) % 2 * 6.0 - 3, "saturated"),  # stripes
+    ],
+)
+def test_an_image_that_is_none_is_made_again_from_other_noise(
+    value, reason, generator, specs, difference
+):
     wanted = specs(count=6)
     expected, _ = generator().images(wanted)
     ours = with_engine(generator(), "vae_decoder", spoil(2, 1, value))
@@ -117,6 +126,8 @@ def test_an_image_that_is_none_is_made_again_from_other_noise(value, generator, 
     distances = [difference(found[spec.index], expected[i]) for i, spec in enumerate(wanted)]
     assert sum(bool(distance.max() > 3) for distance in distances) == 2
     assert ours.rejected == []
+    told = [attempts for batch in batches for attempts in batch.rejections]
+    assert sorted(told) == [()] * 4 + [(reason,)] * 2
 
 
 def test_an_image_that_is_none_twice_is_left_out_and_reported(caplog, generator, specs):
@@ -126,11 +137,12 @@ def test_an_image_that_is_none_twice_is_left_out_and_reported(caplog, generator,
         made = [spec.index for batch in ours.generate(wanted) for spec in batch.specs]
     rejected = [spec.index for spec in ours.rejected]
     assert len(rejected) == 2
+    assert ours.rejections == [("nan", "nan")] * 2
     assert sorted(made + rejected) == sorted(spec.index for spec in wanted)
     assert f"samples {rejected[0]}, {rejected[1]}" in caplog.records[-1].getMessage()
 
 
 def test_a_model_that_makes_no_image_at_all_is_an_error(generator, specs):
     ours = with_engine(generator(batch_size=40, steps=1), "vae_decoder", spoil(99, 99))
-    with pytest.raises(InputError, match="all blank or not finite in precision float32"):
+    with pytest.raises(InputError, match="all blank, saturated or not finite in precision float32"):
         list(ours.generate(specs("base", count=40)))

@@ -61,8 +61,15 @@ def test_what_was_put_back_comes_next():
 
 def test_a_draft_s_second_attempt_has_other_noise_of_its_own():
     one, other = specs(7.5, 7.5)
-    seeds = [Draft(one).seed, Draft(one).again().seed, Draft(other).again().seed]
+    seeds = [Draft(one).seed, Draft(one).again("blank").seed, Draft(other).again("blank").seed]
     assert seeds[0] == one.seed
     assert len(set(seeds)) == 3
-    assert Draft(one).again().seed == Draft(one).again().seed
+    assert Draft(one).again("blank").seed == Draft(one).again("blank").seed
     assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_a_draft_tells_why_each_attempt_before_it_was_rejected():
+    (spec,) = specs(7.5)
+    third = Draft(spec).again("blank").again("duplicate")
+    assert (Draft(spec).attempt, Draft(spec).reasons) == (0, ())
+    assert (third.attempt, third.reasons) == (2, ("blank", "duplicate"))

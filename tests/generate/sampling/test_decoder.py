@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from zeroreal.generate.filters.pictures import FAULTS
 from zeroreal.generate.sampling.decoder import Decoder
 
 
@@ -44,7 +45,7 @@ def test_images_are_decoded_in_batches_of_their_own_and_keep_their_order():
     decoded = Decoder(vae, image_size=8, batch_size=4)(given)
     assert vae.batches == [4, 4, 2]
     assert torch.equal(decoded.images, pixels(given))
-    assert decoded.statistics.shape[0] == 10
+    assert decoded.faults.tolist() == [0] * 10
 
 
 def test_out_of_memory_halves_the_batch_and_loses_no_image(caplog):
@@ -63,11 +64,13 @@ def test_one_image_that_does_not_fit_is_an_error():
         Decoder(Vae(most=0), image_size=8, batch_size=2)(latents(2))
 
 
-def test_images_of_one_colour_and_those_with_a_value_that_is_not_finite_are_no_pictures():
-    given = latents(6)
+def test_blank_and_clipped_images_and_those_with_a_value_that_is_not_finite_are_no_pictures():
+    given = latents(7)
     given[1] = 0.25  # grey
     given[2, 0, 3, 3] = float("nan")
     given[3, 0, 0, 0] = float("inf")
     given[4] = float("nan")
-    found = Decoder(Vae(), image_size=8, batch_size=4)(given).is_picture()
-    assert found.tolist() == [True, False, False, False, False, True]
+    given[5] = given[5].sign() * 9
+    found = Decoder(Vae(), image_size=8, batch_size=4)(given).faults
+    said = [FAULTS[fault] for fault in found.tolist()]
+    assert said == ["", "blank", "nan", "nan", "nan", "saturated", ""]

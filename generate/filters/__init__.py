@@ -1,0 +1,1 @@
+"""Which finished images are good enough to be handed over."""
