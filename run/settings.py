@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from ..assets.embedded import EMBEDDED_CLASSES
 from ..base.durations import parse_duration
 from ..base.errors import InputError
-from ..base.settings import option, section
+from ..base.settings import changed, option, section, values_of
 from ..generate.plan.classes import class_entries
 from ..generate.settings import GenerateSettings
 from ..train.settings import GAP, PoolSettings, TrainSettings
+
+_DECIDE_IMAGES = ("images_per_class", "recipe", "devices", "time_budget")
 
 
 def devices_option(text: str) -> tuple[str, ...]:
@@ -48,11 +50,14 @@ class RunSettings:
         EMBEDDED_CLASSES, read=class_entries, shown="the embedded model's ten garments"
     )
     """Class names, comma-separated, or a text file with one a line; each a name, or a name, a colon
-    and what prompts call it."""
+    and what prompts call it. With --images, the default stands for the dataset's own."""
     recipe: str = "random-guidance"
     """A shipped recipe's name or a YAML file."""
     images_per_class: int = option(400, short="-n")
     """Images generated of each class."""
+    images: str | None = option(None, shown="none")
+    """Train on the images of this dataset instead of generating: WebDataset shards, a Parquet file,
+    a folder of either, or a folder with a sub-folder a class."""
     classifier: str = "test_resnet"
     """A timm model's name."""
     data: str | None = option(None, shown="the shipped ones, for the embedded classes")
@@ -86,3 +91,18 @@ class RunSettings:
             )
         if self.time_budget is not None and not self.time_budget > 0:
             raise InputError(f"time budget is {self.time_budget}: it must be above 0 seconds")
+        if self.images is not None:
+            _check_nothing_generated(self)
+
+
+def _check_nothing_generated(settings: RunSettings) -> None:
+    """Raise `InputError` for a setting that decides how images are generated, beside a dataset."""
+    chosen = changed(settings)
+    for value in values_of(RunSettings):
+        name = ".".join(value.path)
+        decides = value.path[0] == "generate" or name in _DECIDE_IMAGES
+        if decides and name in chosen and name != "generate.image_size":
+            raise InputError(
+                f"{value.flag} decides how images are generated, and those of --images "
+                f"{settings.images!r} are there already: leave one of the two out"
+            )
