@@ -1,4 +1,4 @@
-"""The files of a dataset: its pictures by number, and what tells that it is still the same."""
+"""The files of a dataset: its pictures by number, and what tells that they are still the same."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from itertools import islice
 from pathlib import Path
 
 from ...base import InputError
-from ...data.decode import SUFFIXES, Encoded
+from ...data.decode import Encoded
 from ...data.shards import find_shards
 from ...data.source import open_images
 
-_ARRAYS = (".parquet", ".npy")  # of these, those in the folder itself are read
+_HOLD_IMAGES = ("*.parquet", "*.npy", "**/*-ubyte*")
 
 
 class Pictures:
@@ -50,19 +50,17 @@ class Pictures:
                 )
             yield self._last
 
+    def files(self) -> Iterator[tuple[str, int]]:
+        """Name and size of each file that holds images, in order."""
+        path = Path(self._source)
+        for file in self._paths(path):
+            name = file.relative_to(path).as_posix() if path.is_dir() else file.name
+            yield name, file.stat().st_size
 
-def files_of(source: str) -> Iterator[tuple[str, int]]:
-    """Name and size of each file that holds images of the dataset, in order."""
-    path = Path(source)
-    files = find_shards(source) or ([path] if path.is_file() else [])
-    if not files and path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.suffix in _ARRAYS)
-        files = files or sorted(file for file in path.rglob("*") if _holds_images(file))
-    for file in files:
-        name = file.relative_to(path).as_posix() if path.is_dir() else file.name
-        yield name, file.stat().st_size
-
-
-def _holds_images(file: Path) -> bool:
-    is_named_so = file.suffix.lower() in SUFFIXES or "-ubyte" in file.name  # as Fashion-MNIST's
-    return is_named_so and file.is_file()
+    def _paths(self, path: Path) -> list[Path]:
+        if isinstance(self.found.pictures, Sequence):
+            return [encoded for encoded, _ in self.found.pictures if isinstance(encoded, Path)]
+        if path.is_file():
+            return [path]
+        found = [file for pattern in _HOLD_IMAGES for file in path.glob(pattern)]
+        return find_shards(self._source) or sorted(found)

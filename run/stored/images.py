@@ -21,7 +21,7 @@ from ...data.labelled import match_classes
 from ...generate import ClassName, ImageBatch, SampleSpec, parse_classes
 from ...generate.image_batch import labels_of
 from ...generate.plan.classes import prompt_aliases
-from .files import Pictures, files_of
+from .files import Pictures
 from .order import StoredPlan, interleaved, is_mixed
 
 _log = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ class StoredImages:
         labels, files = hashlib.sha256(), hashlib.sha256()
         labels.update("".join(f"{item.name}\n" for item in self.classes).encode())
         labels.update(self._labels.astype("<i8").tobytes())
-        for name, size in files_of(self.source):
+        for name, size in self._pictures.files():
             files.update(f"{name}\n{size}\n".encode(errors="surrogateescape"))
         return {
             "images": len(self),

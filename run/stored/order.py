@@ -11,19 +11,21 @@ from numpy.typing import NDArray
 from ...generate import SampleSpec
 
 _MOST_APART = 0.4  # of a block's classes from those of all images, as total variation
+_BY_CHANCE = 0.05  # of the blocks of shuffled images may be so, at most
 _LEAST_EACH = 4  # images of a class in what is compared: fewer are apart by chance
 
 
 def is_mixed(labels: NDArray[np.int64], block: int) -> bool:
-    """Whether every `block` of images in this order has about the classes that all have."""
+    """Whether each `block` of images in this order has about the classes that all have."""
     classes = int(labels.max()) + 1
     window = min(max(block, _LEAST_EACH * classes), len(labels))
     shares = np.bincount(labels, minlength=classes) / len(labels)
-    for begin in range(0, len(labels) - window + 1, window):
+    begins = range(0, len(labels) - window + 1, window)
+    apart = 0
+    for begin in begins:
         own = np.bincount(labels[begin : begin + window], minlength=classes) / window
-        if np.abs(own - shares).sum() / 2 > _MOST_APART:
-            return False
-    return True
+        apart += np.abs(own - shares).sum() / 2 > _MOST_APART
+    return bool(apart <= _BY_CHANCE * len(begins))
 
 
 def interleaved(labels: NDArray[np.int64]) -> NDArray[np.int64]:

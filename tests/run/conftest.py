@@ -65,9 +65,3 @@ def write_dataset():
         return str(folder)
 
     return write
-
-
-@pytest.fixture(scope="session", params=WRITERS)
-def form(request):
-    """Each format in turn."""
-    return request.param
