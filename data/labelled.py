@@ -25,6 +25,8 @@ class Labelled:
     """int64 `[N]`, indices into `names`."""
     pictures: Iterable[tuple[Encoded, str]]
     """N images in order, each with what to call it in an error. To be read once."""
+    arrays: Sequence[NDArray[Any]] = ()
+    """The same images, uint8 `[n, H, W, 3]` each, where they are stored as pixels."""
 
 
 def check_range(labels: NDArray[Any], names: Sequence[str], where: object) -> None:

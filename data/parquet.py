@@ -55,6 +55,14 @@ def open_parquet(path: Path) -> Labelled:
     return Labelled(class_names, labels, pictures)
 
 
+def has_images(path: Path) -> bool:
+    """Whether there is a column `image`; a file that cannot be read is taken for one that has."""
+    try:
+        return "image" in pq.read_schema(path).names
+    except (pa.ArrowException, OSError):
+        return True
+
+
 def _pictures(file: pq.ParquetFile, path: Path) -> Iterator[tuple[Encoded, str]]:
     row = 0
     try:

@@ -8,7 +8,6 @@ what each file is.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ..base.errors import InputError
+from .class_names import stored_class_names
 from .decode import Encoded
 from .labelled import Labelled
 from .shard_index import ShardSample, index_shard
@@ -57,7 +57,7 @@ def open_shards(shards: Sequence[Path]) -> Labelled:
     shard, a sample without an image or label, and a label outside the classes.
     """
     samples = [sample for shard in shards for sample in index_shard(shard)]
-    names = _class_names(shards[0].parent) or _names_of_labels(samples)
+    names = stored_class_names(shards[0].parent) or _names_of_labels(samples)
     index = {name: i for i, name in enumerate(names)}
     labels = np.empty(len(samples), np.int64)
     for i, sample in enumerate(samples):
@@ -85,26 +85,6 @@ def _expand(pattern: str) -> Iterator[str]:
         choices = (f"{number:0{len(ends[1])}}" for number in numbers)
     for choice in choices:
         yield from _expand(pattern[: braces.start()] + choice + pattern[braces.end() :])
-
-
-def _class_names(folder: Path) -> list[str] | None:
-    """The class names that stand beside the shards, or `None` if there are none."""
-    listed, info = folder / "classes.txt", folder / "_info.json"
-    path = listed if listed.is_file() else info
-    try:
-        if path == listed:
-            names = [line.strip() for line in listed.read_text("utf-8-sig").rstrip().split("\n")]
-        elif info.is_file():
-            names = json.loads(info.read_text("utf-8")).get("classes")
-        else:
-            return None
-    except (OSError, ValueError, AttributeError) as error:
-        raise InputError(f"cannot read the class names in {str(path)!r} ({error})") from error
-    if names is None:  # an index of timm's, which names no classes
-        return None
-    if not (isinstance(names, list) and names and all(n and isinstance(n, str) for n in names)):
-        raise InputError(f"{str(path)!r} should list class names, each a text that is not empty")
-    return names
 
 
 def _names_of_labels(samples: Sequence[ShardSample]) -> list[str]:

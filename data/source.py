@@ -14,10 +14,12 @@ from PIL import Image
 from torch import Tensor
 
 from ..base.errors import InputError
+from .arrays import find_arrays, open_arrays, together
+from .class_names import info_class_names
 from .decode import SUFFIXES, decode_all, shorter_side
 from .fashion_mnist import FASHION_MNIST_CLASSES, Split, find_idx_files, load_fashion_mnist
 from .labelled import Labelled, check_range, joined, match_classes
-from .parquet import open_parquet
+from .parquet import has_images, open_parquet
 from .shards import find_shards, open_shards
 
 _LG = logging.getLogger(__name__)
@@ -44,11 +46,13 @@ def load_images(
 ) -> LabelledImages:
     """Load every image of `source`, to train on, at `size` pixels a side.
 
-    `source` is a folder with a sub-folder of image files per class; WebDataset shards: a tar file,
-    a folder of them or a pattern such as `shards/{00000..00009}.tar`; a Parquet file, or a folder
-    of them, with the columns `image` (encoded bytes, or the struct of Hugging Face datasets) and
-    `label` (names, or integers with the names in the schema's metadata); a folder with the IDX
-    files of Fashion-MNIST's training split; or the word `fashion-mnist`, which downloads that.
+    `source` is a finished dataset of ours, of any format; a folder with a sub-folder of image files
+    per class; WebDataset shards: a tar file, a folder of them or a pattern such as
+    `shards/{00000..00009}.tar`; a Parquet file, or a folder of them, with the columns `image`
+    (encoded bytes, or the struct of Hugging Face datasets) and `label` (names, or integers with the
+    names in the schema's metadata); NumPy arrays: a folder with `X.npy` (uint8 `[N, H, W, 3]`) and
+    `X.labels.npy`; a folder with the IDX files of Fashion-MNIST's training split; or the word
+    `fashion-mnist`, which downloads that.
 
     Without `size`, the shorter side of the first image. Images of another size are scaled and
     cropped to the middle square, with one warning. Labels are positions in `classes`, or without
@@ -99,7 +103,10 @@ def read_images(
     if size is None:
         first = next(pictures)
         size, pictures = shorter_side(*first), chain([first], pictures)
-    images, resized = decode_all(pictures, len(found.labels), size)
+    if found.arrays and all(array.shape[1:3] == (size, size) for array in found.arrays):
+        images, resized = together(found.arrays), 0
+    else:
+        images, resized = decode_all(pictures, len(found.labels), size)
     labels = torch.from_numpy(table[found.labels].astype(np.int64))
     return LabelledImages(images, labels, classes, str(source), resized)
 
@@ -112,9 +119,11 @@ def open_images(source: str | Path) -> Labelled:
 def _open(source: str | Path, split: Split) -> Labelled:
     if source == "fashion-mnist":
         return _open_fashion_mnist(None, split)
-    # Before Parquet, because img2dataset puts a Parquet file of metadata beside each shard.
+    # Before Parquet, because a Parquet file of metadata may lie beside each shard.
     if shards := find_shards(source):
         return open_shards(shards)
+    if arrays := find_arrays(source):
+        return open_arrays(arrays)
     path = Path(source)
     if path.is_file():
         return open_parquet(path)
@@ -125,7 +134,9 @@ def _open(source: str | Path, split: Split) -> Labelled:
         )
     if find_idx_files(path, split):
         return _open_fashion_mnist(path, split)
-    if files := sorted(path.glob("*.parquet")):
+    files = sorted(path.glob("*.parquet"))
+    # Beside folders of classes, those without images hold metadata.
+    if files and (any(has_images(file) for file in files) or not _sub_folders(path)):
         return joined([open_parquet(file) for file in files])
     return _open_folder(path)
 
@@ -139,14 +150,33 @@ def _open_fashion_mnist(folder: Path | None, split: Split) -> Labelled:
 
 
 def _open_folder(folder: Path) -> Labelled:
-    names = sorted(p.name for p in folder.iterdir() if p.is_dir() and p.name[0] != ".")
-    if not names:
+    classes = info_class_names(folder)
+    if classes is not None and "train" not in classes and (folder / "train").is_dir():
+        folder = folder / "train"
+    found = _sub_folders(folder)
+    if not found:
         raise InputError(
             f"{str(folder)!r} has no sub-folders; it needs one per class, named after it"
         )
-    files = [(file, label) for label, name in enumerate(names) for file in _images(folder / name)]
+    names = found if classes is None else classes
+    for name in found:
+        if name not in names and any(_images(folder / name)):
+            raise InputError(
+                f"{str(folder / name)!r} holds images, and {name!r} is not among the classes in "
+                f"'_info.json'; add it there, or remove the folder"
+            )
+    files = [
+        (file, label)
+        for label, name in enumerate(names)
+        if name in found
+        for file in _images(folder / name)
+    ]
     labels = np.array([label for _, label in files], np.int64)
     return Labelled(names, labels, [(file, str(file)) for file, _ in files])
+
+
+def _sub_folders(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir() if p.is_dir() and p.name[0] != ".")
 
 
 def _images(folder: Path) -> Iterator[Path]:

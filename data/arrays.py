@@ -1,0 +1,89 @@
+"""Labelled images as NumPy arrays: `X.npy` with pixels beside `X.labels.npy`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from ..base.errors import InputError
+from .class_names import stored_class_names
+from .decode import Encoded
+from .labelled import Labelled, check_range
+
+_LABELS = ".labels.npy"
+
+
+def find_arrays(source: str | Path) -> list[Path]:
+    """The arrays of images that `source` names, in order; none if it names something else.
+
+    `source` is a folder with `X.npy` and `X.labels.npy`, or one such `X.npy`.
+    """
+    path = Path(source)
+    if path.is_file():
+        return [path] if path.suffix == ".npy" else []
+    labels = sorted(file for file in path.glob(f"*{_LABELS}") if file.name[0] != ".")
+    return [file.with_name(file.name.removesuffix(_LABELS) + ".npy") for file in labels]
+
+
+def open_arrays(paths: Sequence[Path]) -> Labelled:
+    """The labels at once, the images mapped into memory.
+
+    The class names stand beside them (`stored_class_names`); else the labels name themselves.
+    Raises `InputError` for arrays that are absent, damaged, of another kind or do not fit together.
+    """
+    opened = [_open(path) for path in paths]
+    labels = np.concatenate([labels for _, labels in opened]).astype(np.int64)
+    names = stored_class_names(paths[0].parent)
+    if names is None:
+        names = [str(label) for label in range(labels.max(initial=-1) + 1)]
+    for path, (_, own) in zip(paths, opened, strict=True):
+        check_range(own, names, path)
+    arrays = [images for images, _ in opened]
+    return Labelled(names, labels, _pictures(paths, arrays), arrays)
+
+
+def together(arrays: Sequence[NDArray[Any]]) -> Tensor:
+    """All images, uint8 `[N, S, S, 3]`, in one copy."""
+    count = sum(len(array) for array in arrays)
+    images = np.empty((count, *arrays[0].shape[1:]), np.uint8)
+    return torch.from_numpy(np.concatenate(arrays, out=images))
+
+
+def _open(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+    images, labels = _map(path), _map(path.with_name(path.stem + _LABELS))
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
+        raise InputError(
+            f"{str(path)!r} holds {images.dtype} of the shape {images.shape}; images are uint8 "
+            f"[N, H, W, 3]"
+        )
+    if labels.dtype.kind not in "iu" or labels.shape != images.shape[:1]:
+        raise InputError(
+            f"the labels of {str(path)!r} are {labels.dtype} of the shape {labels.shape}; expected "
+            f"whole numbers, one for each of {len(images)} images"
+        )
+    return images, labels
+
+
+def _map(path: Path) -> NDArray[Any]:
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(
+            f"cannot read {str(path)!r} as an array ({error}); fetch or write it again"
+        ) from error
+    return array
+
+
+def _pictures(
+    paths: Sequence[Path], arrays: Sequence[NDArray[Any]]
+) -> Iterator[tuple[Encoded, str]]:
+    for path, array in zip(paths, arrays, strict=True):
+        for number, image in enumerate(array):
+            yield Image.fromarray(image), f"{path}, image {number}"

@@ -1,0 +1,44 @@
+"""Class names that stand beside images: `classes.txt`, a name a line, or `_info.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from ..base.errors import InputError
+
+_LISTED, _INFO = "classes.txt", "_info.json"
+
+
+def stored_class_names(folder: Path) -> list[str] | None:
+    """The names of the classes in the order of their labels, or `None` if none stand there."""
+    return _names(folder / _LISTED, _lines) or info_class_names(folder)
+
+
+def info_class_names(folder: Path) -> list[str] | None:
+    """What `stored_class_names` gives, by `_info.json` alone."""
+    return _names(folder / _INFO, _classes)
+
+
+def _names(path: Path, read: Callable[[str], object]) -> list[str] | None:
+    if not path.is_file():
+        return None
+    try:
+        names = read(path.read_text("utf-8-sig"))
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(f"cannot read the class names in {str(path)!r} ({error})") from error
+    if names is None:
+        return None
+    if not (isinstance(names, list) and names and all(n and isinstance(n, str) for n in names)):
+        raise InputError(f"{str(path)!r} should list class names, each a text that is not empty")
+    return names
+
+
+def _lines(text: str) -> object:
+    return [line.strip() for line in text.rstrip().split("\n")]
+
+
+def _classes(text: str) -> object:
+    """The classes of an index; an index as timm writes it names none."""
+    return json.loads(text).get("classes")
