@@ -41,6 +41,8 @@ def run(
 ) -> None:
     """Generate images of the classes, train a classifier on them, and test it on real images.
 
+    Or train on the images of a dataset (--images).
+
     With no option: the embedded model's ten garments, tested on real Fashion-MNIST photographs.
     """
     if resume is not None and (given or out or config or preset):
@@ -87,6 +89,7 @@ def _print_result(folder: Path, summary: RunSummary) -> None:
     table.add_column("speed", justify="right")
     speeds = {
         "denoise": f"{summary.throughput.images_per_second:.1f} images/s generated",
+        "read": f"{summary.throughput.images_per_second:.0f} images/s read",
         "train": f"{summary.throughput.train_images_per_second:.0f} images/s",
     }
     for stage, seconds in summary.seconds.items():

@@ -111,6 +111,11 @@ def read_images(
     return LabelledImages(images, labels, classes, str(source), resized)
 
 
+def open_images(source: str | Path) -> Labelled:
+    """Every label of `source`, any that `load_images` reads, its images as they are asked for."""
+    return _open(source, "train")
+
+
 def _open(source: str | Path, split: Split) -> Labelled:
     if source == "fashion-mnist":
         return _open_fashion_mnist(None, split)
@@ -167,7 +172,7 @@ def _open_folder(folder: Path) -> Labelled:
         for file in _images(folder / name)
     ]
     labels = np.array([label for _, label in files], np.int64)
-    return Labelled(names, labels, ((file, str(file)) for file, _ in files))
+    return Labelled(names, labels, [(file, str(file)) for file, _ in files])
 
 
 def _sub_folders(folder: Path) -> list[str]:

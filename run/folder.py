@@ -20,6 +20,7 @@ VERSION = 2
 """Of what `write_config` writes. Version 1, without a number, had no sections but `train`."""
 
 _RECIPE = "recipe_content"
+_DATASET = "dataset_content"
 
 
 def new_run_folder(out: str | Path | None, name: str) -> Path:
@@ -57,33 +58,34 @@ def check_unused(folder: Path) -> None:
         raise InputError(f"output folder {str(folder)!r} is a file: choose another")
 
 
-def write_config(folder: Path, settings: RunSettings, recipe: dict[str, Any]) -> None:
-    """Write the configuration, with the recipe's content as it was."""
-    content = {"version": VERSION, **plain(settings), _RECIPE: recipe}
+def write_config(folder: Path, settings: RunSettings, origin: dict[str, Any]) -> None:
+    """Write the configuration, with the content of the recipe as it was, or of the dataset."""
+    name = _RECIPE if settings.images is None else _DATASET
+    content = {"version": VERSION, **plain(settings), name: origin}
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
     write_atomically(folder / CONFIG, text.encode())
 
 
 def read_config(folder: Path) -> tuple[RunSettings, dict[str, Any]]:
-    """The settings of a run and its recipe's content.
+    """The settings of a run and the content of its recipe or dataset.
 
     Raises `InputError` if the folder holds no run, or one that this version cannot read.
     """
     path = folder / CONFIG
     if not path.is_file():
         raise InputError(f"{str(folder)!r} holds no run: give the folder of an interrupted run")
-    values, recipe = read_config_file(path)
-    if recipe is None:
+    values, origin = read_config_file(path)
+    if origin is None:
         raise InputError(f"{str(path)!r} has no {_RECIPE}: start a new run")
-    return build(RunSettings, values, str(path)), recipe
+    return build(RunSettings, values, str(path)), origin
 
 
 def read_config_file(path: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """What a configuration file gives: values of `RunSettings`, and the recipe's content or None.
+    """What a configuration file gives: values of `RunSettings`, and what a run's images came from.
 
-    The values are nested as in the file, and as `build` takes them. Files that earlier versions
-    wrote are read, too. Raises `InputError` for a file that cannot be read, unknown fields and
-    values of a wrong type or out of range.
+    That is the content of its recipe or dataset, or None. The values are nested as in the file, and
+    as `build` takes them. Files that earlier versions wrote are read, too. Raises `InputError` for
+    a file that cannot be read, unknown fields and values of a wrong type or out of range.
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -99,9 +101,9 @@ def read_config_file(path: Path) -> tuple[dict[str, Any], dict[str, Any] | None]
     if not isinstance(content, Mapping):
         raise InputError(f"configuration {str(path)!r} has no fields: write one a line, `steps: 8`")
     content = dict(content)
-    recipe = content.pop(_RECIPE, None)
+    origin = content.pop(_RECIPE, content.pop(_DATASET, None))
     version = content.pop("version", None)
-    if version is None and _is_version_1(content, recipe):
+    if version is None and _is_version_1(content, origin):
         content = _from_version_1(content)
     elif version not in (None, VERSION):
         raise InputError(
@@ -110,7 +112,7 @@ def read_config_file(path: Path) -> tuple[dict[str, Any], dict[str, Any] | None]
         )
     values = read_values(RunSettings, content, str(path))
     build(RunSettings, values, str(path))  # says which file has a value out of range
-    return values, recipe
+    return values, origin
 
 
 def _is_version_1(content: Mapping[str, Any], recipe: object) -> bool:

@@ -32,7 +32,7 @@ def layered(
         layers.append(values)
         chosen |= names_in(RunSettings, values)
     settings = build(RunSettings, merge(RunSettings, *layers, given))
-    is_same = recipe is None or "recipe" in given
+    is_same = recipe is None or "recipe" in given or settings.images is not None
     if not is_same and recipe_content(load_recipe(settings.recipe)) != recipe:
         raise InputError(
             f"recipe {settings.recipe!r} has changed since {str(config)!r} was written: restore "

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -13,21 +13,13 @@ from torch import Tensor
 
 from ..assets import FASHION_MNIST_TEST
 from ..assets.embedded import EMBEDDED_CLASSES
-from ..base import InputError
+from ..base import InputError, resolve_device
 from ..base.ranks import Ranks, least
 from ..data import LabelledImages, load_real_images
 from ..data.source import load_unlabelled
 from ..encoders import ClipTeacher
 from ..export import find_model, native_side
-from ..generate import (
-    ClassName,
-    DataParallelGenerator,
-    Generator,
-    Recipe,
-    SamplePlan,
-    load_recipe,
-    parse_classes,
-)
+from ..generate import ClassName, Recipe, SamplePlan, SampleSpec, load_recipe, parse_classes
 from ..generate.plan.classes import prompt_aliases
 from ..train import Feed, ImagePool, Trainer
 from ..train.loop.targets import soft_targets
@@ -37,55 +29,14 @@ from ..train.pool.sharing import check_mode
 from ..train.pool.size import PoolSize, images_in, pool_size, room_for
 from .budget.clock import GenerationClock
 from .generator import make_generator
+from .parts import Parts, Source, stage_of
 from .progress import OnStage, StageProgress
 from .settings import RunSettings
+from .stored.images import StoredImages
+
+_PAST = {"generate": "generated", "read": "read"}
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What a run consists of."""
-
-    settings: RunSettings
-    """As given, but for what tuning and free memory came to: so a resumed run does the same."""
-    ranks: Ranks
-    classes: tuple[ClassName, ...]
-    recipe: Recipe
-    plan: SamplePlan
-    trainer: Trainer
-    test: LabelledImages | None
-    """Real images; None where there are none."""
-    unlabelled: Tensor | None
-    """Real images to re-estimate BatchNorm on, uint8 `[N, S, S, 3]`."""
-    pool: ImagePool
-    generator: Generator | DataParallelGenerator
-    feed: Feed
-    clock: GenerationClock | None
-    """Says when generation is to end, where there is a time budget."""
-    seconds: float
-    """What making all this took."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Of the classes, in label order."""
-        return tuple(item.name for item in self.classes)
-
-    @property
-    def image_size(self) -> int:
-        """Side in pixels of what the classifier sees."""
-        return self.trainer.image_size
-
-    @property
-    def planned(self) -> int:
-        """How many images are to be generated."""
-        return sum(self.feed.blocks)
-
-    def close(self) -> None:
-        """End the thread and the processes that generate, if there are any."""
-        self.feed.close()
-        if isinstance(self.generator, DataParallelGenerator):
-            self.generator.close()
 
 
 def prepare(
@@ -99,25 +50,26 @@ def prepare(
     Raises `InputError` for settings that cannot be used.
     """
     began = time.perf_counter()
-    classes = parse_classes(settings.classes)
-    recipe = load_recipe(settings.recipe)
-    _check_negative_prompt(settings, recipe)
-    plan = SamplePlan(recipe, classes, settings.images_per_class, seed=settings.seed)
+    origin = _origin(settings)
+    stored = origin if isinstance(origin, StoredImages) else None
+    classes = parse_classes(settings.classes) if stored is None else stored.classes
+    images = settings.images_per_class * len(classes) if stored is None else len(stored)
     _check_devices(settings, ranks)
-    trainer = _make_trainer(settings, len(classes), ranks)
+    trainer = _make_trainer(settings, len(classes), _image_size(settings, origin), ranks)
     test = _test_images(settings, classes, trainer.image_size)
     unlabelled = _unlabelled_images(settings, trainer.image_size)
     teacher = _load_teacher(settings, classes, trainer.device)
     room = least(room_for(trainer.device, settings.pool.memory), trainer.device)
-    size = _pool_size(settings, room, len(plan), trainer.image_size)
+    size = _pool_size(settings, room, images, trainer.image_size, len(classes))
+    if stored is not None:
+        size = _size_in_order(size, stored)
     pool = _make_pool(size, trainer, len(classes) if teacher else None)
-    _check_replay(settings, size, len(plan))
+    _check_replay(settings, size, images)
     sharing = _sharing_of(settings.pool.sharing, trainer.device, ranks)
     check_mode(sharing, trainer.device)
-    generator = make_generator(settings, recipe.guided, on_progress)
-    generator.check_prompts(plan, tell=ranks.is_first)
+    source, plan = _source(settings, origin, classes, on_progress, ranks)
     feed = Feed(
-        generator if ranks.world_size == 1 else RanksSource(generator, trainer.image_size, ranks),
+        source if ranks.world_size == 1 else RanksSource(source, trainer.image_size, ranks),
         plan,
         pool,
         block=size.block,
@@ -125,27 +77,67 @@ def prepare(
         mode=sharing,
         soften=_softening(teacher, len(classes), settings.gap.teacher_weight) if teacher else None,
         is_over=clock.is_over if clock else lambda images: False,
-        on_batch=lambda images: _show_generated(feed, images, on_progress),
+        on_batch=lambda images: _show_images(feed, images, stage_of(settings), on_progress),
     )
+    found = {} if isinstance(source, StoredImages) else source.facts.found
     return Parts(
         settings=replace(
             settings,
-            generate=replace(settings.generate, **generator.facts.found),
+            generate=replace(settings.generate, **found),
             pool=replace(settings.pool, memory=room),
         ),
         ranks=ranks,
         classes=classes,
-        recipe=recipe,
+        recipe=None if isinstance(origin, StoredImages) else origin,
         plan=plan,
         trainer=trainer,
         test=test,
         unlabelled=unlabelled,
         pool=pool,
-        generator=generator,
+        source=source,
         feed=feed,
         clock=clock,
         seconds=time.perf_counter() - began,
     )
+
+
+def _origin(settings: RunSettings) -> Recipe | StoredImages:
+    """What the images come from: a recipe or a dataset."""
+    if settings.images is None:
+        recipe = load_recipe(settings.recipe)
+        _check_negative_prompt(settings, recipe)
+        return recipe
+    is_default = settings.classes == EMBEDDED_CLASSES
+    return StoredImages(
+        settings.images,
+        resolve_device(settings.device),
+        settings.generate.image_size,
+        None if is_default else parse_classes(settings.classes),
+    )
+
+
+def _source(
+    settings: RunSettings,
+    origin: Recipe | StoredImages,
+    classes: tuple[ClassName, ...],
+    on_progress: OnStage,
+    ranks: Ranks,
+) -> tuple[Source, Sequence[SampleSpec]]:
+    """What gives the images, and all of them in order."""
+    if isinstance(origin, StoredImages):
+        return origin, origin.plan
+    plan = SamplePlan(origin, classes, settings.images_per_class, seed=settings.seed)
+    generator = make_generator(settings, origin.guided, on_progress)
+    generator.check_prompts(plan, tell=ranks.is_first)
+    return generator, plan
+
+
+def _image_size(settings: RunSettings, origin: Recipe | StoredImages) -> int:
+    """Side in pixels of what the classifier sees."""
+    if isinstance(origin, StoredImages):
+        return origin.image_size
+    size = settings.generate.image_size or settings.generate.generate_size
+    return size or native_side(find_model(settings.generate.model))
 
 
 def _check_devices(settings: RunSettings, ranks: Ranks) -> None:
@@ -166,12 +158,11 @@ def _check_negative_prompt(settings: RunSettings, recipe: Recipe) -> None:
         )
 
 
-def _make_trainer(settings: RunSettings, classes: int, ranks: Ranks) -> Trainer:
-    size = settings.generate.image_size or settings.generate.generate_size
+def _make_trainer(settings: RunSettings, classes: int, image_size: int, ranks: Ranks) -> Trainer:
     return Trainer(
         settings.classifier,
         num_classes=classes,
-        image_size=size or native_side(find_model(settings.generate.model)),
+        image_size=image_size,
         settings=settings.train,
         device=settings.device,
         precision=settings.amp,
@@ -184,11 +175,12 @@ def _test_images(
     settings: RunSettings, classes: tuple[ClassName, ...], image_size: int
 ) -> LabelledImages | None:
     source = settings.data
+    names = [item.name for item in classes]
     if source is None:
-        if settings.classes != EMBEDDED_CLASSES:
+        shipped = {item.name for item in parse_classes(EMBEDDED_CLASSES)}
+        if settings.classes != EMBEDDED_CLASSES or set(names) != shipped:
             return None
         source = str(FASHION_MNIST_TEST)
-    names = [item.name for item in classes]
     return load_real_images(source, names, image_size, prompt_aliases(classes))
 
 
@@ -205,7 +197,9 @@ def _load_teacher(
     return ClipTeacher(settings.gap.teacher, [item.prompt for item in classes], device)
 
 
-def _pool_size(settings: RunSettings, room: int, images: int, image_size: int) -> PoolSize:
+def _pool_size(
+    settings: RunSettings, room: int, images: int, image_size: int, classes: int
+) -> PoolSize:
     replaces = settings.pool.policy != "keep"
     size = pool_size(
         images_in(room, image_size),
@@ -215,14 +209,14 @@ def _pool_size(settings: RunSettings, room: int, images: int, image_size: int) -
         replaces=replaces,
         image_size=image_size,
         batch_size=settings.train.batch_size,
-        classes=len(settings.classes),
+        classes=classes,
     )
     if size.capacity < images:
         _log.warning(
             "the pool holds %d of %d images: the others %s",
             size.capacity,
             images,
-            "replace those" if replaces else "are not generated",
+            "replace those" if replaces else f"are not {_PAST[stage_of(settings)]}",
         )
     if size.host:
         _log.warning(
@@ -231,6 +225,19 @@ def _pool_size(settings: RunSettings, room: int, images: int, image_size: int) -
             size.capacity + size.spare,
         )
     return size
+
+
+def _size_in_order(size: PoolSize, stored: StoredImages) -> PoolSize:
+    """The size with blocks that all have about all classes, in an order that may change for it."""
+    if stored.mix(size.block):
+        return size
+    if size.capacity < len(stored):
+        raise InputError(
+            f"the images of {stored.source!r} are sorted by class, and the pool holds "
+            f"{size.capacity} of {len(stored)}, so training would see few classes at a time: give "
+            "it room for all (--pool, --spill), or shuffle the dataset"
+        )
+    return replace(size, block=size.capacity)
 
 
 def _check_replay(settings: RunSettings, size: PoolSize, images: int) -> None:
@@ -262,9 +269,9 @@ def _softening(
     return soften
 
 
-def _show_generated(feed: Feed, images: int, on_progress: OnStage) -> None:
+def _show_images(feed: Feed, images: int, stage: str, on_progress: OnStage) -> None:
     note = f"{feed.images_per_second:.0f} images/s"
-    on_progress(StageProgress("generate", images, sum(feed.blocks), note))
+    on_progress(StageProgress(stage, images, sum(feed.blocks), note))
 
 
 def _sharing_of(mode: str, device: torch.device, ranks: Ranks) -> str:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from ..base.durations import parse_duration
 from ..base.errors import InputError
-from ..base.settings import option, section
+from ..base.settings import changed, option, section, values_of
 from ..generate.plan.settings import PlanSettings
 from ..generate.settings import GenerateSettings
 from ..train.settings import GAP, PoolSettings, TrainSettings
+
+_DECIDE_IMAGES = ("images_per_class", "recipe", "devices", "time_budget")
 
 
 def devices_option(text: str) -> tuple[str, ...]:
@@ -43,6 +45,9 @@ class RunSettings(PlanSettings):
     Raises `InputError` for values out of range.
     """
 
+    images: str | None = option(None, shown="none")
+    """Train on the images of this dataset instead of generating: WebDataset shards, a Parquet file,
+    a folder of either, or a folder with a sub-folder a class."""
     classifier: str = "test_resnet"
     """A timm model's name."""
     data: str | None = option(None, shown="the shipped ones, for the embedded classes")
@@ -71,3 +76,18 @@ class RunSettings(PlanSettings):
             )
         if self.time_budget is not None and not self.time_budget > 0:
             raise InputError(f"time budget is {self.time_budget}: it must be above 0 seconds")
+        if self.images is not None:
+            _check_nothing_generated(self)
+
+
+def _check_nothing_generated(settings: RunSettings) -> None:
+    """Raise `InputError` for a setting that decides how images are generated, beside a dataset."""
+    chosen = changed(settings)
+    for value in values_of(RunSettings):
+        name = ".".join(value.path)
+        decides = value.path[0] == "generate" or name in _DECIDE_IMAGES
+        if decides and name in chosen and name != "generate.image_size":
+            raise InputError(
+                f"{value.flag} decides how images are generated, and those of --images "
+                f"{settings.images!r} are there already: leave one of the two out"
+            )

@@ -10,14 +10,13 @@ from pathlib import Path
 from ..base import InputError, resolve_device
 from ..base.files import remove_half_written
 from ..base.ranks import Ranks, agreed, device_of_rank, join_ranks
-from ..generate.plan.classes import slug
-from ..generate.plan.content import recipe_content
 from ..train import CheckpointFolder
 from .budget.choice import within_budget
 from .budget.state import STATE, BudgetState, load_state
 from .folder import CONFIG, check_unused, new_run_folder, read_config, write_config
 from .images import GENERATED, restore_images, save_images
-from .preparation import Parts, prepare
+from .parts import Parts
+from .preparation import prepare
 from .progress import OnStage, StageProgress
 from .report.files import write_report_files, write_samples
 from .report.summary import METRICS, RunSummary, summarize, test_figures
@@ -38,8 +37,10 @@ class RunResult:
 class RunInterruptedError(Exception):
     """A run was stopped by the user; what was generated is saved in `folder`."""
 
-    def __init__(self, folder: Path, done: int, total: int) -> None:
-        super().__init__(f"interrupted with {done} of {total} images generated and saved")
+    def __init__(
+        self, folder: Path, done: int, total: int, past: str = "generated and saved"
+    ) -> None:
+        super().__init__(f"interrupted with {done} of {total} images {past}")
         self.folder = folder
 
 
@@ -71,8 +72,7 @@ def run(
         seconds = settings.time_budget
         parts, plan, speeds = within_budget(settings, seconds, on_progress, ranks, keep, started)
         budget = BudgetState(plan, speeds, started)
-    name = slug(parts.recipe.name) or "run"
-    folder = Path(agreed(str(new_run_folder(out, name)) if ranks.is_first else ""))
+    folder = Path(agreed(str(new_run_folder(out, parts.slug)) if ranks.is_first else ""))
     return _finish(parts, folder, started, budget, on_progress)
 
 
@@ -83,7 +83,7 @@ def resume(folder: str | Path, on_progress: OnStage = lambda progress: None) -> 
     """
     started = time.perf_counter()
     folder = Path(folder)
-    settings, recipe_before = read_config(folder)
+    settings, origin_before = read_config(folder)
     settings, ranks = _join(settings)
     on_progress = on_progress if ranks.is_first else _ignore
     if (folder / METRICS).exists():
@@ -92,10 +92,12 @@ def resume(folder: str | Path, on_progress: OnStage = lambda progress: None) -> 
     budget = None if settings.time_budget is None else load_state(folder, settings, started)
     clock = None if budget is None else budget.clock(settings.time_budget or 0.0)
     parts = prepare(settings, on_progress, ranks, clock)
-    if recipe_content(parts.recipe) != recipe_before:
+    if parts.origin != origin_before:
+        images = settings.images
+        what = f"recipe {settings.recipe!r}" if images is None else f"dataset {images!r}"
         raise InputError(
-            f"recipe {settings.recipe!r} has changed since the run in {str(folder)!r} began: "
-            "restore it, or start a new run"
+            f"{what} has changed since the run in {str(folder)!r} began: restore it, or start a "
+            "new run"
         )
     restore_images(parts.feed, folder)
     return _finish(parts, folder, started, budget, on_progress)
@@ -128,12 +130,13 @@ def _finish(
         parts.close()
         if is_first:
             _keep_settings(parts, folder, budget)  # it may have been writing them
-            save_images(parts.pool, folder)
+            _save_generated(parts, folder)
             write_samples(parts, folder)
-        raise RunInterruptedError(folder, parts.feed.written, parts.planned) from None
+        past = "read" if parts.recipe is None else "generated and saved"
+        raise RunInterruptedError(folder, parts.feed.written, parts.planned, past) from None
     except InputError:  # a loss that is not finite, say
         if is_first:
-            save_images(parts.pool, folder)
+            _save_generated(parts, folder)
             if parts.trainer.is_trained:
                 save(parts, folder)
         raise
@@ -157,9 +160,15 @@ def _finish(
 def _keep_settings(parts: Parts, folder: Path, budget: BudgetState | None) -> None:
     """Write what the run can be resumed by."""
     if not (folder / CONFIG).exists():
-        write_config(folder, parts.settings, recipe_content(parts.recipe))
+        write_config(folder, parts.settings, parts.origin)
     if budget is not None:
         budget.save(folder)
+
+
+def _save_generated(parts: Parts, folder: Path) -> None:
+    """Save the images of an unfinished run, but not those that a dataset has anyway."""
+    if parts.recipe is not None:
+        save_images(parts.pool, folder)
 
 
 def _forget_progress(folder: Path) -> None:

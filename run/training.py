@@ -15,7 +15,7 @@ from ..train.classifier.batch_norm import re_estimate
 from ..train.classifier.evaluate import Evaluation, normalize
 from ..train.classifier.saved import ClassifierCard, save_classifier
 from ..train.loop.scalars import ScalarLog, Scalars
-from .preparation import Parts
+from .parts import Parts
 from .progress import OnStage, StageProgress
 
 
@@ -36,7 +36,7 @@ def train(parts: Parts, folder: Path, on_progress: OnStage) -> Trained:
     """Generate and train, in turn or at once, from where a checkpoint in `folder` stands."""
     began = time.perf_counter()
     feed, trainer = parts.feed, parts.trainer
-    on_progress(StageProgress("generate", feed.written, parts.planned))
+    on_progress(StageProgress(parts.stage, feed.written, parts.planned))
     if parts.clock is not None:
         parts.clock.start()
         feed.fill()  # how many there will be shows only then
@@ -47,7 +47,7 @@ def train(parts: Parts, folder: Path, on_progress: OnStage) -> Trained:
         epochs = _fit(parts, loader, folder, log, on_progress)
     finally:
         log.close()
-    seconds = dict(parts.generator.seconds.totals)
+    seconds = dict(parts.source.seconds.totals)
     seconds["train"] = time.perf_counter() - began - feed.waited
     parts.close()
     if parts.unlabelled is not None:

@@ -11,9 +11,11 @@ from typing import Any
 from ...base import InputError
 from ...base.ranks import Ranks
 from ...train.pool.size import images_in, room_for
-from ..preparation import Parts, prepare
+from ..parts import Parts
+from ..preparation import prepare
 from ..progress import OnStage, StageProgress
 from ..settings import RunSettings
+from ..stored.images import StoredImages
 from .clock import GenerationClock, Speeds, deadline_of
 from .levers import read_levers
 from .plans import Budget, BudgetPlan, rank_plans
@@ -61,9 +63,11 @@ def _measure(
     """Plans that fit, how fast the parts of a run are here, and what tuning found."""
     parts = prepare(settings, on_progress, ranks)
     on_progress(StageProgress("calibrate", 0, 1))
-    facts = parts.generator.facts
+    generator = parts.source
+    assert not isinstance(generator, StoredImages)  # which settings allow no time budget
+    facts = generator.facts
     speeds = measure_speeds(
-        parts.generator,
+        generator,
         parts.plan,
         settings,
         at_once=facts.batch_size * max(1, len(settings.devices)),
@@ -72,7 +76,7 @@ def _measure(
         load=parts.seconds,
     )
     spent = time.perf_counter() - started
-    room = images_in(room_for(parts.generator.device, settings.pool.memory), parts.image_size)
+    room = images_in(room_for(generator.device, settings.pool.memory), parts.image_size)
     room += images_in(settings.pool.spill or 0, parts.image_size)
     parts.close()
     budget = Budget(seconds, spent, room)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from ...base.files import write_atomically
 from ...report.pictures import confusion_picture, png_bytes, sample_grid
-from ..preparation import Parts
+from ..parts import Parts
 from .page import write_report
 from .summary import METRICS, RunSummary
 

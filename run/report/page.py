@@ -31,7 +31,7 @@ def write_report(path: Path, summary: RunSummary, pictures: Mapping[str, Image.I
         "curves": [
             curve("Training loss", training.loss, "{:.3g}".format),
             curve(
-                "Accuracy on the synthetic images",
+                f"Accuracy on the {'synthetic' if summary.dataset is None else 'stored'} images",
                 training.accuracy,
                 lambda share: f"{share * 100:.3g}{SPACE}%",
             ),

@@ -17,7 +17,8 @@ from pydantic import TypeAdapter
 from ...base import describe_environment, peak_memory_bytes
 from ...train.classifier.evaluate import Evaluation
 from ..budget.plans import BudgetPlan
-from ..preparation import Parts
+from ..parts import Parts
+from ..stored.images import StoredImages
 from ..training import Trained
 
 METRICS = "metrics.json"
@@ -90,7 +91,7 @@ class Throughput:
     """Images for each second."""
 
     images_per_second: float
-    """Generated."""
+    """Generated, or read."""
     train_images_per_second: float
 
 
@@ -115,22 +116,23 @@ class RunSummary:
     zeroreal: str
     command: str
     classes: list[str]
-    recipe: RecipeFigures
-    model: str
+    recipe: RecipeFigures | None
+    """None where the images are a dataset's, as are the other figures of generating."""
+    model: str | None
     classifier: str
     images: int
     rejected: list[int]
     """Samples left out because their image was blank or not finite."""
-    images_per_class: int
+    images_per_class: int | None
     image_size: int
-    steps: int
-    scheduler: str
+    steps: int | None
+    scheduler: str | None
     seed: int
     device: str
-    engine: str
-    dtype: str
-    batch_size: int
-    vae_batch_size: int
+    engine: str | None
+    dtype: str | None
+    batch_size: int | None
+    vae_batch_size: int | None
     pool: PoolFigures
     time_budget: BudgetFigures | None
     test: TestFigures | None
@@ -141,6 +143,8 @@ class RunSummary:
     training: TrainingFigures
     environment: dict[str, str]
     elapsed_seconds: float
+    dataset: str | None = None
+    """What the images were read from; None where they were generated."""
 
     def content(self) -> dict[str, Any]:
         """As plain values, for JSON."""
@@ -198,8 +202,9 @@ def summarize(
     elapsed: float,
 ) -> RunSummary:
     """The summary of a finished run whose stages took `seconds`, and all of it `elapsed`."""
-    facts, settings = parts.generator.facts, parts.settings
-    versions = describe_environment(parts.generator.device)
+    settings, device = parts.settings, parts.source.device
+    facts = None if isinstance(parts.source, StoredImages) else parts.source.facts
+    versions = describe_environment(device)
     return RunSummary(
         name=folder.name,
         created=datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -207,34 +212,36 @@ def summarize(
         command=shlex.join(["zeroreal", *sys.argv[1:]]),
         classes=list(parts.names),
         recipe=_recipe(parts),
-        model=str(facts.folder),
+        model=str(facts.folder) if facts else None,
         classifier=settings.classifier,
         images=parts.feed.images,
-        rejected=[spec.index for spec in parts.generator.rejected],
-        images_per_class=settings.images_per_class,
+        rejected=[spec.index for spec in parts.source.rejected],
+        images_per_class=settings.images_per_class if facts else None,
         image_size=parts.image_size,
-        steps=settings.generate.steps,
-        scheduler=facts.scheduler,
+        steps=settings.generate.steps if facts else None,
+        scheduler=facts.scheduler if facts else None,
         seed=settings.seed,
         device=versions["device"],
-        engine=facts.backend,
-        dtype=str(facts.dtype).removeprefix("torch."),
-        batch_size=facts.batch_size,
-        vae_batch_size=facts.vae_batch_size,
+        engine=facts.backend if facts else None,
+        dtype=str(facts.dtype).removeprefix("torch.") if facts else None,
+        batch_size=facts.batch_size if facts else None,
+        vae_batch_size=facts.vae_batch_size if facts else None,
         pool=_pool(parts),
         time_budget=None if budget is None else _budget(budget, settings.time_budget or 0.0),
         test=test,
         throughput=Throughput(parts.feed.images_per_second, trained.samples / seconds["train"]),
         seconds={stage: round(value, 3) for stage, value in seconds.items()},
-        peak_memory_bytes=peak_memory_bytes(parts.generator.device),
+        peak_memory_bytes=peak_memory_bytes(device),
         training=_training(parts, trained),
         environment=versions,
         elapsed_seconds=round(elapsed, 3),
+        dataset=settings.images,
     )
 
 
-def _recipe(parts: Parts) -> RecipeFigures:
-    recipe = parts.recipe
+def _recipe(parts: Parts) -> RecipeFigures | None:
+    if (recipe := parts.recipe) is None:
+        return None
     return RecipeFigures(
         recipe.name,
         recipe.description,

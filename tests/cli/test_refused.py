@@ -59,6 +59,13 @@ def written(tmp_path_factory):
         (["run", "--resume", "nowhere", "--pool", "auto"], "give it alone"),
         (["run", "--resume", "nowhere", "--config", "x.yaml"], "give it alone"),
         (["run", "--recipe", "{unguided}", "--negative-prompt", "blurry"], "has no image with"),
+        (["run", "--images", "{data}", "-n", "5"], "--images-per-class decides how images are gen"),
+        (["run", "--images", "{data}", "--steps", "5"], "--steps decides how images are generated"),
+        (["run", "--images", "{data}", "--time-budget", "9m"], "--time-budget decides how images"),
+        (["run", "--images", "{data}", "--devices", "0,1"], "--devices decides how images are gen"),
+        (["run", "--images", "{data}", "--recipe", "base"], "--recipe decides how images are gen"),
+        (["run", "--images", "nowhere"], "'nowhere' does not exist; give a folder"),
+        (["run", "--images", "{data}", "--classes", "coat,bag"], "has classes that the classifier"),
         (["evaluate", "nowhere", "--data", "x"], "no classifier.json"),
         (["evaluate", "{run}", "--data", "nowhere"], "nowhere"),
         (["predict", "{run}", "nowhere.png"], "nowhere.png"),
@@ -71,7 +78,7 @@ def test_bad_input_gets_one_sentence_and_status_2(
 ):
     monkeypatch.chdir(tmp_path)
     places = {"run": finished[0], "data": FASHION_MNIST_TEST, **written(tmp_path_factory)}
-    if arguments[0] == "run" and "--resume" not in arguments:
+    if arguments[0] == "run" and not {"--resume", "--images"} & set(arguments):
         arguments = [*arguments, "--tune", "off"]
     done = command(*(argument.format(**places) for argument in arguments))
     assert done.returncode == 2, done.stderr

@@ -5,8 +5,9 @@ import math
 import pytest
 
 from zeroreal.base import InputError
+from zeroreal.generate.settings import GenerateSettings
 from zeroreal.run.settings import GapSettings, RunSettings
-from zeroreal.train.settings import PoolSettings
+from zeroreal.train.settings import PoolSettings, TrainSettings
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,39 @@ def test_the_bounds_themselves_are_allowed():
     )
     assert settings.seed == 2**64 - 1
     assert RunSettings(seed=0).seed == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "flag"),
+    [
+        ({"images_per_class": 401}, "--images-per-class"),
+        ({"recipe": "base"}, "--recipe"),
+        ({"devices": ("cpu", "cpu")}, "--devices"),
+        ({"time_budget": 60.0}, "--time-budget"),
+        ({"generate": GenerateSettings(model="other")}, "--model"),
+        ({"generate": GenerateSettings(tune="off")}, "--tune"),
+        ({"generate": GenerateSettings(image_size=32, generate_size=64)}, "--generate-size"),
+    ],
+)
+def test_beside_a_dataset_nothing_may_be_said_of_generating(changed, flag):
+    with pytest.raises(InputError, match=f"{flag} decides .* --images 'photos'"):
+        RunSettings(images="photos", **changed)
+
+
+def test_beside_a_dataset_all_else_may_be_chosen():
+    settings = RunSettings(
+        images="photos",
+        classes=("cat", "dog"),
+        classifier="resnet18",
+        data="test",
+        seed=3,
+        device="cpu",
+        generate=GenerateSettings(image_size=64),
+        train=TrainSettings(epochs=2),
+        pool=PoolSettings(blocks=2),
+        gap=GapSettings(batch_norm_data="other"),
+    )
+    assert settings.images == "photos"
 
 
 @pytest.mark.parametrize("weight", [-0.01, 1.01, math.nan])

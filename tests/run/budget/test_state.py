@@ -97,7 +97,7 @@ def test_what_was_loaded_to_measure_is_gone_before_the_run_is_loaded(monkeypatch
 
         def __init__(self):
             self.itself = self  # in a circle, as engines are
-            self.generator = self
+            self.source = self
             self.device = "cpu"
             self.facts = type("Facts", (), {"batch_size": 4, "found": {"engine": "torch"}})
 

@@ -201,6 +201,17 @@ def test_further_pictures_follow_under_their_names(tmp_path):
     assert page.all("img")[-1]["alt"] == "odd & even"
 
 
+def test_of_stored_images_the_dataset_is_named_and_no_model(tmp_path):
+    generating = ("model", "recipe", "images_per_class", "steps", "scheduler", "engine", "dtype")
+    generating += ("batch_size", "vae_batch_size")
+    summary = SUMMARY | dict.fromkeys(generating) | {"dataset": "garments/", "rejected": []}
+    write_report(tmp_path / "r.html", summary_of(summary), pictures())
+    text = Page(tmp_path / "r.html").text
+    assert "learned 3 classes from 12,000 images of garments/" in " ".join(text.split())
+    for word in ("None", "synthetic", "generated", "diffusion model", "precision", "zero-shot"):
+        assert word not in text
+
+
 @pytest.mark.parametrize("values", [[], [float("nan")], [1.0], [1.0, float("nan"), 1.0]])
 def test_any_history_of_training_can_be_drawn(tmp_path, values):
     training = SUMMARY["training"] | {"epochs": len(values), "loss": values, "accuracy": values}

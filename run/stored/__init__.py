@@ -1,0 +1,1 @@
+"""Images of a dataset to train on, in place of generated ones."""

@@ -1,0 +1,67 @@
+"""What the tests of runs on stored images share."""
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+
+def png(image):
+    """An image, uint8 `[S, S, 3]`, as the bytes of a PNG file, which loses nothing."""
+    file = io.BytesIO()
+    Image.fromarray(image.numpy()).save(file, "PNG")
+    return file.getvalue()
+
+
+def write_shards(folder, images, labels, classes):
+    """Two shards, each with half of the images, in order."""
+    (folder / "_info.json").write_text(json.dumps({"classes": list(classes)}))
+    half = len(images) // 2
+    for number, part in enumerate((range(half), range(half, len(images)))):
+        with tarfile.open(folder / f"{number:05}.tar", "w") as tar:
+            for i in part:
+                for name, content in (
+                    (f"{i}.png", png(images[i])),
+                    (f"{i}.cls", b"%d" % labels[i]),
+                ):
+                    member = tarfile.TarInfo(name)
+                    member.size = len(content)
+                    tar.addfile(member, io.BytesIO(content))
+
+
+def write_parquet(folder, images, labels, classes):
+    table = pa.table(
+        {
+            "image": [{"bytes": png(image), "path": None} for image in images],
+            "label": pa.array([int(label) for label in labels]),
+        }
+    )
+    table = table.replace_schema_metadata({"class_names": ",".join(classes)})
+    pq.write_table(table, folder / "all.parquet")
+
+
+def write_folders(folder, images, labels, classes):
+    for name in classes:
+        (folder / name).mkdir()
+    for i, (image, label) in enumerate(zip(images, labels, strict=True)):
+        (folder / classes[label] / f"{i:05}.png").write_bytes(png(image))
+
+
+WRITERS = {"shards": write_shards, "parquet": write_parquet, "folders": write_folders}
+
+
+@pytest.fixture(scope="session")
+def write_dataset():
+    """A function that writes images and labels as a dataset of a format of `WRITERS`."""
+
+    def write(folder: Path, form, images, labels, classes):
+        folder.mkdir(parents=True)
+        WRITERS[form](folder, images, [int(label) for label in labels], classes)
+        return str(folder)
+
+    return write
