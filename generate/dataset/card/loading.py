@@ -1,0 +1,37 @@
+"""How to load a dataset, in code that works as pasted."""
+
+from __future__ import annotations
+
+from .facts import CardFacts
+from .markdown import fenced
+
+
+def loading(facts: CardFacts) -> list[str]:
+    """Blocks of code for the libraries that read the dataset's format."""
+    source = facts.hub_id or "DIR"
+    hub = f'datasets.load_dataset("{source}", split="train")'
+    blocks = ["# Train on it: zeroreal\n" + f"zeroreal run --images {facts.url or 'DIR'}"]
+    python = []
+    if facts.format == "webdataset":
+        python += [
+            f"import datasets\n\nimages = {hub}  # images[0]['{facts.image_format}'], ['cls']",
+            "import glob\n\nimport webdataset\n\n"
+            'shards = webdataset.WebDataset(sorted(glob.glob("DIR/*.tar")), shardshuffle=False)\n'
+            f'images = shards.decode("pil").to_tuple("{facts.image_format}", "cls")',
+            "import timm.data\n\n"
+            'images = timm.data.create_dataset("wds/", root="DIR", split="train")',
+        ]
+    if facts.format == "parquet":
+        python += [f"import datasets\n\nimages = {hub}  # images[0]['image'], ['label']"]
+    if facts.format == "folder":
+        python += [
+            "import torchvision\n\n"
+            'images = torchvision.datasets.ImageFolder("DIR/train")  # labels by sorted folder names',
+            f"import datasets\n\nimages = {hub}",
+        ]
+    if facts.format == "npy":
+        python += [
+            "import glob\n\nimport numpy as np\n\n"
+            'pixels = [np.load(path, mmap_mode="r") for path in sorted(glob.glob("DIR/*.npy"))]',
+        ]
+    return [fenced(block, "bash") for block in blocks] + [fenced(one, "python") for one in python]
