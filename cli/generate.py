@@ -56,14 +56,16 @@ def generate(
     with StageBars() as bars:
         try:
             result = generate_dataset(
-                given, out, extend=extend, executor=executor, address=address,
+                given,
+                out,
+                extend=extend,
+                executor=executor,
+                address=address,
                 on_progress=bars.show,
             )
         except DatasetInterruptedError as interruption:
             bars.stop()
-            errors.print(
-                f"{interruption}; the same command goes on", markup=False, soft_wrap=True
-            )
+            errors.print(f"{interruption}; the same command goes on", markup=False, soft_wrap=True)
             raise typer.Exit(130) from None
     _print_result(result)
 

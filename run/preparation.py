@@ -53,7 +53,8 @@ def prepare(
     origin = _origin(settings)
     stored = origin if isinstance(origin, StoredImages) else None
     classes = parse_classes(settings.classes) if stored is None else stored.classes
-    images = settings.images_per_class * len(classes) if stored is None else len(stored)
+    plan = _plan(settings, origin, classes)
+    images = len(plan)
     _check_devices(settings, ranks)
     trainer = _make_trainer(settings, len(classes), _image_size(settings, origin), ranks)
     test = _test_images(settings, classes, trainer.image_size)
@@ -67,7 +68,7 @@ def prepare(
     _check_replay(settings, size, images)
     sharing = _sharing_of(settings.pool.sharing, trainer.device, ranks)
     check_mode(sharing, trainer.device)
-    source, plan = _source(settings, origin, classes, on_progress, ranks)
+    source = _source(settings, origin, plan, on_progress, ranks)
     feed = Feed(
         source if ranks.world_size == 1 else RanksSource(source, trainer.image_size, ranks),
         plan,
@@ -116,20 +117,29 @@ def _origin(settings: RunSettings) -> Recipe | StoredImages:
     )
 
 
+def _plan(
+    settings: RunSettings, origin: Recipe | StoredImages, classes: tuple[ClassName, ...]
+) -> SamplePlan | Sequence[SampleSpec]:
+    """All samples, in order."""
+    if isinstance(origin, StoredImages):
+        return origin.plan
+    return SamplePlan(origin, classes, settings.images_per_class, seed=settings.seed)
+
+
 def _source(
     settings: RunSettings,
     origin: Recipe | StoredImages,
-    classes: tuple[ClassName, ...],
+    plan: SamplePlan | Sequence[SampleSpec],
     on_progress: OnStage,
     ranks: Ranks,
-) -> tuple[Source, Sequence[SampleSpec]]:
-    """What gives the images, and all of them in order."""
+) -> Source:
+    """What gives the images."""
     if isinstance(origin, StoredImages):
-        return origin, origin.plan
-    plan = SamplePlan(origin, classes, settings.images_per_class, seed=settings.seed)
+        return origin
     generator = make_generator(settings, origin.guided, on_progress)
-    generator.check_prompts(plan, tell=ranks.is_first)
-    return generator, plan
+    if isinstance(plan, SamplePlan):
+        generator.check_prompts(plan, tell=ranks.is_first)
+    return generator
 
 
 def _image_size(settings: RunSettings, origin: Recipe | StoredImages) -> int:

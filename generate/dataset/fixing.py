@@ -28,5 +28,3 @@ def fix_dataset(
         return
     dataset = reopen(store, cache=cache, on_progress=teller(on_progress))
     make_dataset(dataset, numbers=repair(store, found.faults), on_progress=shown(on_progress))
-
-

@@ -159,5 +159,3 @@ def on_host(batch: ImageBatch) -> Tensor:
         copied = images.cpu()
     images.record_stream(stream)
     return copied
-
-

@@ -92,9 +92,7 @@ def open_dataset(
     else:
         config = _joined(store, stored, _config_of(_settled_by(settings, stored), recipe))
         config = _extended(store, config, extend) if extend else config
-        generator = make_generator(
-            config.settings, recipe.guided, config.found, cache, on_progress
-        )
+        generator = make_generator(config.settings, recipe.guided, config.found, cache, on_progress)
         config = replace(config, found={_device(generator): _found(generator), **config.found})
         if config != stored:
             config.write(store)

@@ -101,4 +101,3 @@ def merged_counts(
             for reason, number in reasons.items():
                 own[reason] = own.get(reason, 0) + number
     return totals
-

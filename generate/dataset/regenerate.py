@@ -135,5 +135,3 @@ def _same(stored: bytes | NDArray[np.uint8], made: bytes | NDArray[np.uint8]) ->
     if isinstance(stored, bytes) and isinstance(made, bytes):
         return stored == made
     return bool(np.array_equal(np.asarray(stored), np.asarray(made)))
-
-

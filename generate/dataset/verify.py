@@ -60,9 +60,7 @@ class Verification:
 OnShard = Callable[[int, int], None]
 
 
-def verify_dataset(
-    store: Store, on_progress: OnShard = lambda done, total: None
-) -> Verification:
+def verify_dataset(store: Store, on_progress: OnShard = lambda done, total: None) -> Verification:
     """Read a whole dataset and compare it with its records and its plan.
 
     Checked are: that every shard is there with a record; size and SHA-256 of each file; that the
@@ -224,8 +222,9 @@ def _write_record(store: Store, config: DatasetConfig, shard: ShardRange) -> Non
     for row in rows:
         if row["rejected"]:
             rejected.setdefault(row["class"], Counter()).update(row["rejected"])
-    worker = WorkerFacts("unknown", 0, "unknown", rows[0]["engine"], rows[0]["precision"], 0, 0, 0,
-                         "unknown")
+    worker = WorkerFacts(
+        "unknown", 0, "unknown", rows[0]["engine"], rows[0]["precision"], 0, 0, 0, "unknown"
+    )
     record = ShardRecord(
         stem=stem,
         first=shard.first,
@@ -239,4 +238,3 @@ def _write_record(store: Store, config: DatasetConfig, shard: ShardRange) -> Non
         finished=datetime.now().astimezone().isoformat(timespec="seconds"),
     )
     store.write(stem + RECORD, record.content())
-

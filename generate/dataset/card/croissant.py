@@ -22,7 +22,13 @@ _TYPES = {
     ".npy": "application/octet-stream",
     **{f".{suffix}": kind for suffix, kind in _IMAGE_TYPES.items()},
 }
-_TABLE, _PICTURES, _ARCHIVES, _ARRAYS, _LABELS = "tables", "pictures", "archives", "arrays", "labels"
+_TABLE, _PICTURES, _ARCHIVES, _ARRAYS, _LABELS = (
+    "tables",
+    "pictures",
+    "archives",
+    "arrays",
+    "labels",
+)
 
 
 def croissant(facts: CardFacts) -> dict[str, Any]:

@@ -165,7 +165,9 @@ class _Crew:
                 raise InputError(reason)
             case _Failure(reason, trace):
                 self._deaths.append(f"{self._devices[connection]}: {reason}")
-                _log.warning("worker on %s failed: %s\n%s", self._devices[connection], reason, trace)
+                _log.warning(
+                    "worker on %s failed: %s\n%s", self._devices[connection], reason, trace
+                )
 
     def _bury(self, connection: Connection) -> None:
         process = self._processes.pop(connection)
