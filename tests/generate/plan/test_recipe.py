@@ -57,6 +57,13 @@ def test_merge_takes_shipped_names_and_files_beside_it(tmp_path):
         ('prompt: "a dog"\n', "lacks the field {class}"),
         ("guidance: 3\n", "neither `prompt` nor `merge`"),
         ('merge: [base]\nprompt: "{class}"\n', "takes no prompt"),
+        ('prompts: p.json\nprompt: "{class}"\n', "with `prompts` takes no prompt"),
+        ("prompts: p.json\ndomains: [photo]\n", "with `prompts` takes no domains"),
+        ("prompts: gone.json\n", "gone.json' does not exist: check the path"),
+        ("prompts: mine.yaml\n", "mine.yaml' is of no known format"),
+        ("merge: [base]\nprompts: p.json\n", "takes no prompts"),
+        ("merge: [gone.csv]\n", "gone.csv' does not exist"),
+        ('prompt: "{class}"\nfile: p.json\n', "unknown field"),
         ("merge: [bass]\n", "did you mean 'base'"),
         ("merge: [mine.yaml]\n", "merges itself"),
         ("- a\n- list\n", "must be a mapping"),
@@ -170,3 +177,18 @@ def test_a_recipe_is_guided_where_any_image_has_guidance(tmp_path, guidance, gui
     both = tmp_path / "both.yaml"
     both.write_text("merge: [mine.yaml, mine.yaml]\n")
     assert load_recipe(both).guided is guided
+
+
+def test_a_file_of_prompts_is_a_recipe_with_the_usual_guidance(tmp_path):
+    recipe = load_recipe(write(tmp_path, '{"cat": ["a cat"]}', "mine.json"))
+    assert (recipe.name, recipe.prompts, recipe.guidance) == ("mine", "mine.json", 7.5)
+    assert [row.prompt for row in recipe.file.rows] == ["a cat"]
+
+
+def test_a_recipe_names_a_file_of_prompts_beside_it(tmp_path):
+    (tmp_path / "sub").mkdir()
+    write(tmp_path / "sub", "class,prompt\ncat,a cat\n", "p.csv")
+    write(tmp_path / "sub", "prompts: p.csv\nguidance: 2\n", "r.yaml")
+    recipe = load_recipe(write(tmp_path, "merge: [sub/r.yaml, base, sub/p.csv]\n"))
+    assert [leaf.guidance for leaf in recipe.leaves] == [2.0, 7.5, 7.5]
+    assert [leaf.file is not None for leaf in recipe.leaves] == [True, False, True]
