@@ -181,6 +181,4 @@ def _on_gpu(images: Tensor, quality: int) -> list[bytes]:
         ) from error
     together = memoryview(torch.cat(files).cpu().numpy())
     ends = np.cumsum([len(file) for file in files]).tolist()
-    return [
-        bytes(together[end - len(file) : end]) for file, end in zip(files, ends, strict=True)
-    ]
+    return [bytes(together[end - len(file) : end]) for file, end in zip(files, ends, strict=True)]

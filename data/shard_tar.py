@@ -31,7 +31,9 @@ class TarShard:
         self._files = PendingFiles(folder)
         self._suffix = image_format
         self._rows, self._keys = Rows(schema, count), list[str]()
-        tar, self._metadata = (self._files.open(f"{stem}.{suffix}") for suffix in ("tar", "parquet"))
+        tar, self._metadata = (
+            self._files.open(f"{stem}.{suffix}") for suffix in ("tar", "parquet")
+        )
         # What TarWriter would open itself takes ten times as long for a member as `_Members`.
         self._tar = TarWriter(io.BytesIO(), "", "", 0o644, encoder=False, mtime=0)
         self._tar.tarstream = _Members(tar)

@@ -199,7 +199,10 @@ def test_everything_is_brought_to_the_disk(small_set, tmp_path, monkeypatch):
     synced = []
     monkeypatch.setattr("zeroreal.data.shard_files.ctypes.CDLL", lambda *_, **__: None)
     monkeypatch.setattr(
-        "os.fsync", lambda descriptor: synced.append(str(__import__("os").readlink(f"/proc/self/fd/{descriptor}")))
+        "os.fsync",
+        lambda descriptor: synced.append(
+            str(__import__("os").readlink(f"/proc/self/fd/{descriptor}"))
+        ),
     )
     small_set.write_shard("folder", tmp_path)
     expected = {str(path) for path in tmp_path.rglob("*")} | {str(tmp_path)}
