@@ -47,7 +47,7 @@ class RunSettings(PlanSettings):
 
     images: str | None = option(None, shown="none")
     """Train on the images of this dataset instead of generating: WebDataset shards, a Parquet file,
-    a folder of either, or a folder with a sub-folder a class."""
+    a folder of either or of NumPy arrays, or a folder with a sub-folder a class."""
     classifier: str = "test_resnet"
     """A timm model's name."""
     data: str | None = option(None, shown="the shipped ones, for the embedded classes")

@@ -1,21 +1,33 @@
-"""The files of a dataset: its pictures by number, and what tells that they are still the same."""
+"""The files of a dataset: its images by number, and what tells that they are still the same."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
 
 from ...base import InputError
-from ...data.decode import Encoded
+from ...data.arrays import find_arrays
+from ...data.decode import Encoded, decode_all
 from ...data.shards import find_shards
 from ...data.source import open_images
 
-_HOLD_IMAGES = ("*.parquet", "*.npy", "**/*-ubyte*")
+Picture = tuple[Encoded, str]
+"""An image and what to call it in an error."""
+
+_HOLD_IMAGES = ("*.parquet", "**/*-ubyte*")
 
 
 class Pictures:
-    """The encoded images of a dataset by their numbers, where it can only be read forward, too.
+    """The images of a dataset by their numbers, where it can only be read forward, too.
 
     To go back, it is opened again. Raises `InputError` for what cannot be read.
     """
@@ -23,20 +35,29 @@ class Pictures:
     def __init__(self, source: str) -> None:
         self._source = source
         self.found = open_images(source)
-        self._forward = iter(self.found.pictures)
+        pictures = self.found.pictures
+        self._mapped = _MappedPictures(self.found.arrays, source) if self.found.arrays else None
+        self._numbered = pictures if isinstance(pictures, Sequence) else self._mapped
+        self._forward = iter(pictures)
         self._begun = 0  # so many were read, or skipped
-        self._last: tuple[Encoded, str] | None = None
+        self._last: Picture | None = None
 
     @property
     def in_any_order(self) -> bool:
         """Whether each image is as quick to reach as the next one."""
-        return isinstance(self.found.pictures, Sequence)
+        return self._numbered is not None
 
-    def take(self, numbers: Iterable[int]) -> Iterator[tuple[Encoded, str]]:
-        """The images of these numbers, one after the other, each with its name."""
+    def read(self, numbers: Sequence[int], size: int) -> tuple[Tensor, int]:
+        """These images, uint8 `[N, size, size, 3]`, and how many had another size."""
+        if self._mapped is not None and self._mapped.is_all_of(size):
+            return self._mapped.pixels(numbers), 0
+        return decode_all(self.take(numbers), len(numbers), size)
+
+    def take(self, numbers: Iterable[int]) -> Iterator[Picture]:
+        """The images of these numbers, one after the other."""
         for number in numbers:
-            if isinstance(self.found.pictures, Sequence):
-                yield self.found.pictures[number]
+            if self._numbered is not None:
+                yield self._numbered[number]
                 continue
             if number < self._begun - 1:
                 self._forward, self._begun = iter(open_images(self._source).pictures), 0
@@ -57,10 +78,46 @@ class Pictures:
             name = file.relative_to(path).as_posix() if path.is_dir() else file.name
             yield name, file.stat().st_size
 
-    def _paths(self, path: Path) -> list[Path]:
+    def _paths(self, path: Path) -> Sequence[Path]:
         if isinstance(self.found.pictures, Sequence):
             return [encoded for encoded, _ in self.found.pictures if isinstance(encoded, Path)]
         if path.is_file():
             return [path]
-        found = [file for pattern in _HOLD_IMAGES for file in path.glob(pattern)]
-        return find_shards(self._source) or sorted(found)
+        found = find_shards(self._source) or find_arrays(path)
+        return found or sorted(file for pattern in _HOLD_IMAGES for file in path.glob(pattern))
+
+
+class _MappedPictures(Sequence[Picture]):
+    """Images in arrays uint8 `[n, H, W, 3]`, which are files that are mapped into memory."""
+
+    def __init__(self, arrays: Sequence[NDArray[Any]], source: str) -> None:
+        self._arrays, self._source = arrays, source
+        self._begins = list(accumulate((len(array) for array in arrays), initial=0))
+
+    def __len__(self) -> int:
+        return self._begins[-1]
+
+    @overload
+    def __getitem__(self, index: int) -> Picture: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Picture]: ...
+    def __getitem__(self, index: int | slice) -> Picture | list[Picture]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        return Image.fromarray(self._row(index)), f"{self._source}, image {index}"
+
+    def is_all_of(self, size: int) -> bool:
+        """Whether all images have `size` pixels a side."""
+        return all(array.shape[1:3] == (size, size) for array in self._arrays)
+
+    def pixels(self, numbers: Sequence[int]) -> Tensor:
+        """Images of these numbers, uint8 `[N, H, W, 3]`, in one copy."""
+        images = np.empty((len(numbers), *self._arrays[0].shape[1:]), np.uint8)
+        for place, number in enumerate(numbers):
+            images[place] = self._row(number)
+        return torch.from_numpy(images)
+
+    def _row(self, number: int) -> NDArray[Any]:
+        place = bisect_right(self._begins, number) - 1
+        row: NDArray[Any] = self._arrays[place][number - self._begins[place]]
+        return row

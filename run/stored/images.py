@@ -16,7 +16,7 @@ import torch
 from ...assets.embedded import EMBEDDED_CLASSES
 from ...base import InputError
 from ...base.transfer import to_device
-from ...data.decode import decode_all, shorter_side
+from ...data.decode import shorter_side
 from ...data.labelled import match_classes
 from ...generate import ClassName, ImageBatch, SampleSpec, parse_classes
 from ...generate.image_batch import labels_of
@@ -124,8 +124,8 @@ class StoredImages:
 
     def _read(self, specs: Sequence[SampleSpec]) -> ImageBatch:
         began = time.perf_counter()
-        pictures = self._pictures.take(self._order[[spec.index for spec in specs]].tolist())
-        images, resized = decode_all(pictures, len(specs), self.image_size)
+        numbers = self._order[[spec.index for spec in specs]].tolist()
+        images, resized = self._pictures.read(numbers, self.image_size)
         on_device = to_device(images, self.device)
         self.seconds.totals["read"] += time.perf_counter() - began
         if resized and not self._has_warned:

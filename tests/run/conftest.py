@@ -5,9 +5,11 @@ import json
 import tarfile
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from PIL import Image
 
 
@@ -52,7 +54,20 @@ def write_folders(folder, images, labels, classes):
         (folder / classes[label] / f"{i:05}.png").write_bytes(png(image))
 
 
-WRITERS = {"shards": write_shards, "parquet": write_parquet, "folders": write_folders}
+def write_arrays(folder, images, labels, classes):
+    (folder / "classes.txt").write_text("\n".join(classes))
+    half = len(images) // 2
+    for number, part in enumerate((slice(half), slice(half, None))):
+        np.save(folder / f"{number}.npy", torch.stack(list(images[part])).numpy())
+        np.save(folder / f"{number}.labels.npy", np.array(labels[part]))
+
+
+WRITERS = {
+    "shards": write_shards,
+    "parquet": write_parquet,
+    "folders": write_folders,
+    "arrays": write_arrays,
+}
 
 
 @pytest.fixture(scope="session")

@@ -71,7 +71,13 @@ def direct(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("form", "held"),
-    [("shards", "all"), ("shards", "few"), ("parquet", "all"), ("folders", "few")],
+    [
+        ("shards", "all"),
+        ("shards", "few"),
+        ("parquet", "all"),
+        ("folders", "few"),
+        ("arrays", "few"),
+    ],
 )
 def test_training_on_stored_images_is_to_the_bit_that_on_generated_ones(
     direct, generated, write_dataset, form, held, tmp_path

@@ -28,7 +28,7 @@ def pixels():
     return noise(20)
 
 
-@pytest.fixture(params=["shards", "parquet", "folders"])
+@pytest.fixture(params=["shards", "parquet", "folders", "arrays"])
 def dataset(request, pixels, write_dataset, tmp_path):
     return write_dataset(tmp_path / "data", request.param, *pixels, CLASSES)
 
@@ -108,12 +108,15 @@ def test_the_size_is_that_of_the_first_image_unless_one_is_given(dataset):
     assert torch.equal(read(small)[2], load_images(dataset, size=8).images)
 
 
-def test_sorted_folders_are_read_in_turn(write_dataset, tmp_path):
+@pytest.mark.parametrize("form", ["folders", "arrays"])
+def test_sorted_folders_and_arrays_are_read_in_turn(write_dataset, form, tmp_path):
     drawn, labels = noise(60)
-    stored = StoredImages(write_dataset(tmp_path / "data", "folders", drawn, labels, CLASSES), CPU)
+    by_class = labels.argsort(stable=True)
+    what = (drawn[by_class], labels[by_class], CLASSES)
+    stored = StoredImages(write_dataset(tmp_path / "data", form, *what), CPU)
     assert stored.mix(block=5)
     _, found_labels, found = read(stored)
-    assert torch.equal(found, drawn)  # which took turns before folders sorted them
+    assert torch.equal(found, drawn)  # which took turns before they were sorted
     assert torch.equal(found_labels, labels)
 
 
@@ -149,7 +152,7 @@ def test_the_identity_is_of_what_is_read(dataset):
     assert StoredImages(dataset, CPU).identity == before
 
 
-@pytest.mark.parametrize("form", ["shards", "parquet", "folders"])
+@pytest.mark.parametrize("form", ["shards", "parquet", "folders"])  # arrays have one size
 def test_another_label_size_or_class_is_another_dataset(pixels, write_dataset, form, tmp_path):
     drawn, labels = pixels
     swapped = labels.clone()
