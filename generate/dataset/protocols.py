@@ -15,7 +15,7 @@ class ProtocolFacts:
     exclusive: bool = False
     """`mode="create"` is one request, which fails where the name is taken."""
     copies: bool = False
-    """A file is moved by a copy, which is seen whole or not at all, and has no rename."""
+    """It has no rename: a file is moved by a copy."""
     in_doubt: bool = False
     """Servers of many makers speak this protocol, and some create what is there already."""
     in_process: bool = False
@@ -43,8 +43,10 @@ _FACTS = {
 
 def facts_of(files: Any) -> ProtocolFacts:
     """What is known of a file system; where nothing is, the least is taken for granted."""
+    from fsspec import AbstractFileSystem
+
     protocol = files.protocol
     for name in (protocol,) if isinstance(protocol, str) else protocol:
         if name in _FACTS:
             return _FACTS[name]
-    return ProtocolFacts()
+    return ProtocolFacts(copies=type(files).mv is AbstractFileSystem.mv)

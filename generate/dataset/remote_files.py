@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
@@ -164,7 +165,10 @@ class RemoteFiles:
         def put() -> None:
             self.system.makedirs(folder, exist_ok=True)
             send(partial)
-            self._rename(partial, path)
+            try:
+                self._rename(partial, path)
+            except FileNotFoundError as error:  # else a sign that the bucket is not there
+                raise BlockingIOError(errno.EAGAIN, "others removed it meanwhile") from error
 
         try:
             self.written(name, put)
