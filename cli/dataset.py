@@ -64,10 +64,9 @@ def regenerate(
     from ..generate.dataset.opening import reopen
     from ..generate.dataset.places import open_store
     from ..generate.dataset.regenerate import regenerate as make_again
-    from ..generate.telling import teller
 
     with StageBars() as bars:
-        opened = reopen(open_store(dataset), device, on_progress=teller(bars.show))
+        opened = reopen(open_store(dataset), device, on_progress=bars.show)
         comparison = make_again(opened, index)
     _print_comparison(comparison)
     if out is not None:

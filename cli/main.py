@@ -15,9 +15,11 @@ from .bench import bench_app
 from .build import build
 from .cache import cache_app
 from .console import errors
+from .dataset import regenerate, status, verify
 from .doctor import doctor
 from .evaluate import evaluate
 from .export import export
+from .generate import generate
 from .predict import predict
 from .prompts import prompts
 from .recipes import recipes
@@ -30,7 +32,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (run, evaluate, predict, recipes, prompts, export, build, tune, doctor):
+for command in (
+    run,
+    generate,
+    prompts,
+    recipes,
+    verify,
+    regenerate,
+    status,
+    evaluate,
+    predict,
+    export,
+    build,
+    tune,
+    doctor,
+):
     app.command()(command)
 app.add_typer(bench_app, name="bench")
 app.add_typer(cache_app, name="cache")

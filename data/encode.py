@@ -67,7 +67,8 @@ class ImageEncoder:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         self._threads = threads or cores or 1
         self._device = torch.device(device)
-        self._on_gpu = self._device.type == "cuda" and image_format == "jpg"
+        self.on_gpu = self._device.type == "cuda" and image_format == "jpg"
+        """Whether images are encoded where they lie, and need not come to the host."""
         self._pool = ThreadPoolExecutor(self._threads, "encode") if self._threads > 1 else None
         self._one = encoder_of_one(image_format, self.quality)
 
@@ -75,7 +76,7 @@ class ImageEncoder:
     def name(self) -> str:
         """What encodes, with versions and settings: the bytes depend on nothing else."""
         settings = "" if self.quality is None else f" q{self.quality}"
-        if self._on_gpu:
+        if self.on_gpu:
             return f"nvjpeg (CUDA {torch.version.cuda}) jpg{settings} 4:4:4"
         return f"pillow {PIL.__version__} ({_library(self.image_format)}) " + (
             f"{self.image_format}{settings}"
@@ -83,7 +84,7 @@ class ImageEncoder:
 
     def encode(self, images: Tensor) -> list[bytes]:
         """The file of each image, in order; `images` are uint8 `[B, S, S, 3]` on any device."""
-        if self._on_gpu:
+        if self.on_gpu:
             return _on_gpu(images.to(self._device), self.quality or 0)
         pixels = images.contiguous().cpu().numpy()
         size = pixels.nbytes // max(len(pixels), 1)

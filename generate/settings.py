@@ -13,6 +13,15 @@ TUNINGS = ("auto", "off")
 _LEAST_SIDE = 8  # pixels of a finished image
 
 
+def devices_option(text: str) -> tuple[str, ...]:
+    """The devices that a text such as `0,1` names; see `parse_devices`."""
+    from .parallel.generator import (
+        parse_devices,  # not above: it brings PyTorch, which --help can spare
+    )
+
+    return parse_devices(text)
+
+
 @dataclass(frozen=True)
 class GenerateSettings:
     """How images are generated; `Generator` and tuning are made from it.

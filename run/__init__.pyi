@@ -1,5 +1,5 @@
+from ..base.progress import StageProgress
 from .predict import Prediction, evaluate_run, predict_files
-from .progress import StageProgress
 from .report.summary import RunSummary, TestFigures
 from .settings import RunSettings
 from .start import RunInterruptedError, RunResult, resume, run

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ..export import ExportProgress
-from ..generate import DataParallelGenerator, Generator, TuneProgress
-from .progress import OnStage, StageProgress
+from ..base.progress import OnStage
+from ..generate import DataParallelGenerator, Generator
+from ..generate.telling import made_with_progress
+from ..generate.tuning.request import OnProgress
 from .settings import RunSettings
 
 
@@ -12,29 +13,16 @@ def make_generator(
     settings: RunSettings, guided: bool, on_progress: OnStage
 ) -> Generator | DataParallelGenerator:
     """The generator on the run's device, or on each of several."""
-    told: list[TuneProgress] = []
 
-    def tell(news: ExportProgress | TuneProgress) -> None:
-        if isinstance(news, ExportProgress):
-            note = f"{news.graph}: {news.stage}"
-            on_progress(StageProgress("export", news.done, news.total, note))
-        else:
-            told.append(news)
-            on_progress(StageProgress("tune", 0, 1, news.engine))
+    def make(tell: OnProgress) -> Generator | DataParallelGenerator:
+        if settings.devices:
+            return DataParallelGenerator(
+                settings.devices,
+                settings.generate,
+                device=settings.device,
+                guided=guided,
+                on_progress=tell,
+            )
+        return Generator(settings.generate, device=settings.device, guided=guided, on_progress=tell)
 
-    generator: Generator | DataParallelGenerator
-    if settings.devices:
-        generator = DataParallelGenerator(
-            settings.devices,
-            settings.generate,
-            device=settings.device,
-            guided=guided,
-            on_progress=tell,
-        )
-    else:
-        generator = Generator(
-            settings.generate, device=settings.device, guided=guided, on_progress=tell
-        )
-    if told:
-        on_progress(StageProgress("tune", 1, 1, generator.facts.backend))
-    return generator
+    return made_with_progress(make, on_progress)

@@ -14,6 +14,7 @@ from torch import Tensor
 from ..assets import FASHION_MNIST_TEST
 from ..assets.embedded import EMBEDDED_CLASSES
 from ..base import InputError, resolve_device
+from ..base.progress import OnStage, StageProgress
 from ..base.ranks import Ranks, least
 from ..data import LabelledImages, load_real_images
 from ..data.source import load_unlabelled
@@ -30,7 +31,6 @@ from ..train.pool.size import PoolSize, images_in, pool_size, room_for
 from .budget.clock import GenerationClock
 from .generator import make_generator
 from .parts import Parts, Source, stage_of
-from .progress import OnStage, StageProgress
 from .settings import RunSettings
 from .stored.images import StoredImages
 

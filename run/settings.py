@@ -8,17 +8,10 @@ from ..base.durations import parse_duration
 from ..base.errors import InputError
 from ..base.settings import changed, option, section, values_of
 from ..generate.plan.settings import PlanSettings
-from ..generate.settings import GenerateSettings
+from ..generate.settings import GenerateSettings, devices_option
 from ..train.settings import GAP, PoolSettings, TrainSettings
 
 _DECIDE_IMAGES = ("images_per_class", "recipe", "devices", "time_budget")
-
-
-def devices_option(text: str) -> tuple[str, ...]:
-    """The devices that a text such as `0,1` names; see `parse_devices`."""
-    from ..generate import parse_devices  # not above: it brings PyTorch, which --help can spare
-
-    return parse_devices(text)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..base import InputError, resolve_device
 from ..base.files import remove_half_written
+from ..base.progress import OnStage, StageProgress
 from ..base.ranks import Ranks, agreed, device_of_rank, join_ranks
 from ..train import CheckpointFolder
 from .budget.choice import within_budget
@@ -17,7 +18,6 @@ from .folder import CONFIG, check_unused, new_run_folder, read_config, write_con
 from .images import GENERATED, restore_images, save_images
 from .parts import Parts
 from .preparation import prepare
-from .progress import OnStage, StageProgress
 from .report.files import write_report_files, write_samples
 from .report.summary import METRICS, RunSummary, summarize, test_figures
 from .settings import RunSettings

@@ -10,13 +10,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..base.progress import OnStage, StageProgress
 from ..train import CheckpointFolder, EpochReport, Loader, Trainer
 from ..train.classifier.batch_norm import re_estimate
 from ..train.classifier.evaluate import Evaluation, normalize
 from ..train.classifier.saved import ClassifierCard, save_classifier
 from ..train.loop.scalars import ScalarLog, Scalars
 from .parts import Parts
-from .progress import OnStage, StageProgress
 
 
 @dataclass(frozen=True)

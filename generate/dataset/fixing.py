@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ...base.progress import OnStage
 from ...engine import Cache
-from ..telling import teller
 from .job import make_dataset
 from .making import shown
 from .opening import reopen
@@ -26,5 +25,5 @@ def fix_dataset(
     if not any(fault.kind in (MISSING, DAMAGED) for fault in found.faults):
         repair(store, found.faults)
         return
-    dataset = reopen(store, cache=cache, on_progress=teller(on_progress))
+    dataset = reopen(store, cache=cache, on_progress=on_progress)
     make_dataset(dataset, numbers=repair(store, found.faults), on_progress=shown(on_progress))

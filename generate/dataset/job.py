@@ -13,11 +13,11 @@ import torch
 from ...base import describe_device, library_versions
 from ...data.encode import ImageEncoder
 from .commit import main_suffix
-from .finish import describe_dataset
+from .describing import read_records, write_card, write_index
 from .heartbeat import Heartbeat
 from .missing import Place, missing_shards
 from .opening import Dataset, precision_name, quality_of
-from .record import WorkerFacts
+from .record import WorkerFacts, counts_text, merged_counts
 from .sheet import SheetWriter
 from .worker import Worker, WorkerProgress
 
@@ -105,14 +105,21 @@ def make_dataset(
     finally:
         sheet.close()
         heartbeat.close()
-        done = describe_dataset(dataset)
+        done = write_index(store, config)
+    rejected = ""
+    if done == config.plan.samples:
+        write_card(store, config, dataset.recipe)
+        counts = merged_counts([one.rejected for one in read_records(store, config)])
+        rejected = counts_text(counts)
     return DatasetResult(
+        store.url,
         done,
         config.plan.samples,
         len(worker.committed),
         time.perf_counter() - began,
         worker.waited,
         progress.images_per_second,
+        rejected,
     )
 
 
@@ -121,7 +128,7 @@ def encoder_of(dataset: Dataset) -> ImageEncoder | None:
     settings = dataset.config.settings
     if settings.format == "npy":
         return None
-    return ImageEncoder(settings.image_format, quality=settings.quality)
+    return ImageEncoder(settings.image_format, settings.quality, device=dataset.generator.device)
 
 
 def worker_facts(dataset: Dataset, encoder: ImageEncoder | None) -> WorkerFacts:

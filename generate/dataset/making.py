@@ -12,7 +12,6 @@ from ...base import InputError
 from ...base.errors import unknown
 from ...base.progress import OnStage, StageProgress
 from ...engine import Cache
-from ..telling import teller
 from .executors.environment import place_from_environment
 from .job import DatasetProgress, DatasetResult, make_dataset
 from .missing import Place
@@ -84,7 +83,7 @@ def generate_dataset(
             from .executors.processes import generate_in_processes
 
             return generate_in_processes(settings, store, extend, cache, on_progress)
-        dataset = open_dataset(store, settings, extend, cache, teller(on_progress))
+        dataset = open_dataset(store, settings, extend, cache, on_progress)
         return make_dataset(dataset, place, on_progress=shown(on_progress))
     except KeyboardInterrupt:
         status = dataset_status(store)

@@ -88,8 +88,7 @@ class OpenShard:
 
     def add(self, batch: ImageBatch) -> None:
         """Encode and write a batch; what comes before its turn waits for it, encoded."""
-        images = on_host(batch)
-        pictures = self._pictures(images)
+        pictures = self._pictures(batch)
         seeds = batch.seeds or tuple(spec.seed for spec in batch.specs)
         rejections = batch.rejections or ((),) * len(batch.specs)
         despite = batch.kept_despite or ("",) * len(batch.specs)
@@ -112,10 +111,14 @@ class OpenShard:
         """Give the shard up."""
         self._writer.abandon()
 
-    def _pictures(self, images: Tensor) -> list[Pixels]:
+    def _pictures(self, batch: ImageBatch) -> list[Pixels]:
         if self._encoder is None:
-            return list(images.numpy())
-        return list(self._encoder.encode(images))
+            return list(on_host(batch).numpy())
+        if not self._encoder.on_gpu or batch.ready is None:
+            return list(self._encoder.encode(on_host(batch)))
+        with torch.cuda.stream(torch.cuda.Stream(batch.images.device)) as stream:
+            batch.ready.wait(stream)
+            return list(self._encoder.encode(batch.images))
 
     def _row(self, spec: SampleSpec, seed: int, rejected: tuple[str, ...]) -> dict[str, Any]:
         away = spec.negative_prompt if self._negative_prompt is None else self._negative_prompt

@@ -10,15 +10,18 @@ from typing import Any
 
 from ...base import InputError, describe_device, resolve_device
 from ...base.device import PRECISIONS
+from ...base.progress import OnStage
 from ...base.settings import merge, plain
 from ...engine import Cache
 from ...export import find_model
 from ..filters.duplicates import DuplicateFilter
 from ..filters.quality import Quality
 from ..generator import Generator
+from ..plan.classes import parse_classes
 from ..plan.content import recipe_content
 from ..plan.recipe import Recipe, load_recipe
 from ..plan.samples import SamplePlan
+from ..telling import made_with_progress
 from ..tuning.request import OnProgress
 from .commit import finish_commits, main_suffix
 from .config import CONFIG, DatasetConfig, differences, read_config, write_new
@@ -65,7 +68,7 @@ def open_dataset(
     settings: DatasetSettings,
     extend: int = 0,
     cache: Cache | None = None,
-    on_progress: OnProgress = lambda progress: None,
+    on_progress: OnStage = lambda progress: None,
 ) -> Dataset:
     """Begin a dataset, or go on with the one that is there, once everything is found usable.
 
@@ -79,6 +82,8 @@ def open_dataset(
     stored = read_config(store) if holds_dataset(store) else None
     recipe = load_recipe(settings.recipe)
     settings = _with_absolute_paths(settings)
+    # Says what is wrong with classes, prompts and numbers before anything is loaded.
+    SamplePlan(recipe, parse_classes(settings.classes), settings.images_per_class, settings.seed)
     if stored is None:
         if extend:
             raise InputError(
@@ -99,6 +104,7 @@ def open_dataset(
     finish_commits(store, config.settings.format, dead_folders(store))
     remove_dead(store)
     plan = SamplePlan(recipe, config.classes, config.ends[-1], seed=settings.seed)
+    generator.check_prompts(plan)
     return Dataset(store, config, recipe, plan, generator)
 
 
@@ -106,7 +112,7 @@ def reopen(
     store: Store,
     device: str | None = None,
     cache: Cache | None = None,
-    on_progress: OnProgress = lambda progress: None,
+    on_progress: OnStage = lambda progress: None,
 ) -> Dataset:
     """The dataset in a place with a generator like the one that made it.
 
@@ -123,7 +129,7 @@ def make_generator(
     guided: bool,
     found: Mapping[str, Mapping[str, Any]],
     cache: Cache | None,
-    on_progress: OnProgress,
+    on_progress: OnStage,
 ) -> Generator:
     """The generator of a worker; on a device that is among `found`, as it was made there before."""
     chosen = settings.generate
@@ -131,13 +137,17 @@ def make_generator(
     left_open = {
         name: value for name, value in before.items() if getattr(chosen, name) in (None, "auto")
     }
-    return Generator(
-        replace(chosen, **left_open),
-        device=settings.device,
-        guided=guided,
-        cache=cache,
-        on_progress=on_progress,
-    )
+
+    def make(tell: OnProgress) -> Generator:
+        return Generator(
+            replace(chosen, **left_open),
+            device=settings.device,
+            guided=guided,
+            cache=cache,
+            on_progress=tell,
+        )
+
+    return made_with_progress(make, on_progress)
 
 
 def quality_of(settings: DatasetSettings) -> Quality:

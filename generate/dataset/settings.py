@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ...base.errors import InputError, unknown
 from ...base.settings import option, section
 from ..plan.settings import PlanSettings
-from ..settings import GenerateSettings
+from ..settings import GenerateSettings, devices_option
 
 SHARD_FORMATS = ("webdataset", "parquet", "folder", "npy")
 IMAGE_FORMATS = ("jpg", "png", "webp")
@@ -34,6 +34,10 @@ class DatasetSettings(PlanSettings):
     image of the same class in the same shard."""
     most_attempts: int = option(8, panel=_QUALITY)
     """How often an image is made at most, until it passes the checks."""
+    device: str = "auto"
+    """Where to generate: auto, cpu, cuda or cuda:N."""
+    devices: tuple[str, ...] = option((), read=devices_option, shown="one device")
+    """Generate with one process on each of these, such as 0,1."""
     generate: GenerateSettings = section(GenerateSettings, panel="Generation")
 
     def __post_init__(self) -> None:

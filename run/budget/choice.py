@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from ...base import InputError
+from ...base.progress import OnStage, StageProgress
 from ...base.ranks import Ranks
 from ...train.pool.size import images_in, room_for
 from ..parts import Parts
 from ..preparation import prepare
-from ..progress import OnStage, StageProgress
 from ..settings import RunSettings
 from ..stored.images import StoredImages
 from .clock import GenerationClock, Speeds, deadline_of

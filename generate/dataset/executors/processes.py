@@ -18,7 +18,6 @@ import torch.multiprocessing as multiprocessing
 from ....base import InputError
 from ....base.progress import OnStage, StageProgress
 from ....engine import Cache
-from ...telling import teller
 from ..job import DatasetProgress, DatasetResult, make_dataset
 from ..missing import Place
 from ..opening import open_dataset
@@ -200,7 +199,7 @@ def _work(connection: Connection, start: _Start) -> None:
     try:
         tell = connection.send
         store = open_store(start.url)
-        dataset = open_dataset(store, start.settings, start.extend, start.cache, teller(tell))
+        dataset = open_dataset(store, start.settings, start.extend, start.cache, tell)
         tell(_Opened())
         tell(make_dataset(dataset, start.place, on_progress=tell))
     except InputError as error:

@@ -11,6 +11,7 @@ import fsspec
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
+
 from zeroreal.base import InputError
 from zeroreal.generate.dataset import commit as commits
 from zeroreal.generate.dataset.places import open_store

@@ -1,0 +1,193 @@
+"""What stands beside the shards of a dataset: its index, its card, Croissant and a grid of samples."""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ...base.settings import values_of
+from ...data.shard_info import wds_info
+from ...export import find_model
+from ...report.pictures import MAX_ROWS, png_bytes, sample_grid
+from ..plan.recipe import GuidanceRange, Recipe
+from ..plan.samples import SamplePlan
+from ..settings import GenerateSettings
+from .card.card import CARD, dataset_card
+from .card.croissant import croissant
+from .card.facts import CardFacts, ClassFacts, ModelFacts, RecipeFacts, RecipePart
+from .card.licence import model_licence
+from .commit import main_suffix
+from .config import CONFIG, DatasetConfig
+from .contents import stored_image
+from .open_shard import SCHEMA
+from .record import RECORD, FileFacts, ShardRecord, merged_counts, read_record
+from .store import Store
+
+INFO, CROISSANT, SAMPLES = "_info.json", "croissant.json", "samples.png"
+_SAMPLES = 10  # of each class in the grid
+_EXAMPLES = 8  # prompts
+
+
+def write_index(store: Store, config: DatasetConfig) -> int:
+    """Write `_info.json` of the shards that are there; gives how many images these hold."""
+    plan, suffix = config.plan, main_suffix(config.settings.format)
+    names = store.names()
+    missing = set(plan.missing(names, suffix))
+    lengths = {
+        name: len(plan[number])
+        for number, name in enumerate(plan.files(suffix))
+        if number not in missing
+    }
+    classes = [item.name for item in config.classes]
+    is_tar = config.settings.format == "webdataset"
+    info: Mapping[str, Any] = wds_info(lengths, classes) if is_tar else {"classes": classes}
+    store.write(INFO, (json.dumps(info, indent=1, ensure_ascii=False) + "\n").encode())
+    return sum(lengths.values())
+
+
+def write_card(store: Store, config: DatasetConfig, recipe: Recipe) -> None:
+    """Write card, Croissant and samples of a dataset that is complete."""
+    records = read_records(store, config)
+    facts = card_facts(store, config, recipe, records)
+    with suppress(FileNotFoundError):  # a shard that is being repaired elsewhere
+        store.write(SAMPLES, png_bytes(_grid(store, config, records)))
+    text = json.dumps(croissant(facts), indent=1, ensure_ascii=False) + "\n"
+    store.write(CROISSANT, text.encode())
+    store.write(CARD, dataset_card(facts).encode())
+
+
+def read_records(store: Store, config: DatasetConfig) -> list[ShardRecord]:
+    """The records of all shards, in order; those that are not there are left out."""
+    there = set(store.names())
+    names = [name for name in config.plan.files(RECORD) if name in there]
+    return [read_record(store.read(name), name) for name in names]
+
+
+def card_facts(
+    store: Store, config: DatasetConfig, recipe: Recipe, records: Sequence[ShardRecord]
+) -> CardFacts:
+    """What a dataset's card tells."""
+    settings = config.settings
+    files: dict[str, FileFacts] = {}
+    counts: dict[str, int] = {}
+    for record in records:
+        files |= record.files
+        for name, number in record.classes.items():
+            counts[name] = counts.get(name, 0) + number
+    rejected = merged_counts([record.rejected for record in records])
+    kept = merged_counts([record.kept for record in records])
+    model = settings.generate.model
+    folder = find_model(model)
+    return CardFacts(
+        title=store.url.rstrip("/").rpartition("/")[2],
+        format=settings.format,
+        image_format=settings.image_format,
+        image_size=settings.generate.image_size or 0,
+        schema=SCHEMA,
+        classes=tuple(
+            ClassFacts(
+                item.name,
+                item.prompt,
+                counts.get(item.name, 0),
+                rejected.get(item.name, {}),
+                kept.get(item.name, {}),
+            )
+            for item in config.classes
+        ),
+        files=files,
+        recipe=_recipe(recipe, config),
+        model=ModelFacts(
+            folder.name if model is None or Path(model).exists() else model,
+            config.model,
+            model_licence(folder, None if model is None or Path(model).exists() else model),
+        ),
+        settings=_decisive(config),
+        workers=tuple(record.worker for record in records),
+        command=f"zeroreal generate --config {CONFIG} --out COPY",
+        version=metadata.version("zeroreal"),
+        finished=max((record.finished for record in records), default=""),
+        url=store.url if "://" in store.url else "",
+    )
+
+
+def _decisive(config: DatasetConfig) -> dict[str, str]:
+    """The settings that decide images, in words."""
+    settings = config.settings
+    shown = {"seed": str(settings.seed), "images of each class": str(config.ends[-1])}
+    for value in values_of(GenerateSettings):
+        found = getattr(settings.generate, value.path[0])
+        name = value.path[0].replace("_", " ")
+        if f"generate.{value.path[0]}" in config.decisive() and found is not None:
+            shown[name] = str(found)
+    return shown
+
+
+def _recipe(recipe: Recipe, config: DatasetConfig) -> RecipeFacts:
+    plan = SamplePlan(recipe, config.classes, config.ends[-1], seed=config.settings.seed)
+    step = max(1, len(plan) // _EXAMPLES)
+    examples = dict.fromkeys(plan[index].prompt for index in range(0, len(plan), step))
+    return RecipeFacts(
+        recipe.name,
+        recipe.description,
+        tuple(
+            RecipePart(
+                leaf.prompt or Path(leaf.prompts).name,
+                _guidance(leaf.guidance),
+                leaf.domains,
+                leaf.negative_prompt,
+            )
+            for leaf in recipe.leaves
+        ),
+        tuple(examples)[:_EXAMPLES],
+    )
+
+
+def _guidance(guidance: float | GuidanceRange) -> str:
+    if isinstance(guidance, GuidanceRange):
+        low, high = guidance.uniform
+        whole = " as whole numbers" if guidance.integers else ""
+        return f"{low:g} to {high:g}, drawn for each image{whole}"
+    return f"{guidance:g}"
+
+
+def _grid(store: Store, config: DatasetConfig, records: Sequence[ShardRecord]) -> Image.Image:
+    """The first images of each class in the first shards."""
+    names = [item.name for item in config.classes][:MAX_ROWS]
+    wanted = dict.fromkeys(range(len(names)), _SAMPLES)
+    pictures, labels = [], []
+    with tempfile.TemporaryDirectory(prefix="zeroreal-samples-") as temporary:
+
+        def reach(name: str) -> Path:
+            return store.local(name, Path(temporary))
+
+        for record in records:
+            for index in range(record.first, record.end):
+                label = index % len(config.classes)
+                if not wanted.get(label):
+                    continue
+                wanted[label] -= 1
+                stored = stored_image(
+                    config.settings.format, record.stem, index - record.first, index,
+                    record.files, reach,
+                )  # fmt: skip
+                pictures.append(_picture(stored))
+                labels.append(label)
+            if not any(wanted.values()):
+                break
+    return sample_grid(torch.from_numpy(np.stack(pictures)), torch.tensor(labels), names, _SAMPLES)
+
+
+def _picture(stored: bytes | np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    if isinstance(stored, bytes):
+        return np.asarray(Image.open(io.BytesIO(stored)).convert("RGB"))
+    return stored
