@@ -62,7 +62,7 @@ def written(tmp_path_factory):
         (["run", "--images", "{data}", "-n", "5"], "--images-per-class decides how images are gen"),
         (["run", "--images", "{data}", "--steps", "5"], "--steps decides how images are generated"),
         (["run", "--images", "{data}", "--time-budget", "9m"], "--time-budget decides how images"),
-        (["run", "--images", "{data}", "--devices", "0,1"], "--devices decides how images are gen"),
+        (["run", "--images", "{data}", "--devices", "cpu"], "--devices decides how images are gen"),
         (["run", "--images", "{data}", "--recipe", "base"], "--recipe decides how images are gen"),
         (["run", "--images", "nowhere"], "'nowhere' does not exist; give a folder"),
         (["run", "--images", "{data}", "--classes", "coat,bag"], "has classes that the classifier"),

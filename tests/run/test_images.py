@@ -12,9 +12,12 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from zeroreal.assets import FASHION_MNIST_TEST
 from zeroreal.base import InputError
+from zeroreal.base.ranks import Ranks
 from zeroreal.generate import GenerateSettings, Generator, SamplePlan, load_recipe, parse_classes
 from zeroreal.run import RunInterruptedError, RunSettings, StageProgress, resume, run
+from zeroreal.run.preparation import prepare
 from zeroreal.run.report.summary import summary_of
 from zeroreal.train import PoolSettings, TrainSettings
 
@@ -223,7 +226,8 @@ def test_stored_garments_are_tested_on_the_shipped_photographs(generated, write_
     labels = [i % 10 for i in range(len(images))]
     source = write_dataset(tmp_path / "data", "shards", images, labels, names)
     settings = replace(STORED, images=source, classes=RunSettings.classes)
-    assert run(settings, tmp_path / "run").summary.test.images == 5_000
+    test = prepare(settings, lambda progress: None, Ranks.current()).test
+    assert (test.source, len(test.images)) == (str(FASHION_MNIST_TEST), 5_000)
 
 
 def test_sorted_images_that_can_only_be_read_in_order_train_when_all_are_there(
