@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,59 +10,64 @@ import typer
 from ..generate.dataset.settings import DatasetSettings
 from .console import errors, output
 from .options import with_options
+from .pictures import PictureRow
 from .progress import StageBars
 
 if TYPE_CHECKING:
-    from ..generate.dataset.making import DatasetResult
+    from ..generate.dataset.job import DatasetResult
+    from ..generate.dataset.preview import Preview
+
+_MACHINES = "Many machines"
+_WORTH_SAYING = 0.03  # of the time
 
 
 @with_options(DatasetSettings)
 def generate(
     given: dict[str, Any],
-    out: Annotated[
-        str,
-        typer.Option(help="The dataset's folder, or a URL such as s3://bucket/name.", prompt=False),
-    ],
+    out: Annotated[str, typer.Option(help="A folder, or a URL such as s3://bucket/name.")],
+    config: Annotated[
+        Path | None,
+        typer.Option(help="A YAML file of these settings, or a dataset's; options win over it."),
+    ] = None,
     extend: Annotated[
         int, typer.Option(help="Add so many images of each class to the dataset that is there.")
+    ] = 0,
+    preview: Annotated[
+        int, typer.Option(help="Only show so many images of each class, and what all will take.")
     ] = 0,
     executor: Annotated[
         str,
         typer.Option(
-            help="local; env: one of many workers, by RANK, SLURM or an index of Kubernetes; or "
-            "ray.",
-            rich_help_panel="Many machines",
+            help="local; env: one of many workers that torchrun, SLURM or Kubernetes started; ray.",
+            rich_help_panel=_MACHINES,
         ),
     ] = "local",
     address: Annotated[
-        str | None,
-        typer.Option(help="Of the Ray cluster.", rich_help_panel="Many machines"),
-    ] = None,
-    preview: Annotated[
-        int | None,
-        typer.Option(help="Only show so many images of each class, and what all would take."),
+        str | None, typer.Option(help="Of the Ray cluster.", rich_help_panel=_MACHINES)
     ] = None,
 ) -> None:
-    """Write a dataset of generated images: WebDataset shards, Parquet, folders or arrays.
+    """Write a dataset of generated images: tar shards, Parquet, class folders or arrays.
 
-    The same command again goes on where it was interrupted. Several at once share the work.
+    The same command goes on where it was interrupted; several at once share the work.
     """
-    if preview is not None:
-        from .preview import show_preview
+    from ..base.settings import build
+    from ..generate.dataset.making import DatasetInterruptedError, Executor, generate_dataset
+    from ..generate.dataset.opening import layered
+    from ..generate.dataset.places import open_store
+    from ..generate.dataset.preview import preview_dataset
 
-        show_preview(given, out, preview)
-        return
-    from ..generate.dataset.making import DatasetInterruptedError, generate_dataset
-
+    store = open_store(out)
+    settings = build(DatasetSettings, layered(store, given, config))
+    workers = Executor(executor, address)
     with StageBars() as bars:
         try:
+            if preview:
+                shown = preview_dataset(settings, store, preview, on_progress=bars.show)
+                bars.stop()
+                _print_preview(shown)
+                return
             result = generate_dataset(
-                given,
-                out,
-                extend=extend,
-                executor=executor,
-                address=address,
-                on_progress=bars.show,
+                settings, store, extend=extend, executor=workers, on_progress=bars.show
             )
         except DatasetInterruptedError as interruption:
             bars.stop()
@@ -71,17 +77,28 @@ def generate(
 
 
 def _print_result(result: DatasetResult) -> None:
-    output.print(
-        f"{result.images} of {result.total} images in {result.url}: {result.made} shards made now "
-        f"at {result.images_per_second:.1f} images/s",
-        markup=False,
-        soft_wrap=True,
-    )
-    if result.waited > 0.03 * result.seconds:
-        output.print(
+    lines = [
+        f"{result.images} of {result.total} images in {result.url}; {result.made} shards made now, "
+        f"at {result.images_per_second:.1f} images/s"
+    ]
+    if result.rejected:
+        lines.append(f"Images made again: {result.rejected}")
+    if result.waited > _WORTH_SAYING * result.seconds:
+        lines.append(
             f"Writing was slower than generating, which waited for it for {result.waited:.0f} of "
-            f"{result.seconds:.0f} s: give a faster place, or jpg in place of png or webp",
-            soft_wrap=True,
+            f"{result.seconds:.0f} s: write to a faster place, or choose jpg"
         )
-    if rejected := result.rejected:
-        output.print(f"Made again: {rejected}", markup=False, soft_wrap=True)
+    for line in lines:
+        output.print(line, markup=False, soft_wrap=True)
+
+
+def _print_preview(preview: Preview) -> None:
+    for name, tiles in preview.by_class().items():
+        output.print(name, style="bold", markup=False)
+        output.print(PictureRow([tile.image for tile in tiles]))
+        for tile in tiles:
+            output.print(f"  {tile.prompt} (guidance {tile.guidance:.3g})", markup=False)
+    for name, value in preview.facts().items():
+        output.print(f"{name}: {value}", markup=False, highlight=False, soft_wrap=True)
+    output.print(preview.licence.summary(), markup=False, soft_wrap=True)
+    output.print(f"Page: {preview.page}", markup=False, soft_wrap=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -134,6 +135,26 @@ def read_config(store: Store) -> DatasetConfig:
         )
     except (KeyError, TypeError) as error:
         raise InputError(f"{source} lacks {error}: restore it from another copy") from None
+
+
+def read_settings_file(path: Path) -> dict[str, Any]:
+    """The values that a YAML file gives to settings, or that a dataset's configuration holds.
+
+    Raises `InputError` for a file that cannot be read, unknown fields and values of a wrong type.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"configuration {str(path)!r} cannot be read ({error.strerror}): give a YAML file"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"configuration {str(path)!r} is not YAML ({reason})") from None
+    if isinstance(content, Mapping) and "recipe_content" in content:
+        ends = content["images_per_class"]
+        content = {**content["settings"], "images_per_class": ends[-1]}
+    return read_values(DatasetSettings, content or {}, str(path))
 
 
 def check_unchanged(store: Store, config: DatasetConfig) -> None:

@@ -30,6 +30,7 @@ from .commit import main_suffix
 from .config import CONFIG, DatasetConfig
 from .contents import stored_image
 from .open_shard import SCHEMA
+from .opening import hub_id
 from .record import RECORD, FileFacts, ShardRecord, merged_counts, read_record
 from .store import Store
 
@@ -107,9 +108,9 @@ def card_facts(
         files=files,
         recipe=_recipe(recipe, config),
         model=ModelFacts(
-            folder.name if model is None or Path(model).exists() else model,
+            hub_id(model) or folder.name,
             config.model,
-            model_licence(folder, None if model is None or Path(model).exists() else model),
+            model_licence(folder, hub_id(model)),
         ),
         settings=_decisive(config),
         workers=tuple(record.worker for record in records),

@@ -14,6 +14,7 @@ from ...base import describe_device, library_versions
 from ...data.encode import ImageEncoder
 from .commit import main_suffix
 from .describing import read_records, write_card, write_index
+from .encoding import encoder_of
 from .heartbeat import Heartbeat
 from .missing import Place, missing_shards
 from .opening import Dataset, precision_name, quality_of
@@ -83,7 +84,7 @@ def make_dataset(
     heartbeat = Heartbeat(store, describe_device(dataset.generator.device))
     progress = _Progress(dataset, on_progress)
     sheet = SheetWriter(store, config)
-    encoder = encoder_of(dataset)
+    encoder = encoder_of(config.settings, dataset.generator)
     worker = Worker(
         store,
         config,
@@ -121,14 +122,6 @@ def make_dataset(
         progress.images_per_second,
         rejected,
     )
-
-
-def encoder_of(dataset: Dataset) -> ImageEncoder | None:
-    """What encodes a dataset's images; None where pixels are written."""
-    settings = dataset.config.settings
-    if settings.format == "npy":
-        return None
-    return ImageEncoder(settings.image_format, settings.quality, device=dataset.generator.device)
 
 
 def worker_facts(dataset: Dataset, encoder: ImageEncoder | None) -> WorkerFacts:

@@ -19,6 +19,7 @@ from .opening import open_dataset
 from .places import open_store
 from .settings import DatasetSettings
 from .status import dataset_status
+from .store import Store
 
 EXECUTORS = ("local", "env", "ray")
 
@@ -51,7 +52,7 @@ class Executor:
 
 def generate_dataset(
     settings: DatasetSettings,
-    out: str | Path,
+    out: str | Path | Store,
     *,
     extend: int = 0,
     executor: Executor = Executor(),
@@ -61,6 +62,7 @@ def generate_dataset(
     """Make a dataset, or what is missing of the one in `out`, beside whoever does so, too.
 
     Args:
+        settings: of the dataset.
         out: a folder or any URL that `fsspec` reaches.
         extend: images to add to each class of the dataset that is there.
         executor: who works: this process or one on each of `settings.devices`; this process as one
@@ -69,7 +71,7 @@ def generate_dataset(
     Raises `InputError` for what cannot be used and `DatasetInterruptedError` on Ctrl-C. Finished
     shards stay whatever happens.
     """
-    store = open_store(out)
+    store = open_store(out) if isinstance(out, str | Path) else out
     try:
         if executor.name == "ray":
             from .executors.ray import generate_with_ray

@@ -24,9 +24,17 @@ from ..plan.samples import SamplePlan
 from ..telling import made_with_progress
 from ..tuning.request import OnProgress
 from .commit import finish_commits, main_suffix
-from .config import CONFIG, DatasetConfig, differences, read_config, write_new
+from .config import (
+    CONFIG,
+    DatasetConfig,
+    differences,
+    read_config,
+    read_settings_file,
+    write_new,
+)
 from .model_digest import model_digest
 from .settings import DatasetSettings
+from .sheet import SHEET
 from .store import Store
 from .workers import dead_folders, remove_dead
 
@@ -47,7 +55,7 @@ def holds_dataset(store: Store) -> bool:
     if store.exists(CONFIG):
         return True
     there = [*store.names(), *store.folders()]
-    strange = [name for name in there if not name.startswith(".")]
+    strange = [name for name in there if not name.startswith(".") and name != SHEET]
     if strange:
         raise InputError(
             f"output folder {store.url!r} holds something else, {min(strange)!r} for one: give a "
@@ -56,11 +64,16 @@ def holds_dataset(store: Store) -> bool:
     return False
 
 
-def continued(store: Store, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Values for `build`: those of the dataset in a place, if there is one, and what was given."""
-    if not holds_dataset(store):
-        return dict(given)
-    return merge(DatasetSettings, plain(read_config(store).settings), given)
+def layered(store: Store, given: Mapping[str, Any], config: Path | None = None) -> dict[str, Any]:
+    """Values for `build`: of a file, then of the dataset in a place, then what was given.
+
+    `config` is a YAML file of settings, or the configuration of another dataset. Raises
+    `InputError` for a file that cannot be read or holds something else.
+    """
+    layers = [] if config is None else [read_settings_file(config)]
+    if holds_dataset(store):
+        layers.append(plain(read_config(store).settings))
+    return merge(DatasetSettings, *layers, given)
 
 
 def open_dataset(
@@ -161,6 +174,11 @@ def precision_name(generator: Generator) -> str:
     """What a generator computes in, as `GenerateSettings` has it."""
     dtype = generator.facts.dtype
     return next(name for name, one in PRECISIONS.items() if one == dtype)
+
+
+def hub_id(model: str | None) -> str | None:
+    """The model's id on the Hugging Face hub; None for a folder and the embedded model."""
+    return None if model is None or Path(model).exists() else model
 
 
 def _device(generator: Generator) -> str:

@@ -16,7 +16,7 @@ from PIL import Image
 from ...base import InputError
 from .commit import main_suffix
 from .contents import shard_rows, stored_image
-from .job import encoder_of
+from .encoding import encoder_of
 from .open_shard import on_host
 from .opening import Dataset
 from .record import RECORD, ShardRecord, read_record
@@ -119,7 +119,7 @@ def _made_again(
     # The noise that the image was made from, whatever was rejected before it.
     specs[index - record.first] = replace(specs[index - record.first], seed=seed)
     for batch in dataset.generator.generate(specs, done=_AllBut(index)):
-        encoder = encoder_of(dataset)
+        encoder = encoder_of(dataset.config.settings, dataset.generator)
         images = on_host(batch)
         return images[0].numpy() if encoder is None else encoder.encode(images)[0]
     raise InputError(f"image {index} was no picture when it was made again: try another device")
