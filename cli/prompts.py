@@ -72,13 +72,15 @@ def _rows(plan: SamplePlan, negative_prompt: str | None) -> list[dict[str, Any]]
     rows = []
     for one, images in prompt_counts(plan).items():
         away = one.text.negative_prompt if negative_prompt is None else negative_prompt
-        is_range = not isinstance(one.guidance, float)
-        highest = one.guidance.uniform[1] if is_range else one.guidance
+        guidance: Any = one.guidance  # a number, or a range
+        highest = guidance
+        if not isinstance(guidance, float):
+            highest, guidance = guidance.uniform[1], guidance.model_dump(mode="json")
         values = (
             plan.classes[one.label].name,
             one.text.prompt,
             away if highest > 1 else "",
-            one.guidance.model_dump(mode="json") if is_range else one.guidance,
+            guidance,
             one.text.language,
             images,
         )

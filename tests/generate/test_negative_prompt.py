@@ -1,5 +1,6 @@
 """A negative prompt of the settings takes the place of the recipe's."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -46,3 +47,19 @@ def test_a_run_without_guidance_has_no_use_for_it(tmp_path):
     settings = replace(settings, generate=replace(settings.generate, negative_prompt="a dress"))
     with pytest.raises(InputError, match=r"'a dress' was given, but recipe 'mine' has no image"):
         prepare(settings, lambda state: None, Ranks(0, 1))
+
+
+def test_a_run_says_once_which_prompts_are_too_long_negative_ones_among_them(tmp_path, caplog):
+    recipe = tmp_path / "mine.json"
+    recipe.write_text(json.dumps({"coat": ["a coat " * 40, "a coat"], "bag": ["a bag"]}))
+    settings = RunSettings(
+        classes=("coat", "bag"), recipe=str(recipe), images_per_class=4, device="cpu"
+    )
+    generate = replace(settings.generate, negative_prompt="a dress " * 50, steps=2, tune="off")
+    parts = prepare(replace(settings, generate=generate), lambda state: None, Ranks(0, 1))
+    assert len(parts.generator.images(parts.plan)[1]) == 8
+    parts.close()
+    said = [record.getMessage() for record in caplog.records if "tokens" in record.getMessage()]
+    assert len(said) == 1
+    assert said[0].startswith("2 of 4 prompts are cut to the 32 tokens that the model reads; the")
+    assert "a dress a dress" in said[0]

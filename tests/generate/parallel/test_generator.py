@@ -154,3 +154,14 @@ def test_a_killed_process_is_named_and_ends_the_others(parallel):
     assert not any(process.is_alive() for process in processes)
     with pytest.raises(RuntimeError, match="closed"):
         next(parallel.generate(SPECS))
+
+
+def test_prompts_that_are_too_long_are_said_once_for_all_devices(caplog):
+    classes = parse_classes(["coat: " + "a coat " * 40, "bag: " + "a bag " * 40])
+    plan = SamplePlan(load_recipe("base"), classes, 4)
+    with DataParallelGenerator(("cpu", "cpu"), **OPTIONS) as generator:
+        generator.check_prompts(plan)
+        assert sum(len(batch.specs) for batch in generator.generate(plan)) == 8
+    said = [record.getMessage() for record in caplog.records if "tokens" in record.getMessage()]
+    assert len(said) == 1
+    assert said[0].startswith("2 of 3 prompts are cut to the 32 tokens")
