@@ -36,4 +36,4 @@ def faults_of(images: Tensor, statistics: Tensor) -> Tensor:
 def saturated_share(images: Tensor) -> Tensor:
     """The share of each image's values that are exactly 0 or 255, float32 `[B]`."""
     ends = images.add(1) <= 1  # uint8 wraps: 255 becomes 0, and 0 becomes 1
-    return ends.flatten(1).sum(1) / ends[0].numel()
+    return ends.flatten(1).sum(1, dtype=torch.int32) / ends[0].numel()

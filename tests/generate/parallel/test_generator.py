@@ -78,6 +78,8 @@ def test_images_are_those_of_a_single_generator_each_once(parallel, single):
     # The two compute in other batches, which rounds differently.
     assert (images.int() - expected[order].int()).abs().max() <= 1
     assert torch.equal(torch.cat([batch.labels for batch in batches]), labels[order])
+    assert [seed for batch in batches for seed in batch.seeds] == [spec.seed for spec in made]
+    assert [told for batch in batches for told in batch.rejections] == [()] * len(SPECS)
 
 
 def test_each_process_makes_every_second_sample(parallel):
