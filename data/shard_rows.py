@@ -37,7 +37,9 @@ class Rows:
     def add(self, row: Row) -> tuple[Any, ...]:
         """Keep a row; its values, in the order of the columns."""
         if row["index"] <= self._last:
-            raise ValueError(f"sample {row['index']} came after {self._last}: samples come in order")
+            raise ValueError(
+                f"sample {row['index']} came after {self._last}: samples come in order"
+            )
         self._last = row["index"]
         self._added += 1
         values: tuple[Any, ...] = self._values(row)
@@ -48,8 +50,7 @@ class Rows:
         """The rows that are kept, as an array a column."""
         columns = zip(*self._kept, strict=True) if self._kept else ((),) * len(self.names)
         return [
-            pa.array(values, field.type)
-            for values, field in zip(columns, self.schema, strict=True)
+            pa.array(values, field.type) for values, field in zip(columns, self.schema, strict=True)
         ]
 
     def labels(self) -> list[int]:
@@ -74,3 +75,10 @@ class Rows:
     def write_alone(self, file: BinaryIO) -> None:
         """Write the rows that are kept to `file`."""
         pq.write_table(pa.Table.from_arrays(self.columns(), schema=self.schema), file, **PARQUET)
+
+
+def encoded(image: object) -> bytes:
+    """`image`, if it is an encoded one; raises `TypeError` for anything else."""
+    if not isinstance(image, bytes):
+        raise TypeError(f"an encoded image is bytes, not {type(image).__name__}")
+    return image

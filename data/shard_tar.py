@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from webdataset import TarWriter
 
 from .shard_files import PendingFiles
-from .shard_rows import Row, Rows
+from .shard_rows import Row, Rows, encoded
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
@@ -31,20 +31,22 @@ class TarShard:
         self._files = PendingFiles(folder)
         self._suffix = image_format
         self._rows, self._keys = Rows(schema, count), list[str]()
-        tar, self._metadata = (self._files.open(f"{stem}.{suffix}") for suffix in ("tar", "parquet"))
+        tar, self._metadata = (
+            self._files.open(f"{stem}.{suffix}") for suffix in ("tar", "parquet")
+        )
         # What TarWriter would open itself takes ten times as long for a member as `_Members`.
         self._tar = TarWriter(io.BytesIO(), "", "", 0o644, encoder=False, mtime=0)
         self._tar.tarstream = _Members(tar)
 
     def write(self, image: bytes | NDArray[Any], row: Row) -> None:
         """Add a sample."""
-        key = f"{row['index']:09d}"
+        file, key = encoded(image), f"{row['index']:09d}"
         values = self._rows.add(row)
         self._keys.append(key)
         self._tar.write(
             {
                 "__key__": key,
-                self._suffix: image,
+                self._suffix: file,
                 "cls": b"%d" % row["label"],
                 "txt": row["prompt"].encode(),
                 "json": _json(dict(zip(self._rows.names, values, strict=True))).encode(),
