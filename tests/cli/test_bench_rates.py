@@ -1,4 +1,4 @@
-"""`zeroreal bench loader`, `training` and `writing`: what they print, what they pass on, their complaints."""
+"""`zeroreal bench loader`, `training` and `writing`: tables, options passed on, complaints."""
 
 import pytest
 

@@ -187,12 +187,16 @@ def test_a_full_disk_is_an_error_and_abandoning_cleans_up(small_set, tmp_path, s
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # so that writing fails instead
     writer = new(small_set, shard_format, tmp_path)
+
+    def write_all():
+        for number, row in enumerate(small_set.rows):
+            writer.write(image(small_set, shard_format, number), row)
+        writer.close()
+
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
     try:
         with pytest.raises(OSError, match="File too large"):
-            for number, row in enumerate(small_set.rows):
-                writer.write(image(small_set, shard_format, number), row)
-            writer.close()
+            write_all()
         writer.abandon()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
