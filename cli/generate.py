@@ -100,5 +100,5 @@ def _print_preview(preview: Preview) -> None:
             output.print(f"  {tile.prompt} (guidance {tile.guidance:.3g})", markup=False)
     for name, value in preview.facts().items():
         output.print(f"{name}: {value}", markup=False, highlight=False, soft_wrap=True)
-    output.print(preview.licence.summary(), markup=False, soft_wrap=True)
+    output.print(preview.licence.summary, markup=False, soft_wrap=True)
     output.print(f"Page: {preview.page}", markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Labelled images as files: one way to open every kind of source."""
+"""Labelled images as files: one way to open every kind of source, and writers of four kinds."""
 
 import lazy_loader
 

@@ -1,8 +1,16 @@
+from .encode import ImageEncoder
 from .real import load_real_images
+from .shard_info import wds_info
+from .shard_writer import SHARD_FORMATS, ShardWriter, new_shard
 from .source import LabelledImages, load_images
 
 __all__ = [
+    "SHARD_FORMATS",
+    "ImageEncoder",
     "LabelledImages",
+    "ShardWriter",
     "load_images",
     "load_real_images",
+    "new_shard",
+    "wds_info",
 ]

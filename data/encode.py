@@ -180,6 +180,6 @@ def _on_gpu(images: Tensor, quality: int) -> list[bytes]:
         raise InputError(
             f"torchvision cannot encode JPEG on {images.device} ({error}); encode on the CPU"
         ) from error
-    together = memoryview(torch.cat(files).cpu().numpy())
+    together = torch.cat(files).cpu().numpy().data
     ends = np.cumsum([len(file) for file in files]).tolist()
     return [bytes(together[end - len(file) : end]) for file, end in zip(files, ends, strict=True)]

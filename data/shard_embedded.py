@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from .shard_files import PendingFiles
-from .shard_rows import PARQUET, Row, Rows
+from .shard_rows import PARQUET, Row, Rows, encoded
 
 # Of a row group: readers, and the hub's viewer, take one at a time, and this is held in memory.
 _MOST_ROWS = 1000
@@ -54,12 +54,11 @@ class EmbeddedShard:
 
     def write(self, image: bytes | NDArray[Any], row: Row) -> None:
         """Add a sample."""
-        if not isinstance(image, bytes):
-            raise TypeError(f"an encoded image is bytes, not {type(image).__name__}")
+        file = encoded(image)
         self._rows.add(row)
-        self._images.append(image)
+        self._images.append(file)
         self._paths.append(f"{row['index']:09d}.{self._suffix}")
-        self._bytes += len(image)
+        self._bytes += len(file)
         if len(self._images) >= _MOST_ROWS or self._bytes >= _MOST_BYTES:
             self._write_group()
 

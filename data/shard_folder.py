@@ -12,8 +12,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..base.errors import InputError
-from .shard_files import PendingFiles, sync_many
-from .shard_rows import Row, Rows
+from .shard_files import PendingFiles, sync_all
+from .shard_rows import Row, Rows, encoded
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
@@ -50,6 +50,7 @@ class FolderShard:
 
     def write(self, image: bytes | NDArray[Any], row: Row) -> None:
         """Add a sample."""
+        rest = memoryview(encoded(image))
         self._rows.add(row)
         if row["class"] not in self._made:
             os.mkdir(self._prefix + row["class"])
@@ -58,7 +59,6 @@ class FolderShard:
         self._names.append(name)
         descriptor = os.open(self._prefix + name, _NEW, 0o666)
         try:
-            rest = memoryview(image)
             while rest := rest[os.write(descriptor, rest) :]:
                 pass  # systems may write less than they are given
         finally:
@@ -69,8 +69,7 @@ class FolderShard:
         self._rows.check_complete()
         self._rows.write(self._metadata, "file_name", self._names)
         root = self._folder / self._stem
-        made = [root / name for name in (*self._names, *sorted(self._made))]
-        sync_many(root, made)
+        sync_all(root, [root / name for name in (*self._names, *self._made)])
         metadata = self._files.finish()
         return [Path(self._stem, name) for name in self._names] + metadata
 

@@ -37,7 +37,7 @@ class ArrayShard:
         if isinstance(image, bytes) or image.dtype != np.uint8 or image.shape != self._shape:
             raise TypeError(f"an image is a uint8 array of the shape {self._shape}")
         self._rows.add(row)
-        self._images.write(image if image.flags.c_contiguous else image.tobytes())
+        self._images.write(image.data if image.flags.c_contiguous else image.tobytes())
 
     def close(self) -> list[Path]:
         """Finish all three files; their names."""

@@ -75,3 +75,10 @@ class Rows:
     def write_alone(self, file: BinaryIO) -> None:
         """Write the rows that are kept to `file`."""
         pq.write_table(pa.Table.from_arrays(self.columns(), schema=self.schema), file, **PARQUET)
+
+
+def encoded(image: object) -> bytes:
+    """`image`, if it is an encoded one; raises `TypeError` for anything else."""
+    if not isinstance(image, bytes):
+        raise TypeError(f"an encoded image is bytes, not {type(image).__name__}")
+    return image

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from webdataset import TarWriter
 
 from .shard_files import PendingFiles
-from .shard_rows import Row, Rows
+from .shard_rows import Row, Rows, encoded
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
@@ -40,13 +40,13 @@ class TarShard:
 
     def write(self, image: bytes | NDArray[Any], row: Row) -> None:
         """Add a sample."""
-        key = f"{row['index']:09d}"
+        file, key = encoded(image), f"{row['index']:09d}"
         values = self._rows.add(row)
         self._keys.append(key)
         self._tar.write(
             {
                 "__key__": key,
-                self._suffix: image,
+                self._suffix: file,
                 "cls": b"%d" % row["label"],
                 "txt": row["prompt"].encode(),
                 "json": _json(dict(zip(self._rows.names, values, strict=True))).encode(),

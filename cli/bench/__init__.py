@@ -10,9 +10,10 @@ from .kernels import kernels
 from .startup import export, load
 from .throughput import throughput
 from .training import loader, sharing, training
+from .writing import writing
 
 bench_app = typer.Typer(
-    help="Measure this machine: speed of generation and training, accuracy, kernels, start-up.",
+    help="Measure this machine: generating, training and writing, accuracy, kernels, start-up.",
     no_args_is_help=True,
 )
 for command in (
@@ -25,6 +26,7 @@ for command in (
     loader,
     training,
     sharing,
+    writing,
     kernels,
     export,
     load,

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich import box
+from rich.table import Table
 
 from ..console import errors, output
 
@@ -43,3 +45,27 @@ def ratio_text(ratio: dict[str, float] | None) -> str:
     if ratio is None:
         return "-"
     return f"{ratio['median']:.2f} ({ratio['quartile_1']:.2f}-{ratio['quartile_3']:.2f})"
+
+
+def show_rates(measured: dict[str, Any], title: str) -> None:
+    """Print rates by case and contender. Raises `KeyboardInterrupt` where it was interrupted."""
+    table = Table(title=title, box=box.SIMPLE)
+    for column in ("case", "by"):
+        table.add_column(column)
+    for column in ("images/s", "against the first"):
+        table.add_column(column, justify="right")
+    for case in measured["cases"]:
+        name = case["case"]
+        for row in case["contenders"]:
+            if "spread" not in row:
+                continue
+            table.add_row(
+                name, row["name"], f"{row['images_per_second']:.4g}", ratio_text(row.get("ratio"))
+            )
+            name = ""
+    output.print(table)
+    for case in measured["cases"]:
+        show_failed(case["contenders"], f"{case['case']}, ")
+        show_doubts([f"{case['case']}: {doubt}" for doubt in case["doubts"]])
+    if measured["interrupted"]:
+        raise KeyboardInterrupt

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich import box
-from rich.table import Table
 
-from ..console import output
-from .show import Device, Result, ratio_text, show_doubts, show_failed, show_json, tell
+from .show import Device, Result, show_json, show_rates, tell
 
 
 def loader(
@@ -25,7 +22,7 @@ def loader(
     from ...benchmarks.loading.loader_cases import CASES
 
     settings = LoaderSettings(tuple(cases or CASES), images, batch_size, device, rounds, result)
-    _show_rates(bench_loader(settings, tell), "Loaders")
+    show_rates(bench_loader(settings, tell), "Loaders")
 
 
 def training(
@@ -56,7 +53,7 @@ def training(
         rounds=rounds,
         result=result,
     )
-    _show_rates(bench_training(settings, tell), "Training")
+    show_rates(bench_training(settings, tell), "Training")
 
 
 def sharing(
@@ -81,26 +78,3 @@ def sharing(
         result=result,
     )
     show_json(bench_sharing(settings, tell))
-
-
-def _show_rates(measured: dict[str, Any], title: str) -> None:
-    table = Table(title=title, box=box.SIMPLE)
-    for column in ("case", "by"):
-        table.add_column(column)
-    for column in ("images/s", "against the first"):
-        table.add_column(column, justify="right")
-    for case in measured["cases"]:
-        name = case["case"]
-        for row in case["contenders"]:
-            if "spread" not in row:
-                continue
-            table.add_row(
-                name, row["name"], f"{row['images_per_second']:.4g}", ratio_text(row.get("ratio"))
-            )
-            name = ""
-    output.print(table)
-    for case in measured["cases"]:
-        show_failed(case["contenders"], f"{case['case']}, ")
-        show_doubts([f"{case['case']}: {doubt}" for doubt in case["doubts"]])
-    if measured["interrupted"]:
-        raise KeyboardInterrupt

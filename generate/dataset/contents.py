@@ -60,7 +60,8 @@ def shard_rows(shard_format: str, stem: str, reach: Reach) -> list[dict[str, Any
     folder = f"{METADATA}/" if shard_format == "folder" else ""
     table = _table(reach(f"{folder}{stem}.parquet"))
     kept = [name for name in table.column_names if name != "image"]
-    return table.select(kept).to_pylist()
+    rows: list[dict[str, Any]] = table.select(kept).to_pylist()
+    return rows
 
 
 def stored_image(

@@ -245,7 +245,7 @@ def _recipe(parts: Parts) -> RecipeFigures | None:
     return RecipeFigures(
         recipe.name,
         recipe.description,
-        list(dict.fromkeys(leaf.prompt for leaf in recipe.leaves)),
+        list(dict.fromkeys(leaf.prompt or leaf.prompts for leaf in recipe.leaves)),
         [spec.prompt for spec in parts.plan[:_EXAMPLES]],
     )
 

@@ -18,6 +18,7 @@ COMMANDS = (
     "loader",
     "training",
     "sharing",
+    "writing",
     "kernels",
     "export",
     "load",

@@ -1,7 +1,12 @@
 """What the writers of shards leave on the disk: files, bytes, rows; order, counts and failures."""
 
+import ctypes
+import errno
 import io
 import json
+import os
+import resource
+import signal
 import tarfile
 
 import numpy as np
@@ -11,7 +16,7 @@ import pytest
 from webdataset import TarWriter
 
 from zeroreal.base import InputError
-from zeroreal.data import shard_embedded
+from zeroreal.data import shard_embedded, shard_files
 from zeroreal.data.shard_writer import SHARD_FORMATS, new_shard
 
 FILES = {
@@ -177,42 +182,54 @@ def test_no_file_is_overwritten(small_set, tmp_path, shard_format):
     assert all_files(tmp_path) == before
 
 
-@pytest.mark.parametrize("shard_format", ["webdataset", "parquet", "npy"])
-def test_a_full_disk_is_an_error_and_abandoning_cleans_up(
-    small_set, tmp_path, shard_format, monkeypatch
-):
+@pytest.mark.parametrize("shard_format", SHARD_FORMATS)
+def test_a_full_disk_is_an_error_and_abandoning_cleans_up(small_set, tmp_path, shard_format):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # so that writing fails instead
     writer = new(small_set, shard_format, tmp_path)
-    for number, row in enumerate(small_set.rows):
-        writer.write(image(small_set, shard_format, number), row)
 
-    def full(descriptor):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    def write_all():
+        for number, row in enumerate(small_set.rows):
+            writer.write(image(small_set, shard_format, number), row)
         writer.close()
-    writer.abandon()
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write_all()
+        writer.abandon()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_everything_is_brought_to_the_disk(small_set, tmp_path, monkeypatch):
-    synced = []
-    monkeypatch.setattr("zeroreal.data.shard_files.ctypes.CDLL", lambda *_, **__: None)
-    monkeypatch.setattr(
-        "os.fsync",
-        lambda descriptor: synced.append(
-            str(__import__("os").readlink(f"/proc/self/fd/{descriptor}"))
-        ),
-    )
+def test_what_cannot_be_brought_to_the_disk_is_an_error(small_set, tmp_path, monkeypatch):
+    class Broken:
+        @staticmethod
+        def syncfs(descriptor):
+            ctypes.set_errno(errno.EIO)
+            return -1
+
+    monkeypatch.setattr(shard_files.ctypes, "CDLL", lambda *_, **__: Broken)
+    with pytest.raises(OSError, match="Input/output error"):
+        small_set.write_shard("npy", tmp_path)
+
+
+def test_systems_that_cannot_sync_all_at_once_sync_each_file_and_folder(
+    small_set, tmp_path, monkeypatch
+):
+    synced = set()
+    monkeypatch.setattr(shard_files.ctypes, "CDLL", lambda *_, **__: None)
+    monkeypatch.setattr("os.fsync", lambda file: synced.add(os.readlink(f"/proc/self/fd/{file}")))
     small_set.write_shard("folder", tmp_path)
-    expected = {str(path) for path in tmp_path.rglob("*")} | {str(tmp_path)}
-    assert set(synced) == expected
+    assert synced == {str(path) for path in (tmp_path, *tmp_path.rglob("*"))}
 
 
 @pytest.mark.parametrize("shard_format", ["webdataset", "parquet", "folder"])
 def test_encoded_images_are_bytes_and_nothing_else(small_set, tmp_path, shard_format):
     writer = new(small_set, shard_format, tmp_path)
-    with pytest.raises((TypeError, ValueError)):
+    with pytest.raises(TypeError, match="an encoded image is bytes, not str"):
         writer.write("a path", small_set.rows[0])
 
 

@@ -1,6 +1,7 @@
 """Images to train on: the same from every kind of source, their size, classes and bad input."""
 
 import io
+import json
 import struct
 import tarfile
 
@@ -140,6 +141,28 @@ def test_without_a_size_the_first_image_gives_it_and_the_rest_are_resized_with_o
     assert (found.images[0].numpy() == images[0][:, 2:12]).all()
     assert found.resized == 3
     assert caplog.messages == ["resized 3 of 4 images to 10 pixels a side"]
+
+
+def test_an_index_gives_class_folders_their_order_and_classes_without_images(tmp_path):
+    in_a_folder(tmp_path)
+    info = {"classes": ["coat", "hat", "bag", "ankle boot"]}
+    (tmp_path / "images" / "_info.json").write_text(json.dumps(info))
+    found = load_images(tmp_path / "images")
+    assert found.classes == ("coat", "hat", "bag", "ankle boot")
+    assert found.labels.tolist() == [0, 0, 2, 3, 3]
+
+
+def test_a_folder_of_images_that_the_index_does_not_name_is_refused(tmp_path):
+    in_a_folder(tmp_path)
+    (tmp_path / "images" / "_info.json").write_text('{"classes": ["coat", "bag"]}')
+    with pytest.raises(InputError, match=r"'ankle boot' is not among the classes in '_info\.json'"):
+        load_images(tmp_path / "images")
+
+
+def test_metadata_in_parquet_beside_class_folders_is_no_source_of_images(tmp_path):
+    in_a_folder(tmp_path)
+    pq.write_table(pa.table({"file_name": ["bag/0.png"]}), tmp_path / "images" / "0.parquet")
+    assert len(load_images(tmp_path / "images").images) == 5
 
 
 def test_with_a_size_every_image_has_it(tmp_path):

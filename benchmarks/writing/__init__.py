@@ -1,0 +1,1 @@
+"""Writers of datasets against what others write with."""
