@@ -56,7 +56,9 @@ def croissant(facts: CardFacts) -> dict[str, Any]:
             f"model {facts.model.name}."
         ),
         "license": licence.link or licence.name,
-        "url": facts.url or "./",
+        "url": f"https://huggingface.co/datasets/{facts.hub_id}"
+        if facts.hub_id
+        else facts.url or "./",
         "version": "1.0.0",
         "datePublished": facts.finished,
         # Who ran it is not known; the format takes persons and organisations alone.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 
 from .facts import CardFacts
@@ -10,8 +11,8 @@ from .markdown import fenced
 
 def loading(facts: CardFacts) -> list[str]:
     """Blocks of code for the libraries that read the dataset's format."""
-    source = facts.hub_id or "DIR"
-    hub = f'datasets.load_dataset("{source}", split="train")'
+    source = json.dumps(facts.hub_id or "DIR")
+    hub = f'datasets.load_dataset({source}, split="train")'
     command = f"zeroreal run --images {shlex.quote(facts.url or 'DIR')}"
     python = []
     if facts.format == "webdataset":
