@@ -15,7 +15,7 @@ RED, BLUE = (255, 0, 0), (0, 0, 255)
 def printed(row, width=80, **options):
     file = io.StringIO()
     settings = {"force_terminal": True, "color_system": "truecolor", **options}
-    Console(file=file, width=width, **settings).print(row)
+    Console(file=file, width=width, **settings).print(row, crop=False)
     return file.getvalue()
 
 
