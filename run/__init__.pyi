@@ -1,4 +1,3 @@
-from ..base.progress import StageProgress
 from .predict import Prediction, evaluate_run, predict_files
 from .report.summary import RunSummary, TestFigures
 from .settings import RunSettings
@@ -10,7 +9,6 @@ __all__ = [
     "RunResult",
     "RunSettings",
     "RunSummary",
-    "StageProgress",
     "TestFigures",
     "evaluate_run",
     "predict_files",

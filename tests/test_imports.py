@@ -22,9 +22,9 @@ STANDS_ON = {
     "report": ("base",),
     "export": ("engine", "kernels", "assets"),
     "encoders": ("export", "data"),
-    "generate": ("encoders",),
+    "generate": ("encoders", "report"),
     "train": ("generate",),
-    "run": ("train", "report"),
+    "run": ("train",),
     "benchmarks": ("run",),
     "cli": ("benchmarks",),
 }

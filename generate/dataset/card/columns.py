@@ -8,6 +8,8 @@ import pyarrow as pa
 
 _MEANINGS = {
     "image": "The picture.",
+    "key": "What the files of the sample are called in the archive.",
+    "file_name": "Where the picture lies, seen from the folder of all pictures.",
     "index": "The place of the image in the dataset; all else follows from it.",
     "label": "The number of the class, from 0.",
     "class": "The name of the class.",

@@ -22,6 +22,12 @@ _TYPES = {
     ".npy": "application/octet-stream",
     **{f".{suffix}": kind for suffix, kind in _IMAGE_TYPES.items()},
 }
+_JOINS = {
+    "webdataset": ("key", r"^(?:.*/)?([^/.]+)(?:\.[^/]*)?$"),
+    "folder": ("file_name", "^(?:.*/)?([^/]+/[^/]+)$"),
+}
+"""The column of the tables that names a picture, and what of the picture's path it is. What the
+expressions find they find again in itself: mlcroissant applies them twice."""
 _TABLE, _PICTURES, _ARCHIVES, _ARRAYS, _LABELS = (
     "tables",
     "pictures",
@@ -50,7 +56,9 @@ def croissant(facts: CardFacts) -> dict[str, Any]:
             f"model {facts.model.name}."
         ),
         "license": licence.link or licence.name,
-        "url": facts.url or "./",
+        "url": f"https://huggingface.co/datasets/{facts.hub_id}"
+        if facts.hub_id
+        else facts.url or "./",
         "version": "1.0.0",
         "datePublished": facts.finished,
         # Who ran it is not known; the format takes persons and organisations alone.
@@ -154,33 +162,39 @@ def _labels(facts: CardFacts) -> dict[str, Any]:
 
 
 def _records(facts: CardFacts) -> Iterable[dict[str, Any]]:
-    """What is known of each image, and the images: one record set where one file holds both."""
-    if _has_tables(facts):
-        fields = [_column(column.name, croissant_type(column.type)) for column in facts.schema]
-        for field, column in zip(fields, facts.schema, strict=True):
-            if hasattr(column.type, "value_type"):
-                field["repeated"] = True
-        if facts.format == "parquet":
-            image = _column("image", "sc:ImageObject")
-            image["source"]["transform"] = {"jsonPath": "bytes"}
-            fields.insert(0, image)
-        yield _record_set("default", "The images and what is known of each.", fields)
-    if facts.format in ("webdataset", "folder"):
-        where = {"fileSet": {"@id": _PICTURES}}
-        place = "The name of the file, by which it is told apart."
-        fields = [
-            {
-                **_field("images/file", place),
-                "dataType": "sc:Text",
-                "source": {**where, "extract": {"fileProperty": "fullpath"}},
-            },
-            {
-                **_field("images/image", meaning("image")),
-                "dataType": "sc:ImageObject",
-                "source": {**where, "extract": {"fileProperty": "content"}},
-            },
-        ]
-        yield _record_set("images", "The pictures.", fields)
+    """The images and what is known of each."""
+    if not _has_tables(facts):
+        return
+    fields = [_column(column.name, croissant_type(column.type)) for column in facts.schema]
+    for field, column in zip(fields, facts.schema, strict=True):
+        if hasattr(column.type, "value_type"):
+            field["repeated"] = True
+    if facts.format == "parquet":
+        image = _column("image", "sc:ImageObject")
+        image["source"]["transform"] = {"jsonPath": "bytes"}
+        fields.insert(0, image)
+    if facts.format in _JOINS:
+        fields = [*_pictures(*_JOINS[facts.format]), *fields]
+    yield _record_set("default", "The images and what is known of each.", fields)
+
+
+def _pictures(column: str, regex: str) -> list[dict[str, Any]]:
+    """The picture, and the column that names its file, by which rows and pictures are joined."""
+    pictures = {"fileSet": {"@id": _PICTURES}}
+    image = {
+        **_field("default/image", meaning("image")),
+        "dataType": "sc:ImageObject",
+        "source": {**pictures, "extract": {"fileProperty": "content"}},
+    }
+    name = _column(column, "sc:Text")
+    # The side that is transformed comes first: mlcroissant leaves the other as it is.
+    name["references"] = name["source"]
+    name["source"] = {
+        **pictures,
+        "extract": {"fileProperty": "fullpath"},
+        "transform": {"regex": regex},
+    }
+    return [image, name]
 
 
 def _column(name: str, kind: str) -> dict[str, Any]:

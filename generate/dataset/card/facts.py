@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 
 import pyarrow as pa
 
@@ -26,8 +27,6 @@ class ClassFacts:
     """Images made again, by reason."""
     kept: Mapping[str, int] = field(default_factory=dict)
     """Images kept at the last attempt although a check rejected them, by reason."""
-    folder: str = ""
-    """Its folder in the format `folder`, where that is not its name."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ def size_category(images: int) -> str:
     """The hub's word for a number of images, such as `10K<n<100K`."""
     if images < 1_000:
         return "n<1K"
-    for power, (low, high) in enumerate(zip(_SIZES, _SIZES[1:], strict=False), start=4):
+    for power, (low, high) in enumerate(pairwise(_SIZES), start=4):
         if images < 10**power:
             return f"{low}<n<{high}"
     return "n>1T"

@@ -54,11 +54,11 @@ def _licence(facts: CardFacts) -> dict[str, str]:
 
 def _features(facts: CardFacts) -> list[dict[str, Any]]:
     image = {"name": "image", "dtype": "image"}
-    if facts.format == "folder":
-        return [image, _labels("label", [one.folder or one.name for one in facts.classes])]
     names = [one.name for one in facts.classes]
+    if facts.format == "folder":
+        return [image, _labels("label", names)]
+    columns = [{"name": column.name, **hub_type(column.type)} for column in facts.schema]
     if facts.format == "webdataset":
-        columns = [{"name": column.name, **hub_type(column.type)} for column in facts.schema]
         return [
             {"name": facts.image_format, "dtype": "image"},
             _labels("cls", names),
@@ -67,13 +67,10 @@ def _features(facts: CardFacts) -> list[dict[str, Any]]:
             {"name": "__key__", "dtype": "string"},
             {"name": "__url__", "dtype": "string"},
         ]
-    columns = [
-        _labels("label", names)
-        if column.name == "label"
-        else {"name": column.name, **hub_type(column.type)}
-        for column in facts.schema
-    ]
-    return columns if facts.format == "npy" else [image, *columns]
+    label = _labels("label", names)
+    if facts.format == "npy":
+        return [label if one["name"] == "label" else one for one in columns]
+    return [image, label, *(one for one in columns if one["name"] != "label")]
 
 
 def _labels(column: str, names: list[str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The licence of a model, and whether it allows commercial use. What is not known is said to be so."""
+"""The licence of a model, and whether it allows commercial use; where unknown, that is said."""
 
 from __future__ import annotations
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+
 from .facts import CardFacts
 from .markdown import fenced
 
 
 def loading(facts: CardFacts) -> list[str]:
     """Blocks of code for the libraries that read the dataset's format."""
-    source = facts.hub_id or "DIR"
-    hub = f'datasets.load_dataset("{source}", split="train")'
-    blocks = ["# Train on it: zeroreal\n" + f"zeroreal run --images {facts.url or 'DIR'}"]
+    source = json.dumps(facts.hub_id or "DIR")
+    hub = f'datasets.load_dataset({source}, split="train")'
+    command = f"zeroreal run --images {shlex.quote(facts.url or 'DIR')}"
     python = []
     if facts.format == "webdataset":
         python += [
@@ -26,12 +29,15 @@ def loading(facts: CardFacts) -> list[str]:
     if facts.format == "folder":
         python += [
             "import torchvision\n\n"
-            'images = torchvision.datasets.ImageFolder("DIR/train")  # labels by sorted folder names',
+            "# Its labels number the folders' names as they sort.\n"
+            'images = torchvision.datasets.ImageFolder("DIR/train")',
             f"import datasets\n\nimages = {hub}",
         ]
     if facts.format == "npy":
         python += [
             "import glob\n\nimport numpy as np\n\n"
-            'pixels = [np.load(path, mmap_mode="r") for path in sorted(glob.glob("DIR/*.npy"))]',
+            'labels = sorted(glob.glob("DIR/*.labels.npy"))  # int64 [N]\n'
+            'pixels = [path.replace(".labels", "") for path in labels]  # uint8 [N, H, W, 3]\n'
+            'shards = [(np.load(x, mmap_mode="r"), np.load(y)) for x, y in zip(pixels, labels)]',
         ]
-    return [fenced(block, "bash") for block in blocks] + [fenced(one, "python") for one in python]
+    return [fenced(command, "bash"), *(fenced(one, "python") for one in python)]

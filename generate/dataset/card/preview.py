@@ -1,4 +1,4 @@
-"""Pages of images under way: a preview before a run, and a contact sheet of the latest during it."""
+"""Pages of images: a preview before a run, and a contact sheet of the latest during it."""
 
 from __future__ import annotations
 

@@ -63,7 +63,8 @@ def write(folder, shard_format, names):
     pictures = [picture(row["label"]) for row in rows(names)]
     if shard_format == "parquet":
         image = pa.array([{"bytes": one, "path": f"{i}.jpg"} for i, one in enumerate(pictures)])
-        pq.write_table(table.add_column(0, "image", image), folder / f"{STEM}.parquet")
+        rest = table.drop_columns("label").add_column(0, "label", table["label"])
+        pq.write_table(rest.add_column(0, "image", image), folder / f"{STEM}.parquet")
         return
     if shard_format == "folder":
         for row, content in zip(rows(names), pictures, strict=True):
@@ -71,12 +72,17 @@ def write(folder, shard_format, names):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         (folder / "metadata").mkdir()
+        names = [f"{row['class']}/{row['index']:09d}.jpg" for row in rows(names)]
+        table = table.append_column("file_name", [names])
         pq.write_table(table, folder / "metadata" / f"{STEM}.parquet")
         return
-    pq.write_table(table, folder / f"{STEM}.parquet")
     if shard_format == "npy":
+        pq.write_table(table, folder / f"{STEM}.parquet")
+        np.save(folder / f"{STEM}.labels.npy", np.array([0, 1, 0, 1]))
         np.save(folder / f"{STEM}.npy", np.zeros((4, 16, 16, 3), np.uint8))
         return
+    keys = [f"{row['index']:09d}" for row in rows(names)]
+    pq.write_table(table.append_column("key", [keys]), folder / f"{STEM}.parquet")
     with tarfile.open(folder / f"{STEM}.tar", "w") as shard:
         for row, content in zip(rows(names), pictures, strict=True):
             members = {"jpg": content, "cls": str(row["label"]).encode()}
