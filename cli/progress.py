@@ -10,7 +10,7 @@ from .console import errors
 
 if TYPE_CHECKING:
     from ..export import ExportProgress
-    from ..run import StageProgress
+    from ..base.progress import StageProgress
 
 
 class StageBars:

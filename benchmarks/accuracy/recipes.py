@@ -24,7 +24,8 @@ from ...data.fashion_mnist import as_rgb, load_fashion_mnist
 from ...generate import GenerateSettings, load_recipe, parse_classes
 from ...generate.plan.classes import prompt_aliases
 from ...generate.plan.content import recipe_content
-from ...run import RunSettings, StageProgress, resume, run
+from ...base.progress import StageProgress
+from ...run import RunSettings, resume, run
 from ...run.folder import CONFIG
 from ...run.report.summary import METRICS, summary_of
 from ...train import Trainer

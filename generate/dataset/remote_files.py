@@ -113,13 +113,14 @@ class RemoteFiles:
     def create(self, source: Path | bytes, name: str) -> bool:
         """Put a file in place in one request, unless one is there: then False."""
         path = self._path(name)
-        if isinstance(source, bytes):
-            put, content = self.system.pipe_file, (path, source)
-        else:
+        if isinstance(source, Path):
             _must_exist(source)
-            put, content = self.system.put_file, (str(source), path)
+            args: tuple[Any, ...] = (str(source), path)
+            put = self.system.put_file
+        else:
+            put, args = self.system.pipe_file, (path, source)
         try:
-            self.written(name, lambda: _exclusively(put, *content))
+            self.written(name, lambda: _exclusively(put, *args))
         except FileExistsError:
             return False
         return True

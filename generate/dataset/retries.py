@@ -49,6 +49,7 @@ _PASSING_CLASSES = {
     "ftplib.error_temp",
     "google.TransportError",
     "httpx.TransportError",
+    "httpx2.TransportError",
     "paramiko.SSHException",
 }
 _LASTING_CLASSES = {"paramiko.AuthenticationException", "paramiko.BadHostKeyException"}

@@ -12,11 +12,12 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from zeroreal.base.progress import StageProgress
 from zeroreal.assets import FASHION_MNIST_TEST
 from zeroreal.base import InputError
 from zeroreal.base.ranks import Ranks
 from zeroreal.generate import GenerateSettings, Generator, SamplePlan, load_recipe, parse_classes
-from zeroreal.run import RunInterruptedError, RunSettings, StageProgress, resume, run
+from zeroreal.run import RunInterruptedError, RunSettings, resume, run
 from zeroreal.run.preparation import prepare
 from zeroreal.run.report.summary import summary_of
 from zeroreal.train import PoolSettings, TrainSettings

@@ -8,10 +8,11 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from zeroreal.base.progress import StageProgress
 from zeroreal.assets import FASHION_MNIST_TEST
 from zeroreal.base import InputError
 from zeroreal.generate import GenerateSettings
-from zeroreal.run import RunInterruptedError, RunSettings, StageProgress, evaluate_run, resume, run
+from zeroreal.run import RunInterruptedError, RunSettings, evaluate_run, resume, run
 from zeroreal.run.report.summary import summary_of
 from zeroreal.train import PoolSettings, TrainSettings
 from zeroreal.train.loop.training import Training
