@@ -9,8 +9,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from .console import errors
 
 if TYPE_CHECKING:
-    from ..export import ExportProgress
     from ..base.progress import StageProgress
+    from ..export import ExportProgress
 
 
 class StageBars:

@@ -19,12 +19,12 @@ from torch import Tensor
 
 from ...assets import FASHION_MNIST_TEST
 from ...base import resolve_device
+from ...base.progress import StageProgress
 from ...data import load_real_images
 from ...data.fashion_mnist import as_rgb, load_fashion_mnist
 from ...generate import GenerateSettings, load_recipe, parse_classes
 from ...generate.plan.classes import prompt_aliases
 from ...generate.plan.content import recipe_content
-from ...base.progress import StageProgress
 from ...run import RunSettings, resume, run
 from ...run.folder import CONFIG
 from ...run.report.summary import METRICS, summary_of

@@ -12,9 +12,9 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from zeroreal.base.progress import StageProgress
 from zeroreal.assets import FASHION_MNIST_TEST
 from zeroreal.base import InputError
+from zeroreal.base.progress import StageProgress
 from zeroreal.base.ranks import Ranks
 from zeroreal.generate import GenerateSettings, Generator, SamplePlan, load_recipe, parse_classes
 from zeroreal.run import RunInterruptedError, RunSettings, resume, run

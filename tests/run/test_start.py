@@ -8,9 +8,9 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from zeroreal.base.progress import StageProgress
 from zeroreal.assets import FASHION_MNIST_TEST
 from zeroreal.base import InputError
+from zeroreal.base.progress import StageProgress
 from zeroreal.generate import GenerateSettings
 from zeroreal.run import RunInterruptedError, RunSettings, evaluate_run, resume, run
 from zeroreal.run.report.summary import summary_of
