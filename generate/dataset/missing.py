@@ -38,6 +38,11 @@ def missing_shards(
     make nevertheless is committed once.
 
     Args:
+        store: where the dataset lies.
+        plan: its shards.
+        suffix: of the file that commits a shard.
+        token: the worker's.
+        place: the worker's, among those that were started with it.
         on_wait: told how many shards are waited for.
         seconds: between two looks while waiting.
     """
@@ -48,16 +53,17 @@ def missing_shards(
         if not missing:
             return
         files = files or list(plan.files(suffix))
-        busy = shards_of_others(store, token)
-        free = [number for number in missing if number not in busy]
+        own = [number for number in missing if _is_own(number, place)]
+        busy = set() if own else shards_of_others(store, token)
+        free = own or [number for number in missing if number not in busy]
         if not free:
             on_wait(len(missing))
             time.sleep(seconds)
             continue
-        for number in _in_turn(free, token, place, crowded=len(busy) > _FEW):
+        for number in _turned(free, token) if len(busy) > _FEW else free:
             if store.exists(files[number]):
                 known.add(number)
-            elif _is_own(number, place) or number not in shards_of_others(store, token):
+            elif own or number not in shards_of_others(store, token):
                 known.add(number)
                 yield number
 
@@ -76,9 +82,7 @@ def _is_own(number: int, place: Place) -> bool:
     return place.world_size > 1 and number % place.world_size == place.rank
 
 
-def _in_turn(numbers: list[int], token: str, place: Place, crowded: bool) -> list[int]:
-    """A place's own share first, then the others; from a start of its own where many work."""
-    begin = zlib.crc32(token.encode()) % len(numbers) if crowded else 0
-    turned = numbers[begin:] + numbers[:begin]
-    own = [number for number in numbers if _is_own(number, place)]
-    return own + [number for number in turned if not _is_own(number, place)]
+def _turned(numbers: list[int], token: str) -> list[int]:
+    """The numbers from a start that differs between workers: many would otherwise meet."""
+    begin = zlib.crc32(token.encode()) % len(numbers)
+    return numbers[begin:] + numbers[:begin]

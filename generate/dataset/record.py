@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -71,7 +72,7 @@ class ShardRecord:
 def read_record(content: bytes, name: str) -> ShardRecord:
     """The record in a file of that name; `InputError` where it is damaged."""
     try:
-        return TypeAdapter(ShardRecord).validate_json(content)
+        return _records().validate_json(content)
     except ValidationError as error:
         said = error.errors()[0]
         place = ".".join(str(part) for part in said["loc"])
@@ -79,6 +80,11 @@ def read_record(content: bytes, name: str) -> ShardRecord:
             f"record {name!r} is damaged ({place or 'whole'}: {said['msg'].lower()}): "
             "`zeroreal verify --fix` writes it anew"
         ) from None
+
+
+@cache
+def _records() -> TypeAdapter[ShardRecord]:
+    return TypeAdapter(ShardRecord)  # takes a millisecond to make
 
 
 def counts_text(counts: Mapping[str, Mapping[str, int]]) -> str:

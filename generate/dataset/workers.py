@@ -8,6 +8,7 @@ import secrets
 import socket
 import time
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -82,10 +83,15 @@ def read_notes(store: Store) -> list[WorkerNote]:
         if not name.endswith(".json") or name.startswith("."):
             continue
         try:
-            notes.append(TypeAdapter(WorkerNote).validate_json(store.read(f"{WORKERS}/{name}")))
+            notes.append(_notes().validate_json(store.read(f"{WORKERS}/{name}")))
         except (FileNotFoundError, ValidationError):
             continue  # removed just now, or of another version: it says nothing
     return sorted(notes, key=lambda note: note.started)
+
+
+@cache
+def _notes() -> TypeAdapter[WorkerNote]:
+    return TypeAdapter(WorkerNote)  # takes a millisecond to make
 
 
 def pending_folder(token: str, shard: int) -> str:

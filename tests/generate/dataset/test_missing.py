@@ -13,10 +13,11 @@ from zeroreal.generate.dataset.shards import ShardPlan
 from zeroreal.generate.dataset.store import LocalStore
 from zeroreal.generate.dataset.workers import new_note, write_note
 
+ALONE = Place()
 PLAN = ShardPlan((20,), 2, "0123456789abcdef" * 4)
 
 
-def made(store, shard_files, place=Place(), token="me"):
+def made(store, shard_files, place=ALONE, token="me"):
     """The shards that one worker makes till none is missing, in order."""
     numbers = []
     for number in missing_shards(store, PLAN, ".tar", token, place, seconds=0.01):
