@@ -13,7 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...base.files import write_atomically
 from .record import RECORD, FileFacts, ShardRecord, read_record
+from .shards import parse_stem
 from .store import PENDING, Store
 
 FOLDER = "train"
@@ -73,7 +75,7 @@ def commit(store: Store, pending: PendingShard, record: ShardRecord) -> bool:
     Raises `FileNotFoundError` where the pending files were removed: the worker was taken for dead.
     """
     token, name = pending.token, pending.stem + RECORD
-    (store.scratch(token) / name).write_bytes(record.content())
+    write_atomically(store.scratch(token) / name, record.content())
     beside: list[str] = []
     if pending.main != name:  # the record last: it says that all is there
         beside = [*(one for one in pending.files if one != pending.main), name]
@@ -87,17 +89,24 @@ def commit(store: Store, pending: PendingShard, record: ShardRecord) -> bool:
 
 
 def finish_commits(store: Store, shard_format: str, tokens: Sequence[str]) -> list[str]:
-    """Finish what dead workers began after the commit; gives the stems of these shards."""
+    """Finish what dead workers began after the commit; gives the stems of these shards.
+
+    A worker that was taken for dead and is not commits nothing of these folders from then on.
+    """
     finished = []
     for token in tokens:
         folder = f"{PENDING}/{token}"
+        _prevent(store, folder, _MAIN[shard_format])
         staged = set(store.names(folder))
         for name in sorted(one for one in staged if one.endswith(RECORD)):
             stem = name.removesuffix(RECORD)
             main = stem + _MAIN[shard_format]
             if main == name or store.exists(name) or not store.exists(main):
                 continue
-            record = read_record(store.read(f"{folder}/{name}"), name)
+            try:
+                record = read_record(store.read(f"{folder}/{name}"), name)
+            except FileNotFoundError:
+                continue  # another finishes it at the same time
             if not _is_the_same(store, main, record.files[main]):
                 continue
             for one in (*record.files, name):
@@ -105,6 +114,13 @@ def finish_commits(store: Store, shard_format: str, tokens: Sequence[str]) -> li
                     _publish(store, token, one)
             finished.append(stem)
     return finished
+
+
+def _prevent(store: Store, folder: str, suffix: str) -> None:
+    """Take away what would commit a shard: from now on it is committed, or will not be."""
+    for name in store.names(folder):
+        if name.endswith(suffix) and parse_stem(name.removesuffix(suffix)) is not None:
+            store.remove(f"{folder}/{name}")
 
 
 def _publish(store: Store, token: str, name: str) -> None:

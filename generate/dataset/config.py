@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import yaml
 
 from ...base.digest import key_digest
 from ...base.errors import InputError
+from ...base.files import write_atomically
 from ...base.settings import build, plain, read_values
 from ..plan.classes import ClassName, parse_classes
 from .settings import DatasetSettings
@@ -96,9 +98,13 @@ class DatasetConfig:
 def write_new(store: Store, config: DatasetConfig) -> DatasetConfig:
     """Begin a dataset; gives the configuration of the worker that was first to do so."""
     token = f"config-{secrets.token_hex(4)}"
-    (store.scratch(token) / CONFIG).write_bytes(config.content())
+    write_atomically(store.scratch(token) / CONFIG, config.content())
     try:
-        return config if store.create(token, CONFIG, CONFIG) else read_config(store)
+        # Where the dataset was begun meanwhile, its workers remove the file that has no worker.
+        with suppress(FileNotFoundError):
+            if store.create(token, CONFIG, CONFIG):
+                return config
+        return read_config(store)
     finally:
         store.remove(f"{PENDING}/{token}")
 

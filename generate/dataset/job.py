@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,8 @@ import torch
 from ...base import describe_device, library_versions
 from ...data.encode import ImageEncoder
 from .commit import main_suffix
+from .config import check_unchanged
+from .dead import clear_dead
 from .describing import read_records, write_card, write_index
 from .encoding import encoder_of
 from .heartbeat import Heartbeat
@@ -103,12 +106,20 @@ def make_dataset(
         )
     try:
         worker.make_all(numbers)
+    except BaseException:
+        with suppress(Exception):  # what ended the work is what is said
+            check_unchanged(store, config)
+            write_index(store, config)
+        raise
     finally:
         sheet.close()
         heartbeat.close()
-        done = write_index(store, config)
+        if encoder is not None:
+            encoder.close()
+    done = write_index(store, config)
     rejected = ""
     if done == config.plan.samples:
+        clear_dead(store, config.settings.format)  # who died since this one began
         write_card(store, config, dataset.recipe)
         counts = merged_counts([one.rejected for one in read_records(store, config)])
         rejected = counts_text(counts)

@@ -12,6 +12,7 @@ from ...base import InputError
 from ...base.errors import unknown
 from ...base.progress import OnStage, StageProgress
 from ...engine import Cache
+from .config import CONFIG
 from .executors.environment import place_from_environment
 from .job import DatasetProgress, DatasetResult, make_dataset
 from .missing import Place
@@ -88,6 +89,8 @@ def generate_dataset(
         dataset = open_dataset(store, settings, extend, cache, on_progress)
         return make_dataset(dataset, place, on_progress=shown(on_progress))
     except KeyboardInterrupt:
+        if not store.exists(CONFIG):
+            raise  # before it was begun
         status = dataset_status(store)
         raise DatasetInterruptedError(store.url, status.images, status.total) from None
 

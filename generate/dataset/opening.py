@@ -23,7 +23,8 @@ from ..plan.recipe import Recipe, load_recipe
 from ..plan.samples import SamplePlan
 from ..telling import made_with_progress
 from ..tuning.request import OnProgress
-from .commit import finish_commits, main_suffix
+from .card.card import CARD
+from .commit import main_suffix
 from .config import (
     CONFIG,
     DatasetConfig,
@@ -32,11 +33,11 @@ from .config import (
     read_settings_file,
     write_new,
 )
+from .dead import clear_dead
 from .model_digest import model_digest
 from .settings import DatasetSettings
 from .sheet import SHEET
 from .store import Store
-from .workers import dead_folders, remove_dead
 
 
 @dataclass(frozen=True)
@@ -65,14 +66,15 @@ def holds_dataset(store: Store) -> bool:
 
 
 def layered(store: Store, given: Mapping[str, Any], config: Path | None = None) -> dict[str, Any]:
-    """Values for `build`: of a file, then of the dataset in a place, then what was given.
+    """Values for `build`: of the dataset in a place, then of a file, then what was given.
 
-    `config` is a YAML file of settings, or the configuration of another dataset. Raises
-    `InputError` for a file that cannot be read or holds something else.
+    So a file that was changed since is a change like any other. `config` is a YAML file of settings,
+    or the configuration of another dataset. Raises `InputError` for a file that cannot be read or
+    holds something else.
     """
-    layers = [] if config is None else [read_settings_file(config)]
-    if holds_dataset(store):
-        layers.append(plain(read_config(store).settings))
+    layers = [plain(read_config(store).settings)] if holds_dataset(store) else []
+    if config is not None:
+        layers.append(read_settings_file(config))
     return merge(DatasetSettings, *layers, given)
 
 
@@ -97,6 +99,7 @@ def open_dataset(
     settings = _with_absolute_paths(settings)
     # Says what is wrong with classes, prompts and numbers before anything is loaded.
     SamplePlan(recipe, parse_classes(settings.classes), settings.images_per_class, settings.seed)
+    _check_folders(settings)
     if stored is None:
         if extend:
             raise InputError(
@@ -105,17 +108,13 @@ def open_dataset(
         generator = make_generator(settings, recipe.guided, {}, cache, on_progress)
         config = _config_of(_settled(settings, generator), recipe)
         stored = write_new(store, replace(config, found={_device(generator): _found(generator)}))
-        _check_same(store, stored, config)  # another worker may have been first
-        config = stored
+        config = _joined(store, stored, config)  # another worker may have been first
     else:
         config = _joined(store, stored, _config_of(_settled_by(settings, stored), recipe))
         config = _extended(store, config, extend) if extend else config
         generator = make_generator(config.settings, recipe.guided, config.found, cache, on_progress)
-        config = replace(config, found={_device(generator): _found(generator), **config.found})
-        if config != stored:
-            config.write(store)
-    finish_commits(store, config.settings.format, dead_folders(store))
-    remove_dead(store)
+    config = _written(store, config, generator)
+    clear_dead(store, config.settings.format)
     plan = SamplePlan(recipe, config.classes, config.ends[-1], seed=settings.seed)
     generator.check_prompts(plan)
     return Dataset(store, config, recipe, plan, generator)
@@ -229,6 +228,15 @@ def _config_of(settings: DatasetSettings, recipe: Recipe) -> DatasetConfig:
     return DatasetConfig(settings, content, digest, (settings.images_per_class,))
 
 
+def _check_folders(settings: DatasetSettings) -> None:
+    for name in (item.name for item in parse_classes(settings.classes)):
+        if settings.format == "folder" and name.startswith("."):
+            raise InputError(
+                f"class {name!r} begins with a dot, and its folder would be hidden: rename it, or "
+                "choose another format"
+            )
+
+
 def _check_same(store: Store, stored: DatasetConfig, wanted: DatasetConfig) -> None:
     """Raise `InputError` unless the dataset that is there is the one that is wanted."""
     if found := differences(stored, wanted):
@@ -250,10 +258,25 @@ def _joined(store: Store, stored: DatasetConfig, wanted: DatasetConfig) -> Datas
     return replace(wanted, ends=stored.ends, found=stored.found)
 
 
+def _written(store: Store, config: DatasetConfig, generator: Generator) -> DatasetConfig:
+    """A configuration with what this worker adds to it, which others may have changed meanwhile."""
+    now = read_config(store)
+    _check_same(store, now, config)
+    ends = max(now.ends, config.ends, key=len)
+    found = {_device(generator): _found(generator), **now.found}
+    config = replace(config, ends=ends, found=found)
+    if (now.ends, now.found) != (ends, found):
+        config.write(store)
+    if now.ends != ends:
+        store.remove(CARD)  # it says that all is there
+    return config
+
+
 def _extended(store: Store, config: DatasetConfig, images: int) -> DatasetConfig:
     if images < 1:
         raise InputError(f"extend is {images}: at least 1 image of each class is needed")
-    if not config.plan.missing(store.names(), main_suffix(config.settings.format)):
+    missing = config.plan.missing(store.names(), main_suffix(config.settings.format))
+    if not missing and store.exists(CARD):  # which is written last
         return config.extended(images)
     before = (0, *config.ends)
     if len(config.ends) > 1 and before[-1] - before[-2] == images:

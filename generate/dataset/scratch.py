@@ -73,10 +73,15 @@ def full_disk_named(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise InputError(
-            f"temporary folder {str(path.parent)!r} is full: free space there, or set TMPDIR to a "
-            "folder with more, and give the same command again; finished shards stay"
-        ) from error
+        raise full_disk(path.parent) from error
+
+
+def full_disk(folder: Path) -> InputError:
+    """What to say where the disk of the temporary folder is full."""
+    return InputError(
+        f"temporary folder {str(folder)!r} is full: free space there, or set TMPDIR to a folder "
+        "with more, and give the same command again; finished shards stay"
+    )
 
 
 _LOCK = ".lock"

@@ -126,7 +126,7 @@ class LocalStore:
     def scratch(self, token: str) -> Path:
         """See `Store`."""
         folder = self.root / PENDING / token
-        with self._named_errors():
+        with self._named_errors(full=False):
             folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -175,17 +175,30 @@ class LocalStore:
             return []
 
     @contextmanager
-    def _named_errors(self) -> Iterator[None]:
-        """Inside, what the system refuses for good is an `InputError` that names the folder."""
+    def _named_errors(self, full: bool = True) -> Iterator[None]:
+        """Inside, what the system refuses for good is an `InputError` that names the folder.
+
+        Without `full`, a full disk is not: a worker says that with a figure.
+        """
         try:
             yield
-        except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        except OSError as error:
+            if full and error.errno in _FULL:
+                raise InputError(
+                    f"output folder {self.url!r} is full: free space and give the same command "
+                    "again; finished shards stay"
+                ) from None
+            if error.errno not in _LASTING:
+                raise
             raise InputError(
                 f"output folder {self.url!r} cannot be written ({error.strerror}): choose another, "
                 "or change its permissions"
             ) from None
 
 
+# What no other try will change: a folder that is read-only, or none.
+_LASTING = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 # What file systems without hard links answer: FAT, some network file systems.
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 

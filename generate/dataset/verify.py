@@ -10,13 +10,14 @@ from datetime import datetime
 from pathlib import Path
 
 from ...base import InputError
-from .commit import FOLDER, METADATA, file_facts, finish_commits, main_suffix
+from .commit import FOLDER, METADATA, file_facts, main_suffix
 from .config import DatasetConfig, read_config
 from .contents import shard_rows, shard_samples
+from .dead import clear_dead
 from .record import RECORD, ShardRecord, WorkerFacts, read_record
 from .shards import ShardRange, parse_stem
 from .store import PENDING, Store
-from .workers import dead_folders, remove_dead
+from .workers import dead_folders
 
 MISSING, DAMAGED, UNRECORDED, STRANGE, PENDING_FILES = (
     "missing",
@@ -97,8 +98,7 @@ def repair(store: Store, faults: tuple[Fault, ...]) -> list[int]:
     To be called where the generator that makes them again is at hand.
     """
     config = read_config(store)
-    finish_commits(store, config.settings.format, dead_folders(store))
-    remove_dead(store)
+    clear_dead(store, config.settings.format)
     again = []
     for fault in faults:
         if fault.kind == UNRECORDED and fault.shard is not None:

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-import errno
+import logging
 import time
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from ...base import InputError
-from ...base.sizes import size_text
 from ...data.encode import ImageEncoder
 from ..filters.quality import Quality
 from ..generator import Generator
 from ..image_batch import ImageBatch
 from ..plan.samples import SamplePlan, SampleSpec
 from .background import Background
-from .commit import commit, main_suffix, place
+from .commit import commit, finish_commits, place
 from .config import DatasetConfig, check_unchanged
 from .heartbeat import Heartbeat
 from .open_shard import OpenShard
 from .record import ShardRecord, WorkerFacts
 from .shards import ShardRange
+from .space import space_refusal
 from .store import PENDING, Store
 from .workers import pending_folder
 
+_log = logging.getLogger(__name__)
+
 _QUEUED_BATCHES = 4
+_MOST_LOSSES = 3  # of a shard's pending files
 
 
 @dataclass(frozen=True)
@@ -74,8 +79,9 @@ class Worker:
         self._on_progress, self._on_batch = on_progress, on_batch
         self._background = Background(_QUEUED_BATCHES)
         self._shards = config.plan
-        self._suffix = main_suffix(config.settings.format)
-        self._under_way: OpenShard | None = None
+        self._open: list[OpenShard] = []  # generated or being generated, and not committed
+        self._lost: deque[ShardRange] = deque()
+        self._losses: Counter[int] = Counter()
 
     @property
     def waited(self) -> float:
@@ -92,40 +98,102 @@ class Worker:
         try:
             for number in numbers:
                 self._generate(self._shards[number])
+                self._generate_lost()
             self._background.drain()
+            while self._lost:
+                self._generate_lost()
+                self._background.drain()
         except OSError as error:
-            raise self._refusal(error) from error
+            size = self._generator.image_size
+            if refusal := space_refusal(error, self._store, self._config, size):
+                raise refusal from error
+            raise
         finally:
             self._close()
 
     def _generate(self, shard: ShardRange) -> None:
         self._heartbeat.begin(shard.number)
         began, already = time.perf_counter(), len(self._generator.rejected)
-        self._under_way = self._open(shard)
+        under_way = self._open_shard(shard)
         made = 0
         specs = (self._plan[index] for index in range(shard.first, shard.end))
         for batch in self._generator.generate(specs, quality=self._quality):
-            self._background.submit(self._under_way.add, batch)
+            self._submit(under_way, under_way.add, batch)
             made += len(batch.specs)
             self._heartbeat.count(len(batch.specs), self._background.waited)
             self._on_batch(batch)
             self._on_progress(WorkerProgress(shard, made))
+            if under_way not in self._open:
+                return  # lost
         if rejected := self._generator.rejected[already:]:
             raise self._no_picture(rejected[0])
-        self._background.submit(self._commit, self._under_way, began)
-        self._under_way = None
+        self._submit(under_way, self._commit, under_way, began)
+
+    def _generate_lost(self) -> None:
+        while self._lost:
+            self._generate(self._lost.popleft())
+
+    def _submit(self, under_way: OpenShard, call: Callable[..., object], *arguments: Any) -> None:
+        self._background.submit(self._unless_lost, under_way, call, arguments)
+
+    def _unless_lost(
+        self, under_way: OpenShard, call: Callable[..., object], arguments: tuple[Any, ...]
+    ) -> None:
+        """Make a call for a shard; where its files were removed meanwhile, it is made again."""
+        if under_way not in self._open:
+            return
+        try:
+            call(*arguments)
+        except FileNotFoundError as error:
+            check_unchanged(self._store, self._config)
+            number = under_way.shard.number
+            self._losses[number] += 1
+            if self._losses[number] == _MOST_LOSSES:
+                raise InputError(
+                    f"the pending files of shard {number} in {self._store.url!r} were removed "
+                    f"{_MOST_LOSSES} times, {error.filename!r} for one: end what removes them, and "
+                    "give the same command again; finished shards stay"
+                ) from error
+            _log.warning(
+                "%s: the pending files of shard %d were removed, as another worker took this one "
+                "for dead: it is made again",
+                self._store.url,
+                number,
+            )
+            self._give_up(under_way)
+            self._lost.append(under_way.shard)
 
     def _close(self) -> None:
-        """Wait for what is being committed, and give up the shard under way."""
-        with suppress(Exception):  # it has been raised before
+        """Wait for what is being committed, and give up the shards that are not."""
+        try:
             self._background.drain()
+        except Exception as error:  # what ended the work is said by whoever called
+            _log.warning("%s: what was generated was not written: %s", self._store.url, error)
         self._background.close()
-        if self._under_way is not None:
-            self._under_way.abandon()
-            self._remove_pending(self._under_way.shard)
-            self._under_way = None
+        for under_way in list(self._open):
+            with suppress(Exception):
+                self._give_up(under_way)
 
-    def _open(self, shard: ShardRange) -> OpenShard:
+    def _give_up(self, under_way: OpenShard) -> None:
+        """Remove the files of a shard, unless its commit had begun: that is finished."""
+        self._open.remove(under_way)
+        folder = pending_folder(self._heartbeat.token, under_way.shard.number)
+        finish_commits(self._store, self._config.settings.format, [folder])
+        under_way.abandon()
+        self._store.remove(f"{PENDING}/{folder}")
+
+    def _open_shard(self, shard: ShardRange) -> OpenShard:
+        """A shard to write; one that cannot be written to leaves nothing."""
+        try:
+            under_way = self._new_shard(shard)
+        except BaseException:
+            with suppress(Exception):
+                self._remove_pending(shard)
+            raise
+        self._open.append(under_way)
+        return under_way
+
+    def _new_shard(self, shard: ShardRange) -> OpenShard:
         settings, facts = self._config.settings, self._facts
         token = pending_folder(self._heartbeat.token, shard.number)
         return OpenShard(
@@ -148,6 +216,7 @@ class Worker:
 
     def _commit(self, under_way: OpenShard, began: float) -> None:
         pending = under_way.finish()
+        check_unchanged(self._store, self._config)
         record = ShardRecord(
             stem=pending.stem,
             first=under_way.shard.first,
@@ -160,10 +229,10 @@ class Worker:
             seconds=round(time.perf_counter() - began, 3),
             finished=datetime.now().astimezone().isoformat(timespec="seconds"),
         )
-        check_unchanged(self._store, self._config)
         if commit(self._store, pending, record):
             self.committed.append(under_way.shard.number)
             self._heartbeat.committed()
+        self._open.remove(under_way)
         self._remove_pending(under_way.shard)
 
     def _remove_pending(self, shard: ShardRange) -> None:
@@ -177,22 +246,3 @@ class Worker:
             f"finite at each of {self._quality.most_attempts} attempts: change that prompt, or try "
             "another precision in a new folder; finished shards stay"
         )
-
-    def _refusal(self, error: OSError) -> OSError | InputError:
-        """What to say where the system refused a file."""
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            return error
-        return InputError(
-            f"no space is left for {self._store.url!r}: {self._needed()}; finished shards stay, "
-            "free as much and give the same command again"
-        )
-
-    def _needed(self) -> str:
-        """How much space what is missing takes, by what is there."""
-        missing = len(self._shards.missing(self._store.names(), self._suffix))
-        done = [name for name in self._store.names() if name.endswith(self._suffix)]
-        if not done:
-            return f"{missing} shards are to be written still"
-        sizes = [self._store.size(name) for name in done[:100]]
-        each = sum(sizes) / len(sizes)
-        return f"the {missing} missing shards need about {size_text(int(each * missing))}"

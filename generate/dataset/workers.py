@@ -107,12 +107,3 @@ def dead_folders(store: Store) -> list[str]:
     folders = store.folders(PENDING)
     alive = {note.token for note in read_notes(store) if note.is_alive()}
     return [folder for folder in folders if folder.rpartition(".")[0] not in alive]
-
-
-def remove_dead(store: Store) -> None:
-    """Remove the pending files and the notes of workers that do not work any more."""
-    for folder in dead_folders(store):
-        store.remove(f"{PENDING}/{folder}")
-    for note in read_notes(store):
-        if not note.is_alive():
-            store.remove(f"{WORKERS}/{note.token}.json")

@@ -1,10 +1,19 @@
-"""Shards without pixels: the real protocol on files of a few bytes."""
+"""Datasets without a model, and shards without pixels: the real protocol on small files."""
+
+import itertools
+from dataclasses import fields, replace
 
 import pytest
+import torch
 
+from zeroreal.assets import TINY_FASHION
+from zeroreal.base.device import PRECISIONS
+from zeroreal.generate import GenerateSettings, ImageBatch
 from zeroreal.generate.dataset.commit import PendingShard, commit, place
 from zeroreal.generate.dataset.record import ShardRecord, WorkerFacts
+from zeroreal.generate.dataset.settings import DatasetSettings
 from zeroreal.generate.dataset.workers import pending_folder
+from zeroreal.generate.facts import GeneratorFacts
 
 WORKER = WorkerFacts("host", 1, "cpu", "torch", "fp32", 4, 4, 1, "none")
 
@@ -51,3 +60,113 @@ def shard_files():
         pending, record, commit = map(staticmethod, (write_pending, record_of, commit_shard))
 
     return Files
+
+
+class Coloured:
+    """A generator of images in the colour (n % 256, n // 256, 0) for sample n: no diffusion.
+
+    Args:
+        blank: samples that are no picture at any attempt.
+        again: the reasons for which a sample's first attempts are made again.
+        on_batch: called before each batch is handed over.
+    """
+
+    device = torch.device("cpu")
+
+    def __init__(self, batch_size=4, size=16, blank=(), again=None, on_batch=lambda specs: None):
+        self.batch_size, self.image_size = batch_size, size
+        self.blank, self.again, self.on_batch = blank, again or {}, on_batch
+        self.generated, self.rejected, self.rejections = [], [], {}
+        self.facts = GeneratorFacts(
+            folder=TINY_FASHION,
+            scheduler="DDIMScheduler",
+            engine="torch:eager",
+            backend="torch",
+            attention="auto",
+            cuda_graphs=False,
+            dtype=torch.float32,
+            generate_size=(size, size),
+            image_size=size,
+            batch_size=batch_size,
+            vae_batch_size=batch_size,
+        )
+
+    def check_prompts(self, plan, tell=True):
+        pass
+
+    def generate(self, specs, done=(), *, quality=None):
+        todo = iter(specs)
+        while batch := list(itertools.islice(todo, self.batch_size)):
+            self.on_batch(batch)
+            self.generated += [spec.index for spec in batch]
+            self.rejected += [spec for spec in batch if spec.index in self.blank]
+            kept = tuple(spec for spec in batch if spec.index not in self.blank)
+            if not kept:
+                continue
+            colours = torch.tensor([[s.index % 256, s.index // 256, 0] for s in kept])
+            images = colours.to(torch.uint8)[:, None, None]
+            images = images.expand(-1, self.image_size, self.image_size, -1).contiguous()
+            reasons = tuple(tuple(self.again.get(spec.index, ())) for spec in kept)
+            labels = torch.tensor([spec.label for spec in kept])
+            yield ImageBatch(kept, images, labels, rejections=reasons)
+
+
+def small_settings(**changes):
+    """A dataset of 24 images in shards of 8; `steps`, `precision` and such are the generator's."""
+    own = {field.name for field in fields(GenerateSettings)}
+    generate = {name: changes.pop(name) for name in list(changes) if name in own}
+    made = {"engine": "torch", "precision": "fp32", "tune": "off", "batch_size": 4, "steps": 1}
+    return DatasetSettings(
+        **{
+            "classes": ("bag", "coat", "dress"),
+            "images_per_class": 8,
+            "shard_size": 8,
+            "image_format": "png",
+            "device": "cpu",
+            **changes,
+        },
+        generate=GenerateSettings(**{**made, **generate}),
+    )
+
+
+@pytest.fixture(scope="session")
+def coloured():
+    """The class `Coloured`."""
+    return Coloured
+
+
+@pytest.fixture(name="small_settings", scope="session")
+def _small_settings():
+    return small_settings
+
+
+@pytest.fixture
+def generator(monkeypatch):
+    """A `Coloured` that datasets are made with in place of the model's; its values can be set."""
+    made = Coloured()
+
+    def make(settings, *_):
+        size = settings.generate.image_size or 16
+        precision = PRECISIONS[settings.generate.precision]
+        made.facts = replace(made.facts, dtype=precision, image_size=size)
+        made.image_size = size
+        return made
+
+    monkeypatch.setattr("zeroreal.generate.dataset.opening.make_generator", make)
+    return made
+
+
+@pytest.fixture(scope="session")
+def content():
+    """A function that gives all files of a dataset but those that hold dates or the way there."""
+
+    def read(folder):
+        paths = (path for path in folder.rglob("*") if path.is_file())
+        return {
+            str(path.relative_to(folder)): path.read_bytes()
+            for path in paths
+            if path.suffix in (".tar", ".parquet", ".npy", ".jpg")
+            or (path.suffix == ".png" and path.parent != folder)
+        }
+
+    return read

@@ -7,15 +7,13 @@ from dataclasses import replace
 import pytest
 
 from zeroreal.generate.dataset import workers
-from zeroreal.generate.dataset.commit import finish_commits
+from zeroreal.generate.dataset.dead import clear_dead
 from zeroreal.generate.dataset.missing import Place, missing_shards
 from zeroreal.generate.dataset.shards import ShardPlan
 from zeroreal.generate.dataset.store import LocalStore
 from zeroreal.generate.dataset.workers import (
-    dead_folders,
     new_note,
     read_notes,
-    remove_dead,
     write_note,
 )
 
@@ -108,8 +106,7 @@ def test_a_thousand_workers_make_every_shard_exactly_once(tmp_path, shard_files,
 
     clock[0] += 3600  # whoever died is silent for long; one more worker ends it
     store.recent.clear()
-    finish_commits(store, "webdataset", dead_folders(store))
-    remove_dead(store)
+    clear_dead(store, "webdataset")
     note, numbers = begin(store, None, chance)
     for number in numbers:
         made += 1

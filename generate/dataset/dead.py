@@ -1,0 +1,29 @@
+"""What dead workers left: finished where they had committed it, removed where not."""
+
+from __future__ import annotations
+
+from .commit import finish_commits
+from .store import PENDING, Store
+from .workers import WORKERS, dead_folders, read_notes
+
+
+def clear_dead(store: Store, shard_format: str) -> None:
+    """Finish the commits of workers that do not work any more, and remove their files and notes."""
+    folders = dead_folders(store)
+    finish_commits(store, shard_format, folders)
+    for folder in folders:
+        store.remove(f"{PENDING}/{folder}")
+    notes = read_notes(store)
+    for note in notes:
+        if not note.is_alive():
+            store.remove(f"{WORKERS}/{note.token}.json")
+    if not any(note.is_alive() for note in notes):
+        _remove_half_written(store)
+
+
+def _remove_half_written(store: Store) -> None:
+    """Remove what was being written under temporary names when its process was killed."""
+    for folder in ("", WORKERS):
+        for name in store.names(folder):
+            if name.startswith(".") and name.endswith(".tmp"):
+                store.remove(f"{folder}/{name}".lstrip("/"))

@@ -1,0 +1,368 @@
+"""Making a dataset: going on, extending, joining, and what is refused."""
+
+import threading
+from collections import Counter
+
+import pytest
+
+from zeroreal.base import InputError
+from zeroreal.base.settings import build
+from zeroreal.generate.dataset.describing import read_records
+from zeroreal.generate.dataset.job import make_dataset
+from zeroreal.generate.dataset.making import DatasetInterruptedError, generate_dataset
+from zeroreal.generate.dataset.opening import layered, open_dataset
+from zeroreal.generate.dataset.settings import SHARD_FORMATS, DatasetSettings
+from zeroreal.generate.dataset.store import PENDING, LocalStore
+from zeroreal.generate.dataset.verify import verify_dataset
+from zeroreal.generate.dataset.workers import WORKERS, read_notes
+
+
+def generate(settings, folder, **options):
+    return generate_dataset(settings, LocalStore(folder), **options)
+
+
+def is_sound(folder):
+    return verify_dataset(LocalStore(folder)).is_sound
+
+
+def interrupt_at(count):
+    """Ctrl-C once so many batches are made."""
+    batches = iter(range(1, 1000))
+
+    def press(specs):
+        if next(batches) > count:
+            raise KeyboardInterrupt
+
+    return press
+
+
+def files(folder):
+    """Names and contents of all files, but of notes."""
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and WORKERS not in path.parts
+    }
+
+
+@pytest.mark.parametrize("shard_format", SHARD_FORMATS)
+def test_a_dataset_is_made_whole(tmp_path, generator, small_settings, shard_format):
+    result = generate(small_settings(format=shard_format), tmp_path)
+    assert (result.images, result.total, result.made) == (24, 24, 3)
+    assert is_sound(tmp_path)
+    assert generator.generated == list(range(24))
+    assert [path for path in tmp_path.rglob("*") if PENDING in path.parts] == []
+
+
+def test_the_same_command_goes_on_where_it_was(tmp_path, generator, small_settings, content):
+    generator.on_batch = interrupt_at(3)  # the second shard is half made
+    with pytest.raises(DatasetInterruptedError, match="8 of 24 images"):
+        generate(small_settings(), tmp_path / "stopped")
+    generator.on_batch = lambda specs: None
+    generator.generated.clear()
+    result = generate(small_settings(), tmp_path / "stopped")
+    assert generator.generated == list(range(8, 24))
+    assert (result.images, result.made) == (24, 2)
+    generate(small_settings(), tmp_path / "whole")
+    assert content(tmp_path / "stopped") == content(tmp_path / "whole")
+
+
+def test_a_finished_dataset_is_left_as_it_is(tmp_path, generator, small_settings, content):
+    generate(small_settings(), tmp_path)
+    before = content(tmp_path)
+    assert generate(small_settings(), tmp_path).made == 0
+    assert content(tmp_path) == before
+    assert len(generator.generated) == 24
+
+
+def test_ctrl_c_commits_what_is_generated_and_leaves_nothing_pending(
+    tmp_path, generator, small_settings
+):
+    generator.on_batch = interrupt_at(5)
+    with pytest.raises(DatasetInterruptedError, match=r"^interrupted with 16 of 24 images in "):
+        generate(small_settings(), tmp_path)
+    assert len(list(tmp_path.glob("*.tar"))) == 2
+    assert LocalStore(tmp_path).folders(PENDING) == []
+    assert all(note.ended for note in read_notes(LocalStore(tmp_path)))
+
+
+def test_ctrl_c_before_a_dataset_is_begun_is_no_mistake_of_the_user(
+    tmp_path, monkeypatch, small_settings
+):
+    def press(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("zeroreal.generate.dataset.opening.make_generator", press)
+    with pytest.raises(KeyboardInterrupt):
+        generate(small_settings(), tmp_path)
+
+
+OTHERWISE = {
+    "steps": ({"steps": 2}, "generate.steps is 2 here and 1 there"),
+    "recipe": ({"recipe": "base"}, "recipe is .* here and .* there"),
+    "classes": (
+        {"classes": ("bag", "coat", "hat")},
+        r"classes is .*'hat'.* here and .*'dress'.* there",
+    ),
+    "order of classes": ({"classes": ("coat", "bag", "dress")}, "classes is "),
+    "seed": ({"seed": 1}, "seed is 1 here and 0 there"),
+    "format": ({"format": "npy"}, "format is 'npy' here and 'webdataset' there"),
+    "image format": ({"image_format": "jpg"}, "image_format is 'jpg' here and 'png' there"),
+    "shard size": ({"shard_size": 4}, "shard_size is 4 here and 8 there"),
+    "precision": ({"precision": "bf16"}, "precision is 'bf16' here and 'fp32' there"),
+    "image size": ({"image_size": 8}, "image_size is 8 here and 16 there"),
+    "duplicates": ({"near_duplicates": 4}, "near_duplicates is 4 here and None there"),
+    "negative prompt": ({"negative_prompt": "text"}, "negative_prompt is 'text' here and None"),
+    "images": ({"images_per_class": 9}, "9 images of each class were asked for, .* has 8"),
+}
+
+
+@pytest.mark.parametrize("what", OTHERWISE)
+def test_another_configuration_is_refused_with_the_difference_and_changes_nothing(
+    tmp_path, generator, small_settings, what
+):
+    generate(small_settings(), tmp_path)
+    before = files(tmp_path)
+    changes, said = OTHERWISE[what]
+    with pytest.raises(InputError, match=said):
+        generate(small_settings(**changes), tmp_path)
+    assert files(tmp_path) == before
+
+
+def test_another_model_is_refused_with_the_difference(
+    tmp_path, generator, small_settings, tiny_model
+):
+    generate(small_settings(), tmp_path)
+    before = files(tmp_path)
+    with pytest.raises(InputError, match="model's digest is '.*' here and '.*' there"):
+        generate(small_settings(model=str(tiny_model("sd15"))), tmp_path)
+    assert files(tmp_path) == before
+
+
+def test_what_changes_no_image_may_differ(tmp_path, generator, small_settings):
+    generate(small_settings(), tmp_path)
+    assert generate(small_settings(batch_size=7, engine="auto"), tmp_path).images == 24
+
+
+def test_a_settings_file_that_was_changed_is_refused(tmp_path, generator, small_settings):
+    store, config = LocalStore(tmp_path / "set"), tmp_path / "mine.yaml"
+    config.write_text("generate: {steps: 3}\n")
+    generate(small_settings(steps=3), tmp_path / "set")
+    assert build(DatasetSettings, layered(store, {}, config)).generate.steps == 3
+    config.write_text("generate: {steps: 4}\n")
+    with pytest.raises(InputError, match="steps is 4 here and 3 there"):
+        generate_dataset(build(DatasetSettings, layered(store, {}, config)), store)
+
+
+def test_nothing_needs_to_be_given_again(tmp_path, generator, small_settings):
+    generate(small_settings(steps=3, format="npy", images_per_class=7), tmp_path)
+    settings = build(DatasetSettings, layered(LocalStore(tmp_path), {}))
+    assert generate(settings, tmp_path).images == 21
+
+
+def test_a_folder_of_something_else_is_refused_and_stays(tmp_path, generator, small_settings):
+    (tmp_path / "holidays").mkdir()
+    (tmp_path / "holidays" / "beach.jpg").write_bytes(b"sand")
+    with pytest.raises(InputError, match="holds something else, 'holidays' for one"):
+        generate(small_settings(), tmp_path)
+    assert files(tmp_path) == {(tmp_path / "holidays/beach.jpg").relative_to(tmp_path): b"sand"}
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path, generator, small_settings):
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(InputError, match="Not a directory"):
+        generate(small_settings(), tmp_path / "out")
+
+
+def test_a_read_only_folder_is_refused(tmp_path, generator, small_settings, monkeypatch):
+    def refuse(path, *_, **__):
+        raise OSError(30, "Read-only file system", str(path))
+
+    monkeypatch.setattr("pathlib.Path.mkdir", refuse)
+    with pytest.raises(InputError, match=r"cannot be written \(Read-only file system\)"):
+        generate(small_settings(), tmp_path / "out")
+
+
+@pytest.mark.parametrize("names", [("Ankle Boot", "ankle-boot"), ("café", "cafe")])
+def test_class_names_that_would_share_a_folder_are_refused(tmp_path, small_settings, names):
+    with pytest.raises(InputError, match=f"'{names[1]}' .* duplicates '{names[0]}'"):
+        generate(small_settings(classes=names), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_class_that_would_be_a_hidden_folder_is_refused_before_anything_is_written(
+    tmp_path, generator, small_settings
+):
+    with pytest.raises(InputError, match="'.net' begins with a dot"):
+        generate(small_settings(classes=("bag", ".net"), format="folder"), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert generate(small_settings(classes=("bag", ".net")), tmp_path).images == 16
+
+
+def test_extending_adds_images_and_leaves_those_that_are_there(
+    tmp_path, generator, small_settings, content
+):
+    generate(small_settings(images_per_class=5), tmp_path)
+    before = content(tmp_path)
+    result = generate(small_settings(images_per_class=5), tmp_path, extend=3)
+    assert (result.images, result.total, result.made) == (24, 24, 2)
+    after = content(tmp_path)
+    assert {name: after[name] for name in before} == before
+    assert is_sound(tmp_path)
+    assert "24" in (tmp_path / "README.md").read_text()
+
+
+@pytest.mark.parametrize("batches", [0, 1, 2])
+def test_an_extension_that_was_interrupted_goes_on_when_given_again(
+    tmp_path, generator, small_settings, batches
+):
+    generate(small_settings(), tmp_path)
+    generator.on_batch = interrupt_at(batches)
+    with pytest.raises(DatasetInterruptedError):
+        generate(small_settings(), tmp_path, extend=4)
+    generator.on_batch = lambda specs: None
+    assert generate(small_settings(), tmp_path, extend=4).total == 36
+    assert is_sound(tmp_path)
+
+
+def test_an_extension_whose_last_shard_was_there_is_not_made_twice(
+    tmp_path, generator, small_settings, monkeypatch
+):
+    generate(small_settings(), tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("zeroreal.generate.dataset.job.write_card", interrupt_at(0))
+        make_dataset(open_dataset(LocalStore(tmp_path), small_settings(), extend=4))
+    assert generate(small_settings(), tmp_path, extend=4).total == 36
+    assert generate(small_settings(), tmp_path, extend=4).total == 48
+
+
+def test_extending_what_is_not_complete_is_refused(tmp_path, generator, small_settings):
+    generator.on_batch = interrupt_at(3)
+    with pytest.raises(DatasetInterruptedError):
+        generate(small_settings(), tmp_path)
+    before = files(tmp_path)
+    with pytest.raises(InputError, match="not complete yet: give the command without --extend"):
+        generate(small_settings(), tmp_path, extend=4)
+    assert files(tmp_path) == before
+
+
+def test_extending_nothing_is_refused(tmp_path, generator, small_settings):
+    with pytest.raises(InputError, match="extend 4 was given, but .* holds no dataset"):
+        generate(small_settings(), tmp_path, extend=4)
+
+
+def test_extending_a_dataset_whose_model_is_gone_says_so_and_changes_nothing(
+    tmp_path, generator, small_settings, tiny_model
+):
+    model = tmp_path / "model"
+    model.symlink_to(tiny_model("sd15"))
+    link = small_settings(model=str(model))
+    generate(link, tmp_path / "set")
+    stored = build(DatasetSettings, layered(LocalStore(tmp_path / "set"), {}))
+    before = files(tmp_path / "set")
+    gone = "zeroreal.generate.dataset.opening.find_model"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gone, lambda name: _gone(name))
+        with pytest.raises(InputError, match="does not exist"):
+            generate(stored, tmp_path / "set", extend=4)
+    assert files(tmp_path / "set") == before
+
+
+def _gone(name):
+    from zeroreal.export import find_model
+
+    return find_model(f"{name}/gone")
+
+
+def test_two_runs_at_once_join(tmp_path, monkeypatch, coloured, small_settings, content):
+    settings = small_settings(images_per_class=32)
+    crew = [coloured(), coloured()]
+    barrier = threading.Barrier(2, timeout=60)
+    for one in crew:
+        one.on_batch = lambda specs: barrier.wait() if specs[0].index < 8 else None
+    waiting = iter(crew)
+    monkeypatch.setattr(
+        "zeroreal.generate.dataset.opening.make_generator", lambda *_: next(waiting)
+    )
+    # Both begin with the first shard: neither sees the other's note in time.
+    monkeypatch.setattr("zeroreal.generate.dataset.missing.shards_of_others", lambda *_: set())
+    results = []
+    threads = [
+        threading.Thread(target=lambda: results.append(generate(settings, tmp_path / "set")))
+        for _ in crew
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [result.images for result in results] == [96, 96]
+    assert sum(result.made for result in results) == 12  # each shard once
+    assert {0, 1, 2, 3} <= set(crew[0].generated) & set(crew[1].generated)
+    assert is_sound(tmp_path / "set")
+    waiting = iter([coloured()])
+    generate(settings, tmp_path / "alone")
+    assert content(tmp_path / "set") == content(tmp_path / "alone")
+
+
+@pytest.mark.parametrize("changes", [{"steps": 2}, {"images_per_class": 9}])
+def test_of_two_that_begin_one_folder_at_once_otherwise_one_is_refused(
+    tmp_path, monkeypatch, coloured, small_settings, changes
+):
+    def make(*_):  # while it does, the other begins
+        monkeypatch.setattr(
+            "zeroreal.generate.dataset.opening.make_generator", lambda *_: coloured()
+        )
+        generate(small_settings(), tmp_path)
+        return coloured()
+
+    monkeypatch.setattr("zeroreal.generate.dataset.opening.make_generator", make)
+    with pytest.raises(InputError, match=r"steps is 2 here|9 images of each class"):
+        generate(small_settings(**changes), tmp_path)
+    assert is_sound(tmp_path)
+
+
+def test_an_extension_that_another_begins_meanwhile_is_kept(
+    tmp_path, monkeypatch, coloured, generator, small_settings
+):
+    generate(small_settings(), tmp_path)
+
+    def make(*_):  # on another device: what it finds is added to the configuration
+        monkeypatch.setattr(
+            "zeroreal.generate.dataset.opening.make_generator", lambda *_: coloured()
+        )
+        generate(small_settings(), tmp_path, extend=4)
+        return coloured()
+
+    monkeypatch.setattr("zeroreal.generate.dataset.opening.make_generator", make)
+    assert generate(small_settings(), tmp_path).total == 36
+
+
+def test_images_made_again_are_counted_and_classes_stay_balanced(
+    tmp_path, generator, small_settings
+):
+    generator.again = {1: ("blank",), 4: ("blank", "duplicate"), 23: ("duplicate",)}
+    result = generate(small_settings(), tmp_path)
+    assert result.rejected == "blank 2, duplicate 2"
+    store = LocalStore(tmp_path)
+    records = read_records(store, open_dataset(store, small_settings()).config)
+    assert [record.rejected for record in records] == [
+        {"coat": {"blank": 2, "duplicate": 1}},
+        {},
+        {"dress": {"duplicate": 1}},
+    ]
+    images = sum((Counter(record.classes) for record in records), Counter())
+    assert images == {"bag": 8, "coat": 8, "dress": 8}
+
+
+def test_an_image_that_is_blank_at_each_attempt_ends_the_work_with_a_sentence(
+    tmp_path, generator, small_settings
+):
+    generator.blank = (13,)
+    with pytest.raises(InputError) as raised:
+        generate(small_settings(most_attempts=3), tmp_path)
+    said = str(raised.value)
+    assert said.startswith("image 13 of class 'coat' ('")
+    assert "coat" in said.partition("('")[2]
+    assert "at each of 3 attempts: change that prompt" in said
+    assert len(list(tmp_path.glob("*.tar"))) == 1
+    assert LocalStore(tmp_path).folders(PENDING) == []
