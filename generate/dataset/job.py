@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 
 from ...base import describe_device, library_versions
 from ...data.encode import ImageEncoder
-from .commit import main_suffix
+from .commit import finish_commits, main_suffix
 from .describing import read_records, write_card, write_index
 from .encoding import encoder_of
 from .heartbeat import Heartbeat
@@ -20,7 +20,9 @@ from .missing import Place, missing_shards
 from .opening import Dataset, precision_name, quality_of
 from .record import WorkerFacts, counts_text, merged_counts
 from .sheet import SheetWriter
+from .store import PENDING
 from .worker import Worker, WorkerProgress
+from .workers import dead_folders
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,18 @@ class DatasetResult:
 OnDataset = Callable[[DatasetProgress], None]
 
 
+@dataclass(frozen=True)
+class WorkDone:
+    """What a worker did."""
+
+    shards: int
+    """That it committed."""
+    seconds: float
+    waited: float
+    """Seconds for which generation waited for files to be written."""
+    images_per_second: float
+
+
 def make_dataset(
     dataset: Dataset,
     place: Place | None = None,
@@ -78,9 +92,26 @@ def make_dataset(
 
     Raises what `Worker.make_all` does; what is committed stays, and is described.
     """
+    try:
+        work = make_shards(dataset, place, numbers, on_progress)
+    except BaseException:
+        write_index(dataset.store, dataset.config)
+        raise
+    return described(dataset, work)
+
+
+def make_shards(
+    dataset: Dataset,
+    place: Place | None = None,
+    numbers: Iterable[int] | None = None,
+    on_progress: OnDataset = lambda progress: None,
+) -> WorkDone:
+    """Make shards of a dataset and leave it undescribed; takes and raises what `make_dataset` does.
+
+    `numbers` may be asked for the next one as late as it is needed.
+    """
     began = time.perf_counter()
     store, config = dataset.store, dataset.config
-    suffix = main_suffix(config.settings.format)
     heartbeat = Heartbeat(store, describe_device(dataset.generator.device))
     progress = _Progress(dataset, on_progress)
     sheet = SheetWriter(store, config)
@@ -98,15 +129,31 @@ def make_dataset(
         on_batch=sheet.add,
     )
     if numbers is None:
+        suffix, place = main_suffix(config.settings.format), place or Place()
         numbers = missing_shards(
-            store, config.plan, suffix, heartbeat.token, place or Place(), progress.show_waiting
+            store, config.plan, suffix, heartbeat.token, place, progress.show_waiting
         )
     try:
         worker.make_all(numbers)
     finally:
         sheet.close()
         heartbeat.close()
-        done = write_index(store, config)
+    seconds = time.perf_counter() - began
+    return WorkDone(len(worker.committed), seconds, worker.waited, progress.images_per_second)
+
+
+def described(dataset: Dataset, work: WorkDone, dead: Sequence[str] = ()) -> DatasetResult:
+    """Finish what workers left that died since, and describe a dataset on which work was done.
+
+    `dead` are the beginnings of tokens of workers that are known to be dead, from wherever.
+    """
+    store, config = dataset.store, dataset.config
+    folders = {name for name in store.folders(PENDING) if name.startswith(tuple(dead))}
+    folders.update(dead_folders(store))
+    finish_commits(store, config.settings.format, sorted(folders))
+    for folder in folders:
+        store.remove(f"{PENDING}/{folder}")
+    done = write_index(store, config)
     rejected = ""
     if done == config.plan.samples:
         write_card(store, config, dataset.recipe)
@@ -116,10 +163,10 @@ def make_dataset(
         store.url,
         done,
         config.plan.samples,
-        len(worker.committed),
-        time.perf_counter() - began,
-        worker.waited,
-        progress.images_per_second,
+        work.shards,
+        work.seconds,
+        work.waited,
+        work.images_per_second,
         rejected,
     )
 
