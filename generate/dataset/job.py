@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -66,6 +66,18 @@ class DatasetResult:
 OnDataset = Callable[[DatasetProgress], None]
 
 
+@dataclass(frozen=True)
+class WorkDone:
+    """What a worker did."""
+
+    shards: int
+    """That it committed."""
+    seconds: float
+    waited: float
+    """Seconds for which generation waited for files to be written."""
+    images_per_second: float
+
+
 def make_dataset(
     dataset: Dataset,
     place: Place | None = None,
@@ -81,9 +93,28 @@ def make_dataset(
 
     Raises what `Worker.make_all` does; what is committed stays, and is described.
     """
+    try:
+        work = make_shards(dataset, place, numbers, on_progress)
+    except BaseException:
+        with suppress(Exception):  # what ended the work is what is said
+            check_unchanged(dataset.store, dataset.config)
+            write_index(dataset.store, dataset.config)
+        raise
+    return described(dataset, work)
+
+
+def make_shards(
+    dataset: Dataset,
+    place: Place | None = None,
+    numbers: Iterable[int] | None = None,
+    on_progress: OnDataset = lambda progress: None,
+) -> WorkDone:
+    """Make shards of a dataset and leave it undescribed; takes and raises what `make_dataset` does.
+
+    `numbers` may be asked for the next one as late as it is needed.
+    """
     began = time.perf_counter()
     store, config = dataset.store, dataset.config
-    suffix = main_suffix(config.settings.format)
     heartbeat = Heartbeat(store, describe_device(dataset.generator.device))
     progress = _Progress(dataset, on_progress)
     sheet = SheetWriter(store, config)
@@ -101,25 +132,31 @@ def make_dataset(
         on_batch=sheet.add,
     )
     if numbers is None:
+        suffix, place = main_suffix(config.settings.format), place or Place()
         numbers = missing_shards(
-            store, config.plan, suffix, heartbeat.token, place or Place(), progress.show_waiting
+            store, config.plan, suffix, heartbeat.token, place, progress.show_waiting
         )
     try:
         worker.make_all(numbers)
-    except BaseException:
-        with suppress(Exception):  # what ended the work is what is said
-            check_unchanged(store, config)
-            write_index(store, config)
-        raise
     finally:
         sheet.close()
         heartbeat.close()
         if encoder is not None:
             encoder.close()
+    seconds = time.perf_counter() - began
+    return WorkDone(len(worker.committed), seconds, worker.waited, progress.images_per_second)
+
+
+def described(dataset: Dataset, work: WorkDone, dead: Sequence[str] = ()) -> DatasetResult:
+    """Finish what workers left that died since, and describe a dataset on which work was done.
+
+    `dead` are the beginnings of tokens of workers that are known to be dead, from wherever.
+    """
+    store, config = dataset.store, dataset.config
+    clear_dead(store, config.settings.format, known=dead, forget_ended=False)
     done = write_index(store, config)
     rejected = ""
     if done == config.plan.samples:
-        clear_dead(store, config.settings.format)  # who died since this one began
         write_card(store, config, dataset.recipe)
         counts = merged_counts([one.rejected for one in read_records(store, config)])
         rejected = counts_text(counts)
@@ -127,10 +164,10 @@ def make_dataset(
         store.url,
         done,
         config.plan.samples,
-        len(worker.committed),
-        time.perf_counter() - began,
-        worker.waited,
-        progress.images_per_second,
+        work.shards,
+        work.seconds,
+        work.waited,
+        work.images_per_second,
         rejected,
     )
 

@@ -96,7 +96,7 @@ def open_dataset(
     """
     stored = read_config(store) if holds_dataset(store) else None
     recipe = load_recipe(settings.recipe)
-    settings = _with_absolute_paths(settings)
+    settings = with_absolute_paths(settings)
     # Says what is wrong with classes, prompts and numbers before anything is loaded.
     SamplePlan(recipe, parse_classes(settings.classes), settings.images_per_class, settings.seed)
     _check_folders(settings)
@@ -169,6 +169,13 @@ def quality_of(settings: DatasetSettings) -> Quality:
     return Quality((DuplicateFilter(settings.near_duplicates),), settings.most_attempts)
 
 
+def with_absolute_paths(settings: DatasetSettings) -> DatasetSettings:
+    """Settings that mean the same in another folder."""
+    model = _absolute(settings.generate.model)
+    generate = replace(settings.generate, model=model)
+    return replace(settings, recipe=_absolute(settings.recipe) or "", generate=generate)
+
+
 def precision_name(generator: Generator) -> str:
     """What a generator computes in, as `GenerateSettings` has it."""
     dtype = generator.facts.dtype
@@ -186,13 +193,6 @@ def _device(generator: Generator) -> str:
 
 def _found(generator: Generator) -> dict[str, Any]:
     return dict(generator.facts.found)
-
-
-def _with_absolute_paths(settings: DatasetSettings) -> DatasetSettings:
-    """Settings that mean the same in another folder."""
-    model = _absolute(settings.generate.model)
-    generate = replace(settings.generate, model=model)
-    return replace(settings, recipe=_absolute(settings.recipe) or "", generate=generate)
 
 
 def _absolute(name: str | None) -> str | None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import traceback
 from dataclasses import dataclass, replace
 from logging import LogRecord
-from logging.handlers import QueueHandler
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -25,6 +23,7 @@ from ..places import open_store
 from ..settings import DatasetSettings
 from ..status import dataset_status
 from ..store import Store
+from .messages import Failure, Opened, failure_of, show_log, tell_logs
 
 _log = logging.getLogger(__name__)
 
@@ -39,19 +38,6 @@ class _Start:
     place: Place
     threads: int
     cache: Cache | None
-
-
-@dataclass(frozen=True)
-class _Failure:
-    """Why a process ended early."""
-
-    reason: str
-    traceback: str | None
-    """None for an `InputError`."""
-
-
-class _Opened:
-    """A process has opened the dataset: others may follow."""
 
 
 def generate_in_processes(
@@ -154,15 +140,14 @@ class _Crew:
             case StageProgress():
                 self._on_progress(message)
             case LogRecord():
-                message.msg = f"{self._devices[connection]}: {message.msg}"
-                logging.getLogger(message.name).handle(message)
-            case _Opened():
+                show_log(message, self._devices[connection])
+            case Opened():
                 self._is_opened = True
             case DatasetResult():
                 self._results.append(message)
-            case _Failure(reason, None):
+            case Failure(reason, None):
                 raise InputError(reason)
-            case _Failure(reason, trace):
+            case Failure(reason, trace):
                 self._deaths.append(f"{self._devices[connection]}: {reason}")
                 _log.warning(
                     "worker on %s failed: %s\n%s", self._devices[connection], reason, trace
@@ -193,29 +178,14 @@ def _work(connection: Connection, start: _Start) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     torch.set_num_threads(start.threads)
-    log = logging.getLogger("zeroreal")
-    log.addHandler(QueueHandler(_Outbox(connection)))  # type: ignore[arg-type]
-    log.propagate = False
+    tell_logs(connection.send)
     try:
         tell = connection.send
         store = open_store(start.url)
         dataset = open_dataset(store, start.settings, start.extend, start.cache, tell)
-        tell(_Opened())
+        tell(Opened())
         tell(make_dataset(dataset, start.place, on_progress=tell))
-    except InputError as error:
-        connection.send(_Failure(str(error), None))
     except KeyboardInterrupt:
         os._exit(0)
     except Exception as error:
-        reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-        connection.send(_Failure(reason, traceback.format_exc()))
-
-
-class _Outbox:
-    """Sends log records; named after what log handlers call."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def put_nowait(self, record: LogRecord) -> None:
-        self._connection.send(record)
+        connection.send(failure_of(error))
