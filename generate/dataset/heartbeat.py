@@ -21,7 +21,7 @@ class Heartbeat:
     def __init__(self, store: Store, device: str, seconds: float = BEAT_SECONDS) -> None:
         self._store, self._note = store, new_note(device)
         self._began: float | None = None
-        self._ended = threading.Event()
+        self._has_ended, self._due = False, threading.Event()
         write_note(store, self._note)  # this one must be there before the first file
         self._thread = threading.Thread(target=self._beat, args=(seconds,), daemon=True)
         self._thread.start()
@@ -32,11 +32,11 @@ class Heartbeat:
         return self._note.token
 
     def begin(self, shard: int) -> None:
-        """A shard is made from now on, which others see at once."""
+        """A shard is made from now on, which others see soon: the caller does not wait for it."""
         if self._began is None:
             self._began = time.perf_counter()
         self._note = replace(self._note, shard=shard, shard_images=0)
-        self._write()
+        self._due.set()
 
     def count(self, images: int, waited: float) -> None:
         """Images were made; generation has waited for so many seconds in all."""
@@ -55,14 +55,17 @@ class Heartbeat:
 
     def close(self) -> None:
         """The worker has ended."""
-        self._ended.set()
+        self._has_ended = True
+        self._due.set()
         self._thread.join()
         self._note = replace(self._note, shard=None, shard_images=0, ended=True)
         self._write()
 
     def _beat(self, seconds: float) -> None:
-        while not self._ended.wait(seconds):
+        while not self._has_ended:
             self._write()
+            self._due.wait(seconds)
+            self._due.clear()
 
     def _write(self) -> None:
         with suppress(Exception):
