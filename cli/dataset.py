@@ -30,7 +30,6 @@ def verify(
 ) -> None:
     """Check every digest, count and label of a dataset; status 1 where something is wrong."""
     from ..base.progress import StageProgress
-    from ..generate.dataset.fixing import fix_dataset
     from ..generate.dataset.places import open_store
     from ..generate.dataset.verify import verify_dataset
 
@@ -42,6 +41,8 @@ def verify(
 
         found = verify_dataset(store, show)
         if fix and not found.is_sound:
+            from ..generate.dataset.fixing import fix_dataset  # brings PyTorch
+
             fix_dataset(store, found, bars.show)
             found = verify_dataset(store, show)
     _print_verification(found)

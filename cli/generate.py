@@ -51,8 +51,8 @@ def generate(
     The same command goes on where it was interrupted; several at once share the work.
     """
     from ..base.settings import build
+    from ..generate.dataset.joining import layered
     from ..generate.dataset.making import DatasetInterruptedError, Executor, generate_dataset
-    from ..generate.dataset.opening import layered
     from ..generate.dataset.places import open_store
     from ..generate.dataset.preview import preview_dataset
 

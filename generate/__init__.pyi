@@ -1,3 +1,5 @@
+from .dataset.making import DatasetInterruptedError, generate_dataset
+from .dataset.settings import DatasetSettings
 from .facts import GeneratorFacts
 from .filters.duplicates import DuplicateFilter, perceptual_hash
 from .filters.filter import ImageFilter, Verdict
@@ -22,6 +24,8 @@ from .tuning.tune import Tuned, tune
 __all__ = [
     "ClassName",
     "DataParallelGenerator",
+    "DatasetInterruptedError",
+    "DatasetSettings",
     "DuplicateFilter",
     "GenerateSettings",
     "Generator",
@@ -38,6 +42,7 @@ __all__ = [
     "Tuned",
     "Verdict",
     "class_entries",
+    "generate_dataset",
     "load_recipe",
     "parse_classes",
     "parse_devices",

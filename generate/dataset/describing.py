@@ -29,8 +29,8 @@ from .card.licence import model_licence
 from .commit import main_suffix
 from .config import CONFIG, DatasetConfig
 from .contents import stored_image
+from .joining import hub_id
 from .open_shard import SCHEMA
-from .opening import hub_id
 from .record import RECORD, FileFacts, ShardRecord, merged_counts, read_record
 from .store import Store
 
@@ -136,7 +136,7 @@ def _decisive(config: DatasetConfig) -> dict[str, str]:
 def _recipe(recipe: Recipe, config: DatasetConfig) -> RecipeFacts:
     plan = SamplePlan(recipe, config.classes, config.ends[-1], seed=config.settings.seed)
     step = max(1, len(plan) // _EXAMPLES)
-    examples = dict.fromkeys(plan[index].prompt for index in range(0, len(plan), step))
+    examples = dict.fromkeys(plan[(step + 1) * n % len(plan)].prompt for n in range(2 * _EXAMPLES))
     return RecipeFacts(
         recipe.name,
         recipe.description,

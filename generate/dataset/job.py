@@ -14,15 +14,18 @@ import torch
 from ...base import describe_device, library_versions
 from ...data.encode import ImageEncoder
 from .commit import main_suffix
-from .config import check_unchanged
+from .config import DatasetConfig, check_unchanged
 from .dead import clear_dead
 from .describing import read_records, write_card, write_index
 from .encoding import encoder_of
 from .heartbeat import Heartbeat
+from .joining import is_complete, wanted_dataset
 from .missing import Place, missing_shards
 from .opening import Dataset, precision_name, quality_of
 from .record import WorkerFacts, counts_text, merged_counts
+from .settings import DatasetSettings
 from .sheet import SheetWriter
+from .store import Store
 from .worker import Worker, WorkerProgress
 
 
@@ -87,6 +90,7 @@ def make_dataset(
     """Make what is missing of a dataset, beside whoever does so, too, and describe it.
 
     Args:
+        dataset: what is worked on.
         place: among workers that were started together.
         numbers: the shards to make; by default all that are missing, by whomever.
         on_progress: told of each batch.
@@ -158,8 +162,7 @@ def described(dataset: Dataset, work: WorkDone, dead: Sequence[str] = ()) -> Dat
     rejected = ""
     if done == config.plan.samples:
         write_card(store, config, dataset.recipe)
-        counts = merged_counts([one.rejected for one in read_records(store, config)])
-        rejected = counts_text(counts)
+        rejected = _rejected(store, config)
     return DatasetResult(
         store.url,
         done,
@@ -170,6 +173,24 @@ def described(dataset: Dataset, work: WorkDone, dead: Sequence[str] = ()) -> Dat
         work.images_per_second,
         rejected,
     )
+
+
+def complete_result(store: Store, settings: DatasetSettings) -> DatasetResult | None:
+    """The result where nothing is left to do, for which no model is loaded; else None.
+
+    Raises what `open_dataset` does.
+    """
+    config = wanted_dataset(store, settings, extend=0).config
+    if config is None or not is_complete(store, config):
+        return None
+    clear_dead(store, config.settings.format, forget_ended=False)
+    samples = config.plan.samples
+    return DatasetResult(store.url, samples, samples, 0, 0.0, 0.0, 0.0, _rejected(store, config))
+
+
+def _rejected(store: Store, config: DatasetConfig) -> str:
+    """What was made again, by reason, in words."""
+    return counts_text(merged_counts([one.rejected for one in read_records(store, config)]))
 
 
 def worker_facts(dataset: Dataset, encoder: ImageEncoder | None) -> WorkerFacts:

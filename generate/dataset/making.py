@@ -14,7 +14,7 @@ from ...base.progress import OnStage, StageProgress
 from ...engine import Cache
 from .config import CONFIG
 from .executors.environment import place_from_environment
-from .job import DatasetProgress, DatasetResult, make_dataset
+from .job import DatasetProgress, DatasetResult, complete_result, make_dataset
 from .missing import Place
 from .opening import open_dataset
 from .places import open_store
@@ -68,12 +68,16 @@ def generate_dataset(
         extend: images to add to each class of the dataset that is there.
         executor: who works: this process or one on each of `settings.devices`; this process as one
             of many that something else started; or the actors of a Ray cluster.
+        cache: where exports, engines and tunings are kept; by default the user's.
+        on_progress: told how far each stage is.
 
     Raises `InputError` for what cannot be used and `DatasetInterruptedError` on Ctrl-C. Finished
     shards stay whatever happens.
     """
     store = open_store(out) if isinstance(out, str | Path) else out
     try:
+        if not extend and (result := complete_result(store, settings)) is not None:
+            return result
         if executor.name == "ray":
             from .executors.ray import generate_with_ray
 

@@ -23,8 +23,9 @@ from .card.licence import Licence, model_licence
 from .card.preview import Estimate, Tile, preview_page
 from .config import read_config
 from .encoding import encoder_of
+from .joining import holds_dataset, hub_id
 from .open_shard import OpenShard, on_host
-from .opening import holds_dataset, hub_id, make_generator, quality_of
+from .opening import make_generator, quality_of
 from .settings import DatasetSettings
 from .shards import ShardRange
 from .sheet import SHEET, tiles_of

@@ -14,7 +14,7 @@ from ....engine import Cache
 from ..config import read_config
 from ..describing import write_index
 from ..job import DatasetResult
-from ..opening import with_absolute_paths
+from ..joining import with_absolute_paths
 from ..places import open_store
 from ..settings import DatasetSettings
 from ..store import Store

@@ -14,7 +14,8 @@ from ....base import InputError
 from ....base.progress import OnStage
 from ....engine import Cache
 from ..job import DatasetProgress, DatasetResult, WorkDone, described, make_shards
-from ..opening import Dataset, holds_dataset, open_dataset
+from ..joining import holds_dataset
+from ..opening import Dataset, open_dataset
 from ..places import open_store
 from ..settings import DatasetSettings
 from .messages import Failure, Opened, failure_of, tell_logs
