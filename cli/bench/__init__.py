@@ -10,6 +10,7 @@ from .kernels import kernels
 from .startup import export, load
 from .throughput import throughput
 from .training import loader, sharing, training
+from .workers import workers
 from .writing import writing
 
 bench_app = typer.Typer(
@@ -27,6 +28,7 @@ for command in (
     training,
     sharing,
     writing,
+    workers,
     kernels,
     export,
     load,

@@ -19,6 +19,7 @@ COMMANDS = (
     "training",
     "sharing",
     "writing",
+    "workers",
     "kernels",
     "export",
     "load",

@@ -1,1 +1,1 @@
-"""How many workers make a dataset: processes here, processes that others started, or Ray's actors."""
+"""Who makes a dataset: processes here, processes that others started, or Ray's actors."""

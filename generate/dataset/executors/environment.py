@@ -9,12 +9,14 @@ from ....base.errors import InputError
 from ..missing import Place
 
 _RANKS = (
-    # rank, number of workers, the least rank, and the one on this machine
-    ("RANK", "WORLD_SIZE", None, "LOCAL_RANK"),
-    ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT", "SLURM_ARRAY_TASK_MIN", None),
-    ("SLURM_PROCID", "SLURM_NTASKS", None, "SLURM_LOCALID"),
-    ("JOB_COMPLETION_INDEX", "JOB_COMPLETIONS", None, None),
+    # rank, number of workers, and the rank on this machine
+    ("RANK", "WORLD_SIZE", "LOCAL_RANK"),
+    ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT", ""),
+    ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"),
+    ("JOB_COMPLETION_INDEX", "JOB_COMPLETIONS", ""),
 )
+# The first task of an array, and the distance to the next: `--array 1-31:10` has 1, 11, 21, 31.
+_FIRST, _STEP = "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_STEP"
 
 
 def place_from_environment(
@@ -27,26 +29,35 @@ def place_from_environment(
     JOB_COMPLETION_INDEX. Raises `InputError` where there is none of these, or no sense in them.
     """
     values = os.environ if environment is None else environment
-    for rank, count, least, local in _RANKS:
+    for rank, count, local in _RANKS:
         if rank in values and count in values:
-            first = _number(values, least) if least in values else 0
-            place = Place(_number(values, rank) - first, _number(values, count))
-            if not 0 <= place.rank < place.world_size:
+            number = _number(values, rank)
+            if rank == "SLURM_ARRAY_TASK_ID":
+                number = _in_array(number, values)
+            world_size = _number(values, count)
+            if not 0 <= number < world_size:
                 raise InputError(
-                    f"{rank} is {values[rank]} and {count} is {values[count]}: the first must be "
-                    f"{first} or more and less than {first} + {count}"
+                    f"{rank} is {values[rank]} and {count} is {values[count]}: workers are "
+                    "numbered from the first one on, without gaps"
                 )
-            return place, _number(values, local) if local in values else None
-    pairs = ", ".join(f"{rank} with {count}" for rank, count, _, _ in _RANKS)
+            return Place(number, world_size), _number(values, local) if local in values else None
+    pairs = ", ".join(f"{rank} with {count}" for rank, count, _ in _RANKS)
     raise InputError(
         f"executor 'env' found no worker's number in the environment: it needs {pairs}; start it "
         "by torchrun, srun or a job array, or leave --executor out"
     )
 
 
-def _number(values: Mapping[str, str], name: str | None) -> int:
-    text = values[name or ""]
-    try:
-        return int(text)
-    except ValueError:
-        raise InputError(f"{name} is {text!r} in the environment: a number is needed") from None
+def _in_array(task: int, values: Mapping[str, str]) -> int:
+    """How many tasks of an array come before one; -1 for one between two."""
+    first = _number(values, _FIRST) if _FIRST in values else 0
+    step = _number(values, _STEP) if _STEP in values else 1
+    number, rest = divmod(task - first, max(step, 1))
+    return -1 if rest else number
+
+
+def _number(values: Mapping[str, str], name: str) -> int:
+    text = values[name]
+    if not text.strip().isdecimal():
+        raise InputError(f"{name} is {text!r} in the environment: a number from 0 on is needed")
+    return int(text)

@@ -22,6 +22,11 @@ class Opened:
     host: str = field(default_factory=socket.gethostname)
     pid: int = field(default_factory=os.getpid)
 
+    @property
+    def token(self) -> str:
+        """How the token of its note begins."""
+        return f"{self.host}-{self.pid}-"
+
 
 @dataclass(frozen=True)
 class Failure:

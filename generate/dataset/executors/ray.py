@@ -28,18 +28,16 @@ def generate_with_ray(
     cache: Cache | None,
     on_progress: OnStage,
 ) -> DatasetResult:
-    """Make a dataset with an actor on each GPU of a Ray cluster, or on each node where none has one.
+    """Make a dataset with an actor on each GPU of a Ray cluster, or on each node without any GPU.
 
     On the CPU an actor has all cores of its node, or shares them with the others where
     `settings.devices` names several, such as `cpu,cpu`. The first actor exports, tunes and begins
     the dataset before the others start. Actors on nodes that join late take part, and what those
     made that die is made by others. Where Ray runs already in this process, that is what works.
 
-    Args:
-        address: of the cluster; None for that of RAY_ADDRESS, or one of this machine alone.
-
-    Raises `InputError` where Ray is not installed, no cluster answers, or an actor cannot use what
-    it was given, and `RuntimeError` for a shard that fails again and again. What is committed stays.
+    `address` is that of the cluster; None means RAY_ADDRESS, or this machine alone. Raises
+    `InputError` where Ray is not installed, no cluster answers, or an actor cannot use what it was
+    given, and `RuntimeError` for a shard that fails again and again. What is committed stays.
     """
     ray = _imported()
     from .ray_crew import Crew

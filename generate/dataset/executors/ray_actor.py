@@ -1,4 +1,4 @@
-"""The worker in a Ray actor: it is handed the numbers of shards, and keeps their pixels to itself."""
+"""The worker in a Ray actor: it is handed numbers of shards, and keeps their pixels to itself."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def _opened(start: Start, tell: OnStage) -> Dataset:
     store = open_store(start.url)
     if start.joins and not holds_dataset(store):
         raise InputError(
-            f"{start.url!r} does not hold the dataset on {socket.gethostname()}: all nodes must see "
-            "the same folder; mount it everywhere, or give a URL such as s3://bucket/name"
+            f"{start.url!r} does not hold the dataset on {socket.gethostname()}: all nodes must "
+            "see the same folder; mount it everywhere, or give a URL such as s3://bucket/name"
         )
     return open_dataset(store, start.settings, start.extend, start.cache, tell)

@@ -6,9 +6,8 @@ import logging
 import time
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from logging import LogRecord
-from typing import Any
 
 import ray
 from ray.exceptions import RayError
@@ -23,6 +22,7 @@ from ..store import Store
 from .handing import Handout
 from .messages import Failure, Opened, show_log
 from .ray_actor import CALLS_AT_ONCE, ShardActor, Start, Wants
+from .ray_member import Member, failure_of_actor
 from .ray_nodes import Node, places_for_workers, uses_gpus
 
 _log = logging.getLogger(__name__)
@@ -30,29 +30,6 @@ _log = logging.getLogger(__name__)
 _LOOK_SECONDS = 3.0  # between two looks at the nodes, and at shards that others make
 _MOST_TRIES = 3  # of a node to open the dataset
 _STOP_SECONDS = 120.0  # for what is being committed
-_NOT_IMPORTED = "failed to import"  # in what Ray says where a node lacks the actor's module
-
-
-@dataclass(eq=False)
-class _Member:
-    """A worker, as the driver sees it."""
-
-    actor: Any
-    node: Node
-    work: Any
-    """What `work` will give, in Ray's keeping."""
-    talk: Any
-    """What `exchange` will give; None while the worker is idle."""
-    opened: Opened | None = None
-    is_idle: bool = False
-    given: set[int] = field(default_factory=set)
-    progress: DatasetProgress | None = None
-    done: WorkDone | None = None
-
-    @property
-    def images(self) -> int:
-        """That it made."""
-        return self.progress.done - self.progress.before if self.progress else 0
 
 
 class Crew:
@@ -69,8 +46,8 @@ class Crew:
         self._settings, self._store, self._extend = settings, store, extend
         self._cache, self._on_progress = cache, on_progress
         self._on_gpus = uses_gpus(settings, ray.nodes())
-        self._members: list[_Member] = []
-        self._ended: list[_Member] = []
+        self._members: list[Member] = []
+        self._ended: list[Member] = []
         self._handout: Handout | None = None  # until a worker has opened the dataset
         self._failures: Counter[str] = Counter()
         self._tokens: list[str] = []
@@ -151,7 +128,7 @@ class Crew:
         }
         actor = ray.remote(ShardActor).options(**options).remote()
         work, talk = actor.work.remote(start), actor.exchange.remote(None)
-        self._members.append(_Member(actor, node, work, talk))
+        self._members.append(Member(actor, node, work, talk))
 
     def _hand_out(self) -> None:
         """Give shards to those that are idle; where none is left to give or made, have all end."""
@@ -193,9 +170,9 @@ class Crew:
                     self._hear(one)
                     one.talk = None if one.is_idle else one.actor.exchange.remote(None)
             except RayError as error:
-                self._lose(one, _failure(error, one))
+                self._lose(one, failure_of_actor(error, one.node))
 
-    def _hear(self, one: _Member) -> None:
+    def _hear(self, one: Member) -> None:
         for message in ray.get(one.talk) if one.talk is not None else ():
             match message:
                 case Opened():
@@ -210,9 +187,9 @@ class Crew:
                 case LogRecord():
                     show_log(message, one.node.name)
 
-    def _open(self, one: _Member, opened: Opened) -> None:
+    def _open(self, one: Member, opened: Opened) -> None:
         one.opened = opened
-        self._tokens.append(f"{opened.host}-{opened.pid}-")
+        self._tokens.append(opened.token)
         if self._handout is not None:
             return
         try:
@@ -225,7 +202,7 @@ class Crew:
         self._handout.look(self._tokens)
         self._next_look = 0.0
 
-    def _part_with(self, one: _Member, end: WorkDone | Failure) -> None:
+    def _part_with(self, one: Member, end: WorkDone | Failure) -> None:
         """A worker has ended by itself."""
         one.talk = None
         if isinstance(end, Failure):
@@ -239,7 +216,7 @@ class Crew:
             one.given, f"{one.node.name} has committed it, but it is not in {self._store.url!r}"
         )
 
-    def _lose(self, one: _Member, failure: Failure) -> None:
+    def _lose(self, one: Member, failure: Failure) -> None:
         """A worker has died or failed: others make what it has not committed."""
         self._dismiss([one])
         is_input = failure.traceback is None
@@ -251,12 +228,12 @@ class Crew:
         if one.opened is None or self._handout is None:
             self._failures[one.node.id] += _MOST_TRIES if is_input else 1
             return
-        self._dead.append(f"{one.opened.host}-{one.opened.pid}-")
+        self._dead.append(one.opened.token)
         made = self._handout.take_back(one.given, failure.reason)
         self._images += self._handout.images_in(made)
         self._shards += len(made)
 
-    def _dismiss(self, members: list[_Member]) -> None:
+    def _dismiss(self, members: list[Member]) -> None:
         for one in members:
             with suppress(RayError):
                 ray.kill(one.actor)
@@ -284,7 +261,7 @@ class Crew:
             try:
                 result: DatasetResult = ray.get(one.actor.describe.remote(work, self._dead))
             except RayError as error:
-                failure = _failure(error, one).reason
+                failure = failure_of_actor(error, one.node).reason
                 continue
             self._release()
             return result
@@ -305,15 +282,3 @@ class Crew:
         total = self._handout.total
         done = min(total, self._handout.before + images)
         self._on_progress(StageProgress("generate", done, total, note))
-
-
-def _failure(error: RayError, one: _Member) -> Failure:
-    """What to say of a worker that Ray has lost."""
-    text = str(error)
-    if _NOT_IMPORTED in text or "No module named 'zeroreal" in text:
-        return Failure(
-            f"zeroreal cannot be imported on node {one.node.name}: install the same version, in "
-            "the environment in which Ray runs, on every node"
-        )
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return Failure(f"{type(error).__name__}: {lines[0] if lines else ''}", "")

@@ -1,0 +1,1 @@
+"""What several workers make of a dataset, against one."""
