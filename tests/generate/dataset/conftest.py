@@ -1,9 +1,16 @@
-"""Shards without pixels: the real protocol on files of a few bytes."""
+"""Shards without pixels: the real protocol on files of a few bytes. And small, real datasets."""
+
+import functools
+import shutil
+from dataclasses import replace
 
 import pytest
 
+from zeroreal.generate import GenerateSettings
 from zeroreal.generate.dataset.commit import PendingShard, commit, place
+from zeroreal.generate.dataset.making import generate_dataset
 from zeroreal.generate.dataset.record import ShardRecord, WorkerFacts
+from zeroreal.generate.dataset.settings import DatasetSettings
 from zeroreal.generate.dataset.workers import pending_folder
 
 WORKER = WorkerFacts("host", 1, "cpu", "torch", "fp32", 4, 4, 1, "none")
@@ -51,3 +58,42 @@ def shard_files():
         pending, record, commit = map(staticmethod, (write_pending, record_of, commit_shard))
 
     return Files
+
+
+CLASSES = ("bird", "cat", "ankle boot")
+SETTINGS = DatasetSettings(
+    classes=CLASSES,
+    images_per_class=4,
+    shard_size=5,
+    device="cpu",
+    generate=GenerateSettings(steps=2, engine="torch", precision="fp32", tune="off", batch_size=3),
+)
+
+
+@pytest.fixture(scope="session")
+def finished_dataset(tmp_path_factory):
+    """A function that gives a dataset of a format by the embedded model: 12 images, 5 a shard."""
+
+    @functools.cache
+    def make(shard_format):
+        root = tmp_path_factory.mktemp("datasets") / shard_format
+        generate_dataset(replace(SETTINGS, format=shard_format), root)
+        return root
+
+    return make
+
+
+@pytest.fixture
+def dataset_copy(finished_dataset, tmp_path):
+    """A function that gives a copy of such a dataset, to be damaged."""
+
+    def copy(shard_format):
+        return shutil.copytree(finished_dataset(shard_format), tmp_path / shard_format)
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def dataset_settings():
+    """The settings of these datasets, of the format `webdataset`."""
+    return SETTINGS
