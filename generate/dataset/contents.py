@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import tarfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -14,85 +13,125 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ...base.errors import InputError
-from ...data.shard_index import index_shard
 from .commit import FOLDER, METADATA
+from .tar_contents import Samples, number_of, tar_images, tar_samples
 
 Reach = Callable[[str], Path]
 """Gives a local path for the name of a file of the dataset."""
 
-Samples = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""Indices and labels."""
+_BESIDE_PICTURES = {
+    "webdataset": ("{}.tar", "{}.parquet"),
+    "parquet": ("{}.parquet",),
+    "npy": ("{}.npy", "{}.labels.npy", "{}.parquet"),
+    "folder": (METADATA + "/{}.parquet",),
+}
 
 
-def shard_samples(shard_format: str, stem: str, files: Mapping[str, Any], reach: Reach) -> Samples:
-    """The samples that a shard's images are of, in order, as the files themselves say.
+def shard_files(shard_format: str, stem: str) -> list[str]:
+    """The files that every shard has, its table last; the pictures of `folder` come on top."""
+    return [name.format(stem) for name in _BESIDE_PICTURES[shard_format]]
 
-    `files` are those of its record, by name. Raises `InputError` for files that cannot be read.
+
+def shard_samples(
+    shard_format: str, stem: str, files: Iterable[str], reach: Reach, classes: Sequence[str]
+) -> dict[str, Samples]:
+    """The samples that a shard's images are of, in order, as each of its files says for itself.
+
+    `files` are those of its record. Raises `InputError` for files that cannot be read.
     """
+    labels = {name: label for label, name in enumerate(classes)}
+    name = shard_files(shard_format, stem)[-1]
+    table = read_table(reach(name), ["index", "label", "class"])
+    indices, numbers, names = (table[column].to_pylist() for column in table.column_names)
+    found = {
+        name: (indices, numbers),
+        f"{name}, column 'class'": (indices, [labels.get(one, -1) for one in names]),
+    }
     if shard_format == "webdataset":
-        found = index_shard(reach(f"{stem}.tar"))
-        return _arrays([int(one.key) for one in found], [one.label for one in found])
-    if shard_format == "folder":
-        names = [Path(name) for name in files if name.startswith(f"{FOLDER}/")]
-        table = _table(reach(f"{METADATA}/{stem}.parquet"))
-        labels = dict(zip(table["class"].to_pylist(), table["label"].to_pylist(), strict=True))
-        names.sort(key=lambda name: int(name.stem))
-        return _arrays([int(n.stem) for n in names], [labels.get(n.parent.name, -1) for n in names])
-    table = _table(reach(f"{stem}.parquet"))
-    labels = table["label"].to_numpy()
-    if shard_format == "npy":
-        images = np.load(reach(f"{stem}.npy"), mmap_mode="r")
-        labels = np.load(reach(f"{stem}.labels.npy"))
-        if not len(images) == len(labels) == len(table):
-            raise InputError(
-                f"shard {stem!r} has {len(images)} images, {len(labels)} labels and {len(table)} "
-                "rows: it is damaged"
-            )
-    return table["index"].to_numpy().astype(np.int64), labels.astype(np.int64)
+        found |= tar_samples(reach(f"{stem}.tar"), f"{stem}.tar", labels)
+    elif shard_format == "npy":
+        found[f"{stem}.labels.npy"] = indices, _labels_array(stem, len(indices), reach)
+    elif shard_format == "folder":
+        pictures = [Path(name) for name in files if name.startswith(f"{FOLDER}/")]
+        pictures.sort(key=lambda path: number_of(path.stem))
+        found[FOLDER] = (
+            [number_of(path.stem) for path in pictures],
+            [labels.get(path.parent.name, -1) for path in pictures],
+        )
+    return found
 
 
 def shard_rows(shard_format: str, stem: str, reach: Reach) -> list[dict[str, Any]]:
     """What is written of every image of a shard, in order."""
-    if shard_format == "webdataset":
-        with tarfile.open(reach(f"{stem}.tar")) as tar:
-            members = (tar.extractfile(one) for one in tar if one.name.endswith(".json"))
-            return [json.loads(member.read()) for member in members if member is not None]
-    folder = f"{METADATA}/" if shard_format == "folder" else ""
-    table = _table(reach(f"{folder}{stem}.parquet"))
-    kept = [name for name in table.column_names if name != "image"]
-    rows: list[dict[str, Any]] = table.select(kept).to_pylist()
+    table = read_table(reach(shard_files(shard_format, stem)[-1]))
+    rows: list[dict[str, Any]] = table.to_pylist()
     return rows
 
 
-def stored_image(
-    shard_format: str, stem: str, row: int, index: int, files: Mapping[str, Any], reach: Reach
-) -> bytes | NDArray[np.uint8]:
-    """The image of a sample: its encoded bytes, or for `npy` its pixels.
+def stored_images(
+    shard_format: str, stem: str, rows: Sequence[int], files: Iterable[str], reach: Reach
+) -> list[bytes | NDArray[np.uint8]]:
+    """Images of a shard, by their places in it: encoded bytes, or for `npy` pixels.
 
-    `row` is its place in the shard.
+    Files are read once, whatever the number of images. Raises `InputError` for files that cannot be
+    read.
     """
     if shard_format == "npy":
-        return np.array(np.load(reach(f"{stem}.npy"), mmap_mode="r")[row])
+        array = _array(reach(f"{stem}.npy"))
+        return [np.array(array[row]) for row in rows]
     if shard_format == "parquet":
-        image = _table(reach(f"{stem}.parquet"), ["image"])["image"][row].as_py()
-        return bytes(image["bytes"])
+        return _embedded(reach(f"{stem}.parquet"), rows)
     if shard_format == "folder":
-        (name,) = (n for n in files if n.startswith(f"{FOLDER}/") and int(Path(n).stem) == index)
-        return reach(name).read_bytes()
-    sample = index_shard(reach(f"{stem}.tar"))[row]
-    with sample.shard.open("rb") as file:
-        file.seek(sample.offset)
-        return file.read(sample.size)
+        pictures = [name for name in files if name.startswith(f"{FOLDER}/")]
+        pictures.sort(key=lambda name: number_of(Path(name).stem))
+        return [reach(pictures[row]).read_bytes() for row in rows]
+    return tar_images(reach(f"{stem}.tar"), rows)
 
 
-def _table(path: Path, columns: list[str] | None = None) -> pa.Table:
+def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Columns of a Parquet file in that order, by default all but `image`.
+
+    Raises `InputError` where they cannot be read.
+    """
     try:
         file = pq.ParquetFile(path)
-        wanted = columns or [name for name in file.schema_arrow.names if name != "image"]
-        return file.read(columns=wanted)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"table {path.name!r} cannot be read ({error}): it is damaged") from None
+        names = columns or [name for name in file.schema_arrow.names if name != "image"]
+        return file.read(columns=names).select(names)
+    except (pa.ArrowException, OSError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path.name!r} cannot be read as a table ({reason})") from None
 
 
-def _arrays(indices: list[int], labels: list[Any]) -> Samples:
-    return np.array(indices, np.int64), np.array(labels, np.int64)
+def _embedded(path: Path, rows: Sequence[int]) -> list[bytes | NDArray[np.uint8]]:
+    """Images of a Parquet file, of which no more is read than the groups that hold them."""
+    try:
+        file = pq.ParquetFile(path)
+        groups = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
+        begins = [0, *accumulate(groups)]
+        held: dict[int, pa.ChunkedArray] = {}
+        found: list[bytes | NDArray[np.uint8]] = []
+        for row in rows:
+            group = next(n for n, end in enumerate(begins[1:]) if row < end)
+            if group not in held:
+                held = {group: file.read_row_group(group, ["image"])["image"]}
+            found.append(held[group][row - begins[group]].as_py()["bytes"])
+    except (pa.ArrowException, OSError, StopIteration) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path.name!r} holds no such images ({reason})") from None
+    return found
+
+
+def _labels_array(stem: str, count: int, reach: Reach) -> list[int]:
+    images, labels = _array(reach(f"{stem}.npy")), _array(reach(f"{stem}.labels.npy"))
+    if not len(images) == len(labels) == count:
+        raise InputError(f"it has {len(images)} images, {len(labels)} labels and {count} rows")
+    found: list[int] = labels.tolist()
+    return found
+
+
+def _array(path: Path) -> NDArray[Any]:
+    try:
+        found: NDArray[Any] = np.load(path, mmap_mode="r")
+    except (ValueError, OSError, EOFError) as error:
+        raise InputError(f"{path.name!r} cannot be read as an array ({error})") from None
+    return found

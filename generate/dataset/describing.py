@@ -28,7 +28,7 @@ from .card.facts import CardFacts, ClassFacts, ModelFacts, RecipeFacts, RecipePa
 from .card.licence import model_licence
 from .commit import main_suffix
 from .config import CONFIG, DatasetConfig
-from .contents import stored_image
+from .contents import stored_images
 from .joining import hub_id
 from .open_shard import SCHEMA
 from .record import RECORD, FileFacts, ShardRecord, merged_counts, read_record
@@ -163,6 +163,7 @@ def _guidance(guidance: float | GuidanceRange) -> str:
 
 def _grid(store: Store, config: DatasetConfig, records: Sequence[ShardRecord]) -> Image.Image:
     """The first images of each class in the first shards."""
+    classes = len(config.classes)
     names = [item.name for item in config.classes][:MAX_ROWS]
     wanted = dict.fromkeys(range(len(names)), _SAMPLES)
     pictures, labels = [], []
@@ -172,17 +173,17 @@ def _grid(store: Store, config: DatasetConfig, records: Sequence[ShardRecord]) -
             return store.local(name, Path(temporary))
 
         for record in records:
+            rows = []
             for index in range(record.first, record.end):
-                label = index % len(config.classes)
-                if not wanted.get(label):
-                    continue
-                wanted[label] -= 1
-                stored = stored_image(
-                    config.settings.format, record.stem, index - record.first, index,
-                    record.files, reach,
-                )  # fmt: skip
-                pictures.append(_picture(stored))
-                labels.append(label)
+                if wanted.get(index % classes):
+                    wanted[index % classes] -= 1
+                    rows.append(index - record.first)
+            if rows:
+                stored = stored_images(
+                    config.settings.format, record.stem, rows, record.files, reach
+                )
+                pictures += [_picture(one) for one in stored]
+                labels += [(record.first + row) % classes for row in rows]
             if not any(wanted.values()):
                 break
     return sample_grid(torch.from_numpy(np.stack(pictures)), torch.tensor(labels), names, _SAMPLES)

@@ -6,9 +6,11 @@ from ...base.progress import OnStage
 from ...engine import Cache
 from .job import make_dataset
 from .making import shown
+from .missing import shards_of_others
 from .opening import reopen
+from .repair import repair
 from .store import Store
-from .verify import DAMAGED, MISSING, Verification, repair
+from .verify import DAMAGED, MISSING, Verification
 
 
 def fix_dataset(
@@ -19,11 +21,14 @@ def fix_dataset(
 ) -> None:
     """Finish, remove and make again what verification found.
 
-    Nothing is removed before the generator is at hand that makes it again. Raises `InputError`
-    where that cannot be had: the model is gone, say.
+    Nothing is removed before the generator is at hand that makes it again, and shards that others
+    make at the time are left to them. Raises `InputError` where the generator cannot be had: the
+    model is gone, say.
     """
     if not any(fault.kind in (MISSING, DAMAGED) for fault in found.faults):
         repair(store, found.faults)
         return
     dataset = reopen(store, cache=cache, on_progress=on_progress)
-    make_dataset(dataset, numbers=repair(store, found.faults), on_progress=shown(on_progress))
+    busy = shards_of_others(store, token="")
+    faults = tuple(one for one in found.faults if one.kind != MISSING or one.shard not in busy)
+    make_dataset(dataset, numbers=repair(store, faults), on_progress=shown(on_progress))

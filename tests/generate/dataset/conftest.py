@@ -1,6 +1,8 @@
 """Datasets without a model, and shards without pixels: the real protocol on small files."""
 
+import functools
 import itertools
+import shutil
 from dataclasses import fields, replace
 
 import pytest
@@ -10,6 +12,7 @@ from zeroreal.assets import TINY_FASHION
 from zeroreal.base.device import PRECISIONS
 from zeroreal.generate import GenerateSettings, ImageBatch
 from zeroreal.generate.dataset.commit import PendingShard, commit, place
+from zeroreal.generate.dataset.making import generate_dataset
 from zeroreal.generate.dataset.record import ShardRecord, WorkerFacts
 from zeroreal.generate.dataset.settings import DatasetSettings
 from zeroreal.generate.dataset.workers import pending_folder
@@ -170,3 +173,42 @@ def content():
         }
 
     return read
+
+
+CLASSES = ("bird", "cat", "ankle boot")
+SETTINGS = DatasetSettings(
+    classes=CLASSES,
+    images_per_class=4,
+    shard_size=5,
+    device="cpu",
+    generate=GenerateSettings(steps=2, engine="torch", precision="fp32", tune="off", batch_size=3),
+)
+
+
+@pytest.fixture(scope="session")
+def finished_dataset(tmp_path_factory):
+    """A function that gives a dataset of a format by the embedded model: 12 images, 5 a shard."""
+
+    @functools.cache
+    def make(shard_format):
+        root = tmp_path_factory.mktemp("datasets") / shard_format
+        generate_dataset(replace(SETTINGS, format=shard_format), root)
+        return root
+
+    return make
+
+
+@pytest.fixture
+def dataset_copy(finished_dataset, tmp_path):
+    """A function that gives a copy of such a dataset, to be damaged."""
+
+    def copy(shard_format):
+        return shutil.copytree(finished_dataset(shard_format), tmp_path / shard_format)
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def dataset_settings():
+    """The settings of these datasets, of the format `webdataset`."""
+    return SETTINGS
