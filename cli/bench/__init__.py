@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from .accuracy import levers, recipes, tricks
+from .dataset import dataset
 from .generation import loop, trace
 from .kernels import kernels
 from .startup import export, load
@@ -27,6 +28,7 @@ for command in (
     training,
     sharing,
     writing,
+    dataset,
     kernels,
     export,
     load,

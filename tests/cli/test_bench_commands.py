@@ -19,6 +19,7 @@ COMMANDS = (
     "training",
     "sharing",
     "writing",
+    "dataset",
     "kernels",
     "export",
     "load",
