@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from .accuracy import levers, recipes, tricks
+from .dataset import dataset
 from .generation import loop, trace
 from .kernels import kernels
 from .startup import export, load
@@ -29,6 +30,7 @@ for command in (
     sharing,
     writing,
     workers,
+    dataset,
     kernels,
     export,
     load,

@@ -23,6 +23,8 @@ class Background:
     def __init__(self, depth: int) -> None:
         self.waited = 0.0
         """Seconds for which `submit` waited for a place in the queue."""
+        self.busy_seconds = self.cpu_seconds = 0.0
+        """Seconds that the calls took, and for which they computed."""
         self._places = BoundedSemaphore(depth)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="zeroreal writer")
         self._calls: deque[Future[None]] = deque()
@@ -46,6 +48,7 @@ class Background:
         self._thread.shutdown(wait=True, cancel_futures=True)
 
     def _make(self, call: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+        began, computed = time.perf_counter(), time.thread_time()
         try:
             if not self._has_failed:
                 call(*arguments)
@@ -53,6 +56,8 @@ class Background:
             self._has_failed = True
             raise
         finally:
+            self.busy_seconds += time.perf_counter() - began
+            self.cpu_seconds += time.thread_time() - computed
             self._places.release()
 
     def _raise_failure(self) -> None:

@@ -88,6 +88,11 @@ class Worker:
         """Seconds for which generation waited for files to be written."""
         return self._background.waited
 
+    @property
+    def writer(self) -> Background:
+        """What encodes and writes, for its figures."""
+        return self._background
+
     def make_all(self, numbers: Iterable[int]) -> None:
         """Make and commit shards.
 

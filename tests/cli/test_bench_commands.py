@@ -20,6 +20,7 @@ COMMANDS = (
     "sharing",
     "writing",
     "workers",
+    "dataset",
     "kernels",
     "export",
     "load",

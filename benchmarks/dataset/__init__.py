@@ -1,0 +1,1 @@
+"""What writing a dataset costs the generator."""
