@@ -1,7 +1,7 @@
 """Committing a shard: all of its files are there, or it is not.
 
-A shard is written under a pending name and flushed to disk. Its record, with digests and statistics,
-and the files beside its main one are staged. Then the main file is put in place, which one worker
+A shard is written under a pending name and flushed to disk. Its record, with digests and
+statistics, and the files beside its main one are staged. Then the main file is put in place, which one worker
 alone can do: that commits the shard. What was staged follows. A worker that dies before the commit
 leaves nothing but pending files; one that dies after it leaves all that others need to finish.
 """

@@ -25,8 +25,16 @@ VERSION = 1
 
 # What may differ between workers of one dataset, beside how often samples are made at most.
 _FREE = {
-    "generate": ("model", "engine", "attention", "cuda_graphs", "batch_size", "vae_batch_size")
-    + ("memory", "tune"),
+    "generate": (
+        "model",
+        "engine",
+        "attention",
+        "cuda_graphs",
+        "batch_size",
+        "vae_batch_size",
+        "memory",
+        "tune",
+    ),
     "": ("images_per_class", "device", "devices", "recipe"),
 }
 
@@ -170,8 +178,8 @@ def check_unchanged(store: Store, config: DatasetConfig) -> None:
         return
     if read_config(store).digest != config.digest:
         raise InputError(
-            f"another dataset has been begun in {store.url!r} since this worker began: nothing more "
-            "is written, give the command again in a folder of its own"
+            f"another dataset has been begun in {store.url!r} since this worker began: nothing "
+            "more is written, give the command again in a folder of its own"
         )
 
 

@@ -1,4 +1,4 @@
-"""What stands beside the shards of a dataset: its index, its card, Croissant and a grid of samples."""
+"""What stands beside the shards of a dataset: index, card, Croissant and a grid of samples."""
 
 from __future__ import annotations
 

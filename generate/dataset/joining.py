@@ -82,8 +82,8 @@ def holds_dataset(store: Store) -> bool:
 def layered(store: Store, given: Mapping[str, Any], config: Path | None = None) -> dict[str, Any]:
     """Values for `build`: of the dataset in a place, then of a file, then what was given.
 
-    So a file that was changed since is a change like any other. `config` is a YAML file of settings,
-    or the configuration of another dataset. Raises `InputError` for a file that cannot be read or
+    So a file that was changed since is a change like any other. `config` is a YAML file of
+    settings, or the configuration of another dataset. Raises `InputError` for a file that cannot be read or
     holds something else.
     """
     layers = [plain(read_config(store).settings)] if holds_dataset(store) else []

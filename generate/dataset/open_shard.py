@@ -35,8 +35,8 @@ SCHEMA = pa.schema(
         ("precision", pa.string()),
     ]
 )
-"""What is written of every image. `seed` is that of its noise; `rejected` holds the reasons for which
-earlier attempts were made again."""
+"""What is written of every image. `seed` is that of its noise; `rejected` holds the reasons for
+which earlier attempts were made again."""
 
 Counts = dict[str, Counter[str]]
 Pixels = bytes | NDArray[Any]
