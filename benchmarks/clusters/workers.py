@@ -113,6 +113,7 @@ class _Cluster:
             include_dashboard=False,
             log_to_driver=False,
             logging_level="ERROR",
+            _system_config={"worker_niceness": 0},  # as other processes
             _node_ip_address="127.0.0.1",
         )
         self._work = settings.work
