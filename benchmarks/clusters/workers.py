@@ -4,8 +4,8 @@
 
 The embedded model on the CPU; each worker has one thread, and each cluster, with all of its
 processes, as many cores as workers. What is measured begins when the last worker has committed its
-first shard and ends when the first one commits its last: start-up and the end, where some have nothing
-to do any more, are left out, the handing out of shards is in it.
+first shard and ends when the first one commits its last: start-up and the end, where some have
+nothing to do any more, are left out; the handing out of shards is in it.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def bench_workers(settings: WorkersSettings, tell: Tell = silent) -> dict[str, A
     least = _LEAST_SHARDS * settings.workers * settings.shard_size
     if settings.images % _CLASSES or settings.images < least:
         raise InputError(
-            f"images is {settings.images}: give a multiple of {_CLASSES}, at least {least}, so that "
-            f"each worker makes {_LEAST_SHARDS} shards"
+            f"images is {settings.images}: give a multiple of {_CLASSES}, at least {least}, so "
+            f"that each worker makes {_LEAST_SHARDS} shards"
         )
     if settings.result is not None:
         check_result_path(settings.result)
@@ -113,6 +113,7 @@ class _Cluster:
             include_dashboard=False,
             log_to_driver=False,
             logging_level="ERROR",
+            _system_config={"worker_niceness": 0},  # as other processes
             _node_ip_address="127.0.0.1",
         )
         self._work = settings.work

@@ -12,7 +12,7 @@ from ...base import InputError
 from ...base.errors import unknown
 from ...base.progress import OnStage, StageProgress
 from ...engine import Cache
-from .config import CONFIG
+from ..plan.classes import parse_classes
 from .executors.environment import place_from_environment
 from .job import DatasetProgress, DatasetResult, complete_result, make_dataset
 from .missing import Place
@@ -93,10 +93,7 @@ def generate_dataset(
         dataset = open_dataset(store, settings, extend, cache, on_progress)
         return make_dataset(dataset, place, on_progress=shown(on_progress))
     except KeyboardInterrupt:
-        if not store.exists(CONFIG):
-            raise  # before it was begun
-        status = dataset_status(store)
-        raise DatasetInterruptedError(store.url, status.images, status.total) from None
+        raise _interrupted(store, settings) from None
 
 
 def shown(on_progress: OnStage) -> Callable[[DatasetProgress], None]:
@@ -106,6 +103,15 @@ def shown(on_progress: OnStage) -> Callable[[DatasetProgress], None]:
         on_progress(StageProgress("generate", progress.done, progress.total, progress.note))
 
     return show
+
+
+def _interrupted(store: Store, settings: DatasetSettings) -> DatasetInterruptedError:
+    try:
+        status = dataset_status(store)
+    except InputError:  # not begun yet
+        total = settings.images_per_class * len(parse_classes(settings.classes))
+        return DatasetInterruptedError(store.url, 0, total)
+    return DatasetInterruptedError(store.url, status.images, status.total)
 
 
 def _on_own_device(settings: DatasetSettings, local_rank: int | None) -> DatasetSettings:

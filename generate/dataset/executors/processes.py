@@ -115,8 +115,9 @@ class _Crew:
 
     def result(self, store: Store) -> DatasetResult:
         status = dataset_status(store)
+        last = max(self._results, key=lambda one: one.images)  # which has seen the others' work
         return replace(
-            self._results[0],
+            last,
             images=status.images,
             made=sum(one.made for one in self._results),
             seconds=max(one.seconds for one in self._results),

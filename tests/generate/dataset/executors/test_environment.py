@@ -4,7 +4,10 @@ import pytest
 
 from zeroreal.base import InputError
 from zeroreal.generate.dataset.executors.environment import place_from_environment
+from zeroreal.generate.dataset.making import Executor, generate_dataset
 from zeroreal.generate.dataset.missing import Place
+from zeroreal.generate.dataset.places import open_store
+from zeroreal.generate.dataset.verify import verify_dataset
 
 
 @pytest.mark.parametrize(
@@ -94,3 +97,22 @@ def test_the_process_environment_is_read(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("LOCAL_RANK", "1")
     assert place_from_environment() == (Place(1, 2), 1)
+
+
+def test_a_worker_whose_others_never_come_makes_all(making, monkeypatch, tmp_path):
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    result = generate_dataset(
+        making.settings(images_per_class=2, shard_size=5), tmp_path, executor=Executor("env")
+    )
+    assert (result.images, result.made) == (20, 4)
+    assert verify_dataset(open_store(tmp_path)).is_sound
+
+
+def test_devices_for_each_of_many_workers_are_refused(making, monkeypatch, tmp_path):
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(InputError, match="devices cpu, cpu were given to each of the workers"):
+        generate_dataset(
+            making.settings(devices=("cpu", "cpu")), tmp_path, executor=Executor("env")
+        )

@@ -32,15 +32,14 @@ def test_two_processes_make_what_one_makes(making, one_thread, tmp_path):
     assert (result.images, result.total, result.made) == (40, 40, 4)
     assert making.shards(tmp_path / "two") == making.shards(tmp_path / "one")
     assert verify_dataset(open_store(tmp_path / "two")).is_sound
-    assert len(read_notes(open_store(tmp_path / "two"))) == 2
 
 
 def test_what_a_killed_process_had_is_made_by_the_other(making, caplog, tmp_path):
-    settings = making.settings(50, shard_size=20, steps=4, devices=TWO)
+    settings = making.settings(40, shard_size=20, steps=4, devices=TWO)
     killer = making.killer(tmp_path, workers=2)
     result = generate_dataset(settings, tmp_path, on_progress=killer)
     assert len(killer.killed) == 1
-    assert result.images == 500
+    assert result.images == 400
     assert "died (status -9): the others make its shard" in caplog.text
     assert verify_dataset(open_store(tmp_path)).is_sound
 
