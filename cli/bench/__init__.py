@@ -10,7 +10,7 @@ from .kernels import kernels
 from .startup import export, load
 from .throughput import throughput
 from .training import loader, sharing, training
-from .writing import writing
+from .writing import plan, writing
 
 bench_app = typer.Typer(
     help="Measure this machine: generating, training and writing, accuracy, kernels, start-up.",
@@ -27,6 +27,7 @@ for command in (
     training,
     sharing,
     writing,
+    plan,
     kernels,
     export,
     load,

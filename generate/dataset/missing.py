@@ -7,9 +7,14 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .shards import ShardPlan
 from .store import Store
 from .workers import read_notes
+
+Numbers = NDArray[np.int64]
 
 _FEW = 8  # workers, who keep out of each other's way by their notes
 
@@ -42,20 +47,18 @@ def missing_shards(
         seconds: between two looks while waiting.
     """
     known: set[int] = set()  # committed or made here, though a list may not show it yet
-    files: list[str] = []
     while True:
-        missing = [number for number in plan.missing(store.names(), suffix) if number not in known]
-        if not missing:
+        missing = _without(np.array(plan.missing(store.names(), suffix), np.int64), known)
+        if not len(missing):
             return
-        files = files or list(plan.files(suffix))
         busy = shards_of_others(store, token)
-        free = [number for number in missing if number not in busy]
-        if not free:
+        free = _without(missing, busy)
+        if not len(free):
             on_wait(len(missing))
             time.sleep(seconds)
             continue
         for number in _in_turn(free, token, place, crowded=len(busy) > _FEW):
-            if store.exists(files[number]):
+            if store.exists(plan.stem(plan[number]) + suffix):
                 known.add(number)
             elif _is_own(number, place) or number not in shards_of_others(store, token):
                 known.add(number)
@@ -76,9 +79,18 @@ def _is_own(number: int, place: Place) -> bool:
     return place.world_size > 1 and number % place.world_size == place.rank
 
 
-def _in_turn(numbers: list[int], token: str, place: Place, crowded: bool) -> list[int]:
+def _without(numbers: Numbers, others: set[int]) -> Numbers:
+    """`numbers` but for `others`; fast for a million."""
+    return numbers[~np.isin(numbers, list(others))] if others else numbers
+
+
+def _in_turn(numbers: Numbers, token: str, place: Place, crowded: bool) -> list[int]:
     """A place's own share first, then the others; from a start of its own where many work."""
     begin = zlib.crc32(token.encode()) % len(numbers) if crowded else 0
-    turned = numbers[begin:] + numbers[:begin]
-    own = [number for number in numbers if _is_own(number, place)]
-    return own + [number for number in turned if not _is_own(number, place)]
+    turned = np.roll(numbers, -begin)
+    if place.world_size > 1:
+        own = numbers[numbers % place.world_size == place.rank]
+        others = turned[turned % place.world_size != place.rank]
+        turned = np.concatenate([own, others])
+    found: list[int] = turned.tolist()
+    return found

@@ -19,6 +19,7 @@ COMMANDS = (
     "training",
     "sharing",
     "writing",
+    "plan",
     "kernels",
     "export",
     "load",
