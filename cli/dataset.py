@@ -43,9 +43,11 @@ def verify(
         if fix and not found.is_sound:
             from ..generate.dataset.fixing import fix_dataset  # brings PyTorch
 
+            bars.stop()
+            _print_verification(found, fix)
             fix_dataset(store, found, bars.show)
             found = verify_dataset(store, show)
-    _print_verification(found)
+    _print_verification(found, fix)
     if not found.is_sound:
         raise typer.Exit(1)
 
@@ -62,13 +64,11 @@ def regenerate(
     ] = None,
 ) -> None:
     """Make one image of a dataset again and compare; status 1 where it is another image."""
-    from ..generate.dataset.opening import reopen
     from ..generate.dataset.places import open_store
     from ..generate.dataset.regenerate import regenerate as make_again
 
     with StageBars() as bars:
-        opened = reopen(open_store(dataset), device, on_progress=bars.show)
-        comparison = make_again(opened, index)
+        comparison = make_again(open_store(dataset), index, device, on_progress=bars.show)
     _print_comparison(comparison)
     if out is not None:
         comparison.write(out)
@@ -99,7 +99,7 @@ def status(
             live.update(_status_table(found), refresh=True)
 
 
-def _print_verification(found: Verification) -> None:
+def _print_verification(found: Verification, fix: bool) -> None:
     output.print(
         f"{found.url}: {found.images} of {found.total} images in {found.shards} whole shards",
         markup=False,
@@ -111,7 +111,7 @@ def _print_verification(found: Verification) -> None:
         output.print(f"and {len(found.faults) - _MOST_FAULTS} more")
     if found.is_sound:
         output.print("Every image is there, once, as it was written.")
-    else:
+    elif not fix:
         output.print("`zeroreal verify --fix` removes what is damaged and makes it again.")
 
 

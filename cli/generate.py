@@ -33,8 +33,12 @@ def generate(
         int, typer.Option(help="Add so many images of each class to the dataset that is there.")
     ] = 0,
     preview: Annotated[
-        int, typer.Option(help="Only show so many images of each class, and what all will take.")
-    ] = 0,
+        int | None,
+        typer.Option(
+            help="Only show so many images of each class, and what all will take.",
+            show_default="off",
+        ),
+    ] = None,
     executor: Annotated[
         str,
         typer.Option(
@@ -61,7 +65,7 @@ def generate(
     workers = Executor(executor, address)
     with StageBars() as bars:
         try:
-            if preview:
+            if preview is not None:
                 shown = preview_dataset(settings, store, preview, on_progress=bars.show)
                 bars.stop()
                 _print_preview(shown)

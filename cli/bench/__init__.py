@@ -12,7 +12,7 @@ from .startup import export, load
 from .throughput import throughput
 from .training import loader, sharing, training
 from .workers import workers
-from .writing import writing
+from .writing import plan, writing
 
 bench_app = typer.Typer(
     help="Measure this machine: generating, training and writing, accuracy, kernels, start-up.",
@@ -31,6 +31,7 @@ for command in (
     writing,
     workers,
     dataset,
+    plan,
     kernels,
     export,
     load,

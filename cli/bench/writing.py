@@ -1,4 +1,4 @@
-"""`zeroreal bench writing`: datasets on their way to the disk."""
+"""`zeroreal bench writing` and `plan`: datasets on their way to the disk."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .show import Result, show_rates, tell
+from .show import Result, show_json, show_rates, tell
 
 
 def writing(
@@ -28,3 +28,14 @@ def writing(
 
     settings = WritingSettings(tuple(cases or CASES), images, rounds, work, result)
     show_rates(bench_writing(settings, tell), "Writing")
+
+
+def plan(
+    shards: Annotated[int, typer.Option(help="Of the dataset, half of them done.")] = 1_000_000,
+    rounds: Annotated[int, typer.Option(help="How often each is measured.")] = 5,
+    result: Result = None,
+) -> None:
+    """Seconds of planning a million shards, and of their status."""
+    from ...benchmarks.writing.plan import PlanBenchSettings, bench_plan
+
+    show_json(bench_plan(PlanBenchSettings(shards, rounds, result), tell))

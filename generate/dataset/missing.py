@@ -7,10 +7,16 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .shards import ShardPlan
 from .store import Store
 from .workers import read_notes
 
+Numbers = NDArray[np.int64]
+
+_NONE: Numbers = np.array([], np.int64)
 _FEW = 8  # workers, who keep out of each other's way by their notes
 
 
@@ -47,23 +53,21 @@ def missing_shards(
         seconds: between two looks while waiting.
     """
     known: set[int] = set()  # committed or made here, though a list may not show it yet
-    files: list[str] = []
     while True:
-        missing = [number for number in plan.missing(store.names(), suffix) if number not in known]
-        if not missing:
+        missing = _without(np.array(plan.missing(store.names(), suffix), np.int64), known)
+        if not len(missing):
             return
-        files = files or list(plan.files(suffix))
-        own = [number for number in missing if _is_own(number, place)]
-        busy = set() if own else shards_of_others(store, token)
-        free = own or [number for number in missing if number not in busy]
-        if not free:
+        own = missing[missing % place.world_size == place.rank] if place.world_size > 1 else _NONE
+        busy = set() if len(own) else shards_of_others(store, token)
+        free = own if len(own) else _without(missing, busy)
+        if not len(free):
             on_wait(len(missing))
             time.sleep(seconds)
             continue
-        for number in _turned(free, token) if len(busy) > _FEW else free:
-            if store.exists(files[number]):
+        for number in _turned(free, token) if len(busy) > _FEW else free.tolist():
+            if store.exists(plan.stem(plan[number]) + suffix):
                 known.add(number)
-            elif own or number not in shards_of_others(store, token):
+            elif len(own) or number not in shards_of_others(store, token):
                 known.add(number)
                 yield number
 
@@ -77,12 +81,12 @@ def shards_of_others(store: Store, token: str) -> set[int]:
     }
 
 
-def _is_own(number: int, place: Place) -> bool:
-    """Whether a shard is of a place's share, so that nobody's note needs to be read for it."""
-    return place.world_size > 1 and number % place.world_size == place.rank
+def _without(numbers: Numbers, others: set[int]) -> Numbers:
+    """`numbers` but for `others`; fast for a million."""
+    return numbers[~np.isin(numbers, list(others))] if others else numbers
 
 
-def _turned(numbers: list[int], token: str) -> list[int]:
+def _turned(numbers: Numbers, token: str) -> list[int]:
     """The numbers from a start that differs between workers: many would otherwise meet."""
-    begin = zlib.crc32(token.encode()) % len(numbers)
-    return numbers[begin:] + numbers[:begin]
+    turned: list[int] = np.roll(numbers, -(zlib.crc32(token.encode()) % len(numbers))).tolist()
+    return turned

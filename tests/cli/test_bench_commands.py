@@ -21,6 +21,7 @@ COMMANDS = (
     "writing",
     "workers",
     "dataset",
+    "plan",
     "kernels",
     "export",
     "load",

@@ -1,0 +1,130 @@
+"""Seconds until a worker knows its first shard, and until a dataset's status is known.
+
+    zeroreal bench plan --result FILE
+
+Of a million shards, half of them done, in no order. Their names are in memory: listing them takes
+what the place takes, which is not measured.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ...base import InputError
+from ...generate.dataset.commit import main_suffix
+from ...generate.dataset.config import CONFIG, DatasetConfig
+from ...generate.dataset.missing import Place, missing_shards
+from ...generate.dataset.settings import DatasetSettings
+from ...generate.dataset.status import dataset_status
+from ...generate.dataset.store import LocalStore
+from ..harness import (
+    Tell,
+    check_counts,
+    check_result_path,
+    run_facts,
+    silent,
+    spread,
+    write_result,
+)
+
+_IMAGES = 2  # of each shard, as many as there are classes
+
+
+@dataclass(frozen=True)
+class PlanBenchSettings:
+    """How many shards are planned, and how often."""
+
+    shards: int = 1_000_000
+    """Of the dataset, half of which are done."""
+    rounds: int = 5
+    """How often each is measured."""
+    result: Path | None = None
+    """The file to write."""
+
+
+class NamesStore(LocalStore):
+    """The names of a dataset's files without the files."""
+
+    def __init__(self, config: DatasetConfig, done: list[str]) -> None:
+        super().__init__(Path("memory"))
+        self._config, self._done, self._there = config.content(), done, set(done)
+
+    def names(self, folder: str = "") -> list[str]:
+        """See `Store`."""
+        return [] if folder else list(self._done)
+
+    def folders(self, folder: str = "") -> list[str]:
+        """See `Store`."""
+        return []
+
+    def exists(self, name: str) -> bool:
+        """See `Store`."""
+        return name in self._there
+
+    def read(self, name: str) -> bytes:
+        """See `Store`; there is nothing but the configuration."""
+        if name != CONFIG:
+            raise FileNotFoundError(name)
+        return self._config
+
+
+def bench_plan(settings: PlanBenchSettings, tell: Tell = silent) -> dict[str, Any]:
+    """Measure, and give the result, which is written as well.
+
+    Raises `InputError` for settings that cannot be used.
+    """
+    check_counts({"rounds": settings.rounds})
+    check_counts({"shards": settings.shards}, least=2)
+    if settings.result is not None:
+        check_result_path(settings.result)
+    store, config = half_done(settings.shards)
+    suffix = main_suffix(config.settings.format)
+
+    def plan() -> int:
+        return next(missing_shards(store, config.plan, suffix, "bench", Place()))
+
+    def status() -> int:
+        return dataset_status(store).shards
+
+    done = settings.shards // 2
+    if store.exists(list(config.plan.files(suffix))[plan()]) or status() != done:
+        raise InputError(
+            f"the plan of {settings.shards} shards is wrong: this is a mistake of ours"
+        )
+    tell(f"{settings.shards} shards, {done} of them done")
+    result = {
+        **run_facts(torch.device("cpu")),
+        "shards": settings.shards,
+        "done": done,
+        "planning": _timed(plan, settings.rounds),
+        "status": _timed(status, settings.rounds),
+    }
+    if settings.result is not None:
+        write_result(settings.result, result)
+    return result
+
+
+def half_done(shards: int) -> tuple[NamesStore, DatasetConfig]:
+    """A dataset of so many shards, of which half are there, chosen at random."""
+    settings = DatasetSettings(
+        classes=("cat", "dog"), images_per_class=shards, shard_size=_IMAGES, device="cpu"
+    )
+    config = DatasetConfig(settings, {}, "0" * 64, (shards,))
+    names = list(config.plan.files(main_suffix(settings.format)))
+    return NamesStore(config, random.Random(0).sample(names, shards // 2)), config
+
+
+def _timed(work: Callable[[], object], rounds: int) -> dict[str, Any]:
+    seconds = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - began)
+    return {"seconds": seconds, "spread": spread(seconds)}
