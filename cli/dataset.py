@@ -14,9 +14,9 @@ from .console import output
 from .progress import StageBars
 
 if TYPE_CHECKING:
-    from ..generate.dataset.regenerate import Comparison
+    from ..generate.dataset.checking.regenerate import Comparison
+    from ..generate.dataset.checking.verify import Verification
     from ..generate.dataset.status import DatasetStatus
-    from ..generate.dataset.verify import Verification
 
 _MOST_FAULTS = 20
 Place = Annotated[str, typer.Argument(help="The dataset's folder or URL.")]
@@ -30,8 +30,8 @@ def verify(
 ) -> None:
     """Check every digest, count and label of a dataset; status 1 where something is wrong."""
     from ..base.progress import StageProgress
-    from ..generate.dataset.places import open_store
-    from ..generate.dataset.verify import verify_dataset
+    from ..generate.dataset.checking.verify import verify_dataset
+    from ..generate.dataset.store.places import open_store
 
     store = open_store(dataset)
     with StageBars() as bars:
@@ -41,7 +41,7 @@ def verify(
 
         found = verify_dataset(store, show)
         if fix and not found.is_sound:
-            from ..generate.dataset.fixing import fix_dataset  # brings PyTorch
+            from ..generate.dataset.checking.fixing import fix_dataset  # brings PyTorch
 
             bars.stop()
             _print_verification(found, fix)
@@ -64,8 +64,8 @@ def regenerate(
     ] = None,
 ) -> None:
     """Make one image of a dataset again and compare; status 1 where it is another image."""
-    from ..generate.dataset.places import open_store
-    from ..generate.dataset.regenerate import regenerate as make_again
+    from ..generate.dataset.checking.regenerate import regenerate as make_again
+    from ..generate.dataset.store.places import open_store
 
     with StageBars() as bars:
         comparison = make_again(open_store(dataset), index, device, on_progress=bars.show)
@@ -84,8 +84,8 @@ def status(
     seconds: Annotated[float, typer.Option(help="Between two looks of --watch.")] = 5.0,
 ) -> None:
     """Say what of a dataset is done, by whom, how fast, and when it ends."""
-    from ..generate.dataset.places import open_store
     from ..generate.dataset.status import dataset_status
+    from ..generate.dataset.store.places import open_store
 
     store = open_store(dataset)
     found = dataset_status(store)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..generate.dataset.settings import DatasetSettings
+from ..generate.dataset.config.settings import DatasetSettings
 from .console import errors, output
 from .options import with_options
 from .pictures import PictureRow
@@ -57,8 +57,8 @@ def generate(
     from ..base.settings import build
     from ..generate.dataset.joining import layered
     from ..generate.dataset.making import DatasetInterruptedError, Executor, generate_dataset
-    from ..generate.dataset.places import open_store
     from ..generate.dataset.preview import preview_dataset
+    from ..generate.dataset.store.places import open_store
 
     store = open_store(out)
     settings = build(DatasetSettings, layered(store, given, config))

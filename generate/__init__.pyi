@@ -1,5 +1,5 @@
+from .dataset.config.settings import DatasetSettings
 from .dataset.making import DatasetInterruptedError, generate_dataset
-from .dataset.settings import DatasetSettings
 from .facts import GeneratorFacts
 from .filters.duplicates import DuplicateFilter, perceptual_hash
 from .filters.filter import ImageFilter, Verdict

@@ -54,18 +54,17 @@ def prepare(
     stored = origin if isinstance(origin, StoredImages) else None
     classes = parse_classes(settings.classes) if stored is None else stored.classes
     plan = _plan(settings, origin, classes)
-    images = len(plan)
     _check_devices(settings, ranks)
     trainer = _make_trainer(settings, len(classes), _image_size(settings, origin), ranks)
     test = _test_images(settings, classes, trainer.image_size)
     unlabelled = _unlabelled_images(settings, trainer.image_size)
     teacher = _load_teacher(settings, classes, trainer.device)
     room = least(room_for(trainer.device, settings.pool.memory), trainer.device)
-    size = _pool_size(settings, room, images, trainer.image_size, len(classes))
+    size = _pool_size(settings, room, len(plan), trainer.image_size, len(classes))
     if stored is not None:
         size = _size_in_order(size, stored)
     pool = _make_pool(size, trainer, len(classes) if teacher else None)
-    _check_replay(settings, size, images)
+    _check_replay(settings, size, len(plan))
     sharing = _sharing_of(settings.pool.sharing, trainer.device, ranks)
     check_mode(sharing, trainer.device)
     source = _source(settings, origin, plan, on_progress, ranks)

@@ -23,11 +23,11 @@ from typing import Any
 import torch
 
 from ...base import InputError
-from ...generate.dataset.config import read_config
+from ...generate.dataset.config.config import read_config
+from ...generate.dataset.config.settings import DatasetSettings
 from ...generate.dataset.describing import read_records
 from ...generate.dataset.making import Executor, generate_dataset
-from ...generate.dataset.places import open_store
-from ...generate.dataset.settings import DatasetSettings
+from ...generate.dataset.store.places import open_store
 from ...generate.settings import GenerateSettings
 from ..harness import Contender, Tell, check_counts, check_result_path, run_facts, silent
 from ..harness.rates import RateCase, bench_rates

@@ -3,8 +3,8 @@
     zeroreal bench dataset webdataset-jpg --result FILE
 
 One generator makes the same images in turn for each: for the null sink in one go, for the job shard
-by shard, encoded, written, flushed to the disk and committed, with the worker's note and the contact
-sheet, which a round has once however short it is.
+by shard, encoded, written, flushed to the disk and committed, with the worker's note and the
+contact sheet, which a round has once however short it is.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch
 
 from ...base import resolve_device, unknown
 from ...generate import GenerateSettings, Generator
-from ...generate.dataset.settings import IMAGE_FORMATS, SHARD_FORMATS, DatasetSettings
+from ...generate.dataset.config.settings import IMAGE_FORMATS, SHARD_FORMATS, DatasetSettings
 from ..harness import (
     Contender,
     Measurement,

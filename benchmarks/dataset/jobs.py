@@ -13,17 +13,17 @@ from pathlib import Path
 
 from ...data.shard_files import sync_all
 from ...generate import Generator, SamplePlan, load_recipe
-from ...generate.dataset.config import DatasetConfig
-from ...generate.dataset.encoding import encoder_of
-from ...generate.dataset.heartbeat import Heartbeat
+from ...generate.dataset.commit.heartbeat import Heartbeat
+from ...generate.dataset.commit.record import RECORD, read_record
+from ...generate.dataset.config.config import DatasetConfig
+from ...generate.dataset.config.model_digest import model_digest
+from ...generate.dataset.config.settings import DatasetSettings
 from ...generate.dataset.job import worker_facts
-from ...generate.dataset.model_digest import model_digest
 from ...generate.dataset.opening import Dataset, quality_of
-from ...generate.dataset.record import RECORD, read_record
-from ...generate.dataset.settings import DatasetSettings
-from ...generate.dataset.sheet import SheetWriter
-from ...generate.dataset.store import LocalStore, Store
-from ...generate.dataset.worker import Worker
+from ...generate.dataset.store.store import LocalStore, Store
+from ...generate.dataset.writing.encoding import encoder_of
+from ...generate.dataset.writing.sheet import SheetWriter
+from ...generate.dataset.writing.worker import Worker
 from ...generate.plan.content import recipe_content
 from ..harness import timed
 

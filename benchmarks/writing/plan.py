@@ -18,12 +18,12 @@ from typing import Any
 import torch
 
 from ...base import InputError
-from ...generate.dataset.commit import main_suffix
-from ...generate.dataset.config import CONFIG, DatasetConfig
-from ...generate.dataset.missing import Place, missing_shards
-from ...generate.dataset.settings import DatasetSettings
+from ...generate.dataset.commit.commit import main_suffix
+from ...generate.dataset.commit.missing import Place, missing_shards
+from ...generate.dataset.config.config import CONFIG, DatasetConfig
+from ...generate.dataset.config.settings import DatasetSettings
 from ...generate.dataset.status import dataset_status
-from ...generate.dataset.store import LocalStore
+from ...generate.dataset.store.store import LocalStore
 from ..harness import (
     Tell,
     check_counts,

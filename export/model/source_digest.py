@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...base.digest import file_digest, key_digest
-from ..model.lora import Lora
-from ..model.model_folder import weight_files
-from ..model.model_info import read_model_info
+from .lora import Lora
+from .model_folder import weight_files
+from .model_info import read_model_info
 
 if TYPE_CHECKING:
     pass

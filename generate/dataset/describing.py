@@ -26,13 +26,13 @@ from .card.card import CARD, dataset_card
 from .card.croissant import croissant
 from .card.facts import CardFacts, ClassFacts, ModelFacts, RecipeFacts, RecipePart
 from .card.licence import model_licence
-from .commit import main_suffix
-from .config import CONFIG, DatasetConfig
-from .contents import stored_images
+from .checking.contents import stored_images
+from .commit.commit import main_suffix
+from .commit.record import RECORD, FileFacts, ShardRecord, merged_counts, read_record
+from .config.config import CONFIG, DatasetConfig
 from .joining import hub_id
-from .open_shard import SCHEMA
-from .record import RECORD, FileFacts, ShardRecord, merged_counts, read_record
-from .store import Store
+from .store.store import Store
+from .writing.open_shard import SCHEMA
 
 INFO, CROISSANT, SAMPLES = "_info.json", "croissant.json", "samples.png"
 _SAMPLES = 10  # of each class in the grid

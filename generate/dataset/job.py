@@ -13,20 +13,20 @@ import torch
 
 from ...base import describe_device, library_versions
 from ...data.encode import ImageEncoder
-from .commit import main_suffix
-from .config import DatasetConfig, check_unchanged
-from .dead import clear_dead
+from .commit.commit import main_suffix
+from .commit.dead import clear_dead
+from .commit.heartbeat import Heartbeat
+from .commit.missing import Place, missing_shards
+from .commit.record import WorkerFacts, counts_text, merged_counts
+from .config.config import DatasetConfig, check_unchanged
+from .config.settings import DatasetSettings
 from .describing import read_records, write_card, write_index
-from .encoding import encoder_of
-from .heartbeat import Heartbeat
 from .joining import is_complete, wanted_dataset
-from .missing import Place, missing_shards
 from .opening import Dataset, precision_name, quality_of
-from .record import WorkerFacts, counts_text, merged_counts
-from .settings import DatasetSettings
-from .sheet import SheetWriter
-from .store import Store
-from .worker import Worker, WorkerProgress
+from .store.store import Store
+from .writing.encoding import encoder_of
+from .writing.sheet import SheetWriter
+from .writing.worker import Worker, WorkerProgress
 
 
 @dataclass(frozen=True)

@@ -16,18 +16,18 @@ from ..plan.content import recipe_content
 from ..plan.recipe import Recipe, load_recipe
 from ..plan.samples import SamplePlan
 from .card.card import CARD
-from .commit import main_suffix
-from .config import (
+from .commit.commit import main_suffix
+from .config.config import (
     CONFIG,
     DatasetConfig,
     differences,
     read_config,
     read_settings_file,
 )
-from .model_digest import model_digest
-from .settings import DatasetSettings
-from .sheet import SHEET
-from .store import Store
+from .config.model_digest import model_digest
+from .config.settings import DatasetSettings
+from .store.store import Store
+from .writing.sheet import SHEET
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ def layered(store: Store, given: Mapping[str, Any], config: Path | None = None) 
     """Values for `build`: of the dataset in a place, then of a file, then what was given.
 
     So a file that was changed since is a change like any other. `config` is a YAML file of
-    settings, or the configuration of another dataset. Raises `InputError` for a file that cannot be read or
-    holds something else.
+    settings, or the configuration of another dataset. Raises `InputError` for a file that
+    cannot be read or holds something else.
     """
     layers = [plain(read_config(store).settings)] if holds_dataset(store) else []
     if config is not None:

@@ -13,14 +13,14 @@ from ...base.errors import unknown
 from ...base.progress import OnStage, StageProgress
 from ...engine import Cache
 from ..plan.classes import parse_classes
+from .commit.missing import Place
+from .config.settings import DatasetSettings
 from .executors.environment import place_from_environment
 from .job import DatasetProgress, DatasetResult, complete_result, make_dataset
-from .missing import Place
 from .opening import open_dataset
-from .places import open_store
-from .settings import DatasetSettings
 from .status import dataset_status
-from .store import Store
+from .store.places import open_store
+from .store.store import Store
 
 EXECUTORS = ("local", "env", "ray")
 

@@ -18,15 +18,15 @@ from ..plan.samples import SamplePlan
 from ..telling import made_with_progress
 from ..tuning.request import OnProgress
 from .card.card import CARD
-from .config import (
+from .commit.dead import clear_dead
+from .config.config import (
     DatasetConfig,
     read_config,
     write_new,
 )
-from .dead import clear_dead
+from .config.settings import DatasetSettings
 from .joining import check_same, config_of, joined, wanted_dataset
-from .settings import DatasetSettings
-from .store import Store
+from .store.store import Store
 
 
 @dataclass(frozen=True)

@@ -21,15 +21,15 @@ from ..plan.recipe import load_recipe
 from ..plan.samples import SamplePlan
 from .card.licence import Licence, model_licence
 from .card.preview import Estimate, Tile, preview_page
-from .config import read_config
-from .encoding import encoder_of
+from .commit.shards import ShardRange
+from .config.config import read_config
+from .config.settings import DatasetSettings
 from .joining import holds_dataset, hub_id
-from .open_shard import OpenShard, on_host
 from .opening import make_generator, quality_of
-from .settings import DatasetSettings
-from .shards import ShardRange
-from .sheet import SHEET, tiles_of
-from .store import LocalStore, Store
+from .store.store import LocalStore, Store
+from .writing.encoding import encoder_of
+from .writing.open_shard import OpenShard, on_host
+from .writing.sheet import SHEET, tiles_of
 
 MOST_CLASSES = 20
 """Classes of which images are shown: a thousand would take the time of a small dataset."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from .commit import main_suffix
-from .config import read_config
-from .store import Store
-from .workers import WorkerNote, read_notes
+from .commit.commit import main_suffix
+from .commit.workers import WorkerNote, read_notes
+from .config.config import read_config
+from .store.store import Store
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ....report.page import memory, moment
-from ..record import WorkerFacts
+from ..commit.record import WorkerFacts
 from .facts import CardFacts
 from .front_matter import front_matter
 from .loading import loading

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pyarrow as pa
 
-from ..record import FileFacts, WorkerFacts
+from ..commit.record import FileFacts, WorkerFacts
 from .licence import Licence
 
 _SIZES = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T")

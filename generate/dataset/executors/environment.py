@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 
 from ....base.errors import InputError
-from ..missing import Place
+from ..commit.missing import Place
 
 _RANKS = (
     # rank, number of workers, and the rank on this machine

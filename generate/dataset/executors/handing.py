@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Collection
 
-from ..commit import main_suffix
-from ..config import read_config
-from ..store import Store
-from ..workers import read_notes
+from ..commit.commit import main_suffix
+from ..commit.workers import read_notes
+from ..config.config import read_config
+from ..store.store import Store
 
 _MOST_TRIES = 4
 

@@ -16,13 +16,13 @@ import torch.multiprocessing as multiprocessing
 from ....base import InputError
 from ....base.progress import OnStage, StageProgress
 from ....engine import Cache
+from ..commit.missing import Place
+from ..config.settings import DatasetSettings
 from ..job import DatasetProgress, DatasetResult, make_dataset
-from ..missing import Place
 from ..opening import open_dataset
-from ..places import open_store
-from ..settings import DatasetSettings
 from ..status import dataset_status
-from ..store import Store
+from ..store.places import open_store
+from ..store.store import Store
 from .messages import Failure, Opened, failure_of, show_log, tell_logs
 
 _log = logging.getLogger(__name__)

@@ -11,13 +11,13 @@ from typing import Any
 from ....base import InputError
 from ....base.progress import OnStage
 from ....engine import Cache
-from ..config import read_config
+from ..config.config import read_config
+from ..config.settings import DatasetSettings
 from ..describing import write_index
 from ..job import DatasetResult
 from ..joining import with_absolute_paths
-from ..places import open_store
-from ..settings import DatasetSettings
-from ..store import Store
+from ..store.places import open_store
+from ..store.store import Store
 
 
 def generate_with_ray(

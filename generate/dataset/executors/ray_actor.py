@@ -13,11 +13,11 @@ import torch
 from ....base import InputError
 from ....base.progress import OnStage
 from ....engine import Cache
+from ..config.settings import DatasetSettings
 from ..job import DatasetProgress, DatasetResult, WorkDone, described, make_shards
 from ..joining import holds_dataset
 from ..opening import Dataset, open_dataset
-from ..places import open_store
-from ..settings import DatasetSettings
+from ..store.places import open_store
 from .messages import Failure, Opened, failure_of, tell_logs
 
 CALLS_AT_ONCE = 3

@@ -16,9 +16,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from ....base import InputError
 from ....base.progress import OnStage, StageProgress
 from ....engine import Cache
+from ..config.settings import DatasetSettings
 from ..job import DatasetProgress, DatasetResult, WorkDone
-from ..settings import DatasetSettings
-from ..store import Store
+from ..store.store import Store
 from .handing import Handout
 from .messages import Failure, Opened, show_log
 from .ray_actor import CALLS_AT_ONCE, ShardActor, Start, Wants

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....base import InputError
-from ..settings import DatasetSettings
+from ..config.settings import DatasetSettings
 
 
 @dataclass(frozen=True)

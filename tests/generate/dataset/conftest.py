@@ -11,11 +11,11 @@ import torch
 from zeroreal.assets import TINY_FASHION
 from zeroreal.base.device import PRECISIONS
 from zeroreal.generate import GenerateSettings, ImageBatch
-from zeroreal.generate.dataset.commit import PendingShard, commit, place
+from zeroreal.generate.dataset.commit.commit import PendingShard, commit, place
+from zeroreal.generate.dataset.commit.record import ShardRecord, WorkerFacts
+from zeroreal.generate.dataset.commit.workers import pending_folder
+from zeroreal.generate.dataset.config.settings import DatasetSettings
 from zeroreal.generate.dataset.making import generate_dataset
-from zeroreal.generate.dataset.record import ShardRecord, WorkerFacts
-from zeroreal.generate.dataset.settings import DatasetSettings
-from zeroreal.generate.dataset.workers import pending_folder
 from zeroreal.generate.facts import GeneratorFacts
 
 WORKER = WorkerFacts("host", 1, "cpu", "torch", "fp32", 4, 4, 1, "none")

@@ -7,14 +7,14 @@ import pytest
 
 from zeroreal.base import InputError
 from zeroreal.base.settings import build
+from zeroreal.generate.dataset.checking.verify import verify_dataset
+from zeroreal.generate.dataset.commit.workers import WORKERS, read_notes
+from zeroreal.generate.dataset.config.settings import SHARD_FORMATS, DatasetSettings
 from zeroreal.generate.dataset.describing import read_records
 from zeroreal.generate.dataset.job import make_dataset
 from zeroreal.generate.dataset.making import DatasetInterruptedError, generate_dataset
 from zeroreal.generate.dataset.opening import layered, open_dataset
-from zeroreal.generate.dataset.settings import SHARD_FORMATS, DatasetSettings
-from zeroreal.generate.dataset.store import PENDING, LocalStore
-from zeroreal.generate.dataset.verify import verify_dataset
-from zeroreal.generate.dataset.workers import WORKERS, read_notes
+from zeroreal.generate.dataset.store.store import PENDING, LocalStore
 
 
 def generate(settings, folder, **options):
@@ -286,7 +286,9 @@ def test_two_runs_at_once_join(tmp_path, monkeypatch, coloured, small_settings, 
         "zeroreal.generate.dataset.opening.make_generator", lambda *_: next(waiting)
     )
     # Both begin with the first shard: neither sees the other's note in time.
-    monkeypatch.setattr("zeroreal.generate.dataset.missing.shards_of_others", lambda *_: set())
+    monkeypatch.setattr(
+        "zeroreal.generate.dataset.commit.missing.shards_of_others", lambda *_: set()
+    )
     results = []
     threads = [
         threading.Thread(target=lambda: results.append(generate(settings, tmp_path / "set")))

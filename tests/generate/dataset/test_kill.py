@@ -21,11 +21,11 @@ import torch
 
 from zeroreal.generate import GenerateSettings
 from zeroreal.generate.dataset import opening
-from zeroreal.generate.dataset.background import Background
+from zeroreal.generate.dataset.checking.verify import verify_dataset
+from zeroreal.generate.dataset.config.settings import SHARD_FORMATS, DatasetSettings
 from zeroreal.generate.dataset.making import generate_dataset
-from zeroreal.generate.dataset.settings import SHARD_FORMATS, DatasetSettings
-from zeroreal.generate.dataset.store import PENDING, LocalStore
-from zeroreal.generate.dataset.verify import verify_dataset
+from zeroreal.generate.dataset.store.store import PENDING, LocalStore
+from zeroreal.generate.dataset.writing.background import Background
 
 IMAGES, SHARDS = 16, 4
 # What the process is about to do when it dies, or has just done (`linked`, `added`), and which time.

@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from zeroreal.generate.dataset import workers
-from zeroreal.generate.dataset.dead import clear_dead
-from zeroreal.generate.dataset.missing import Place, missing_shards
-from zeroreal.generate.dataset.shards import ShardPlan
-from zeroreal.generate.dataset.store import LocalStore
-from zeroreal.generate.dataset.workers import (
+from zeroreal.generate.dataset.commit import workers
+from zeroreal.generate.dataset.commit.dead import clear_dead
+from zeroreal.generate.dataset.commit.missing import Place, missing_shards
+from zeroreal.generate.dataset.commit.shards import ShardPlan
+from zeroreal.generate.dataset.commit.workers import (
     new_note,
     read_notes,
     write_note,
 )
+from zeroreal.generate.dataset.store.store import LocalStore
 
 PLAN = ShardPlan((6000,), 2, "0123456789abcdef" * 4)
 WORKERS = 1000

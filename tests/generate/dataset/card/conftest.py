@@ -20,7 +20,7 @@ from zeroreal.generate.dataset.card.facts import (
     RecipePart,
 )
 from zeroreal.generate.dataset.card.licence import licences
-from zeroreal.generate.dataset.record import FileFacts, WorkerFacts
+from zeroreal.generate.dataset.commit.record import FileFacts, WorkerFacts
 
 COLOURS = {0: (200, 30, 30), 1: (30, 30, 200)}
 STEM = "000000-000000000-000000003-0a1b2c3d"

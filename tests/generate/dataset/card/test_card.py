@@ -10,7 +10,7 @@ from zeroreal.generate.dataset.card.card import dataset_card
 from zeroreal.generate.dataset.card.facts import ClassFacts, size_category
 from zeroreal.generate.dataset.card.licence import licences
 from zeroreal.generate.dataset.card.loading import loading
-from zeroreal.generate.dataset.record import FileFacts
+from zeroreal.generate.dataset.commit.record import FileFacts
 
 FORMATS = ("webdataset", "parquet", "folder", "npy")
 NASTY = ("| <script>", "---")

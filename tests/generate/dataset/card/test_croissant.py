@@ -7,7 +7,7 @@ import pytest
 from mlcroissant._src.operation_graph.operations import extract
 
 from zeroreal.generate.dataset.card.croissant import MOST_FILES, croissant
-from zeroreal.generate.dataset.record import FileFacts
+from zeroreal.generate.dataset.commit.record import FileFacts
 
 FORMATS = ("webdataset", "parquet", "folder", "npy")
 

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from zeroreal.generate.dataset.places import open_store
-from zeroreal.generate.dataset.settings import DatasetSettings
-from zeroreal.generate.dataset.workers import read_notes
+from zeroreal.generate.dataset.commit.workers import read_notes
+from zeroreal.generate.dataset.config.settings import DatasetSettings
+from zeroreal.generate.dataset.store.places import open_store
 from zeroreal.generate.settings import GenerateSettings
 
 

@@ -3,11 +3,11 @@
 import pytest
 
 from zeroreal.base import InputError
+from zeroreal.generate.dataset.checking.verify import verify_dataset
+from zeroreal.generate.dataset.commit.missing import Place
 from zeroreal.generate.dataset.executors.environment import place_from_environment
 from zeroreal.generate.dataset.making import Executor, generate_dataset
-from zeroreal.generate.dataset.missing import Place
-from zeroreal.generate.dataset.places import open_store
-from zeroreal.generate.dataset.verify import verify_dataset
+from zeroreal.generate.dataset.store.places import open_store
 
 
 @pytest.mark.parametrize(

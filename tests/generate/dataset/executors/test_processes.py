@@ -9,10 +9,10 @@ import time
 import pytest
 
 from zeroreal.base import InputError
+from zeroreal.generate.dataset.checking.verify import verify_dataset
+from zeroreal.generate.dataset.commit.workers import read_notes
 from zeroreal.generate.dataset.making import generate_dataset
-from zeroreal.generate.dataset.places import open_store
-from zeroreal.generate.dataset.verify import verify_dataset
-from zeroreal.generate.dataset.workers import read_notes
+from zeroreal.generate.dataset.store.places import open_store
 
 pytestmark = pytest.mark.slow
 TWO = ("cpu", "cpu")

@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 
 from zeroreal.base import InputError
+from zeroreal.generate.dataset.checking.verify import verify_dataset
+from zeroreal.generate.dataset.commit.workers import read_notes
 from zeroreal.generate.dataset.making import (
     DatasetInterruptedError,
     Executor,
     generate_dataset,
 )
-from zeroreal.generate.dataset.places import open_store
-from zeroreal.generate.dataset.verify import verify_dataset
-from zeroreal.generate.dataset.workers import read_notes
+from zeroreal.generate.dataset.store.places import open_store
 
 ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.slow

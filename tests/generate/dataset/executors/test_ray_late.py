@@ -4,11 +4,11 @@ from collections import Counter
 
 import pytest
 
-from zeroreal.generate.dataset.config import read_config
+from zeroreal.generate.dataset.checking.verify import verify_dataset
+from zeroreal.generate.dataset.config.config import read_config
 from zeroreal.generate.dataset.describing import read_records
 from zeroreal.generate.dataset.making import Executor, generate_dataset
-from zeroreal.generate.dataset.places import open_store
-from zeroreal.generate.dataset.verify import verify_dataset
+from zeroreal.generate.dataset.store.places import open_store
 
 ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.slow

@@ -1,0 +1,1 @@
+"""What is in a dataset, compared with what should be."""

@@ -1,0 +1,1 @@
+"""Where a dataset lies: a folder, or a place that fsspec reaches."""

@@ -1,0 +1,1 @@
+"""From batches of images to the files of a shard, beside generation."""
