@@ -135,7 +135,7 @@ def test_another_model_is_refused_with_the_difference(
 ):
     generate(small_settings(), tmp_path)
     before = files(tmp_path)
-    with pytest.raises(InputError, match="model's digest is '.* here and '.* there"):
+    with pytest.raises(InputError, match=r"model's digest is '.* here and '.* there"):
         generate(small_settings(model=str(tiny_model("sd15"))), tmp_path)
     assert files(tmp_path) == before
 
@@ -194,7 +194,7 @@ def test_class_names_that_would_share_a_folder_are_refused(tmp_path, small_setti
 def test_a_class_that_would_be_a_hidden_folder_is_refused_before_anything_is_written(
     tmp_path, generator, small_settings
 ):
-    with pytest.raises(InputError, match="'.net' begins with a dot"):
+    with pytest.raises(InputError, match=r"'\.net' begins with a dot"):
         generate(small_settings(classes=("bag", ".net"), format="folder"), tmp_path)
     assert list(tmp_path.iterdir()) == []
     assert generate(small_settings(classes=("bag", ".net")), tmp_path).images == 16
@@ -230,9 +230,11 @@ def test_an_extension_whose_last_shard_was_there_is_not_made_twice(
     tmp_path, generator, small_settings, monkeypatch
 ):
     generate(small_settings(), tmp_path)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    dataset = open_dataset(LocalStore(tmp_path), small_settings(), extend=4)
+    with monkeypatch.context() as patch:
         patch.setattr("zeroreal.generate.dataset.job.write_card", _press)
-        make_dataset(open_dataset(LocalStore(tmp_path), small_settings(), extend=4))
+        with pytest.raises(KeyboardInterrupt):
+            make_dataset(dataset)
     assert generate(small_settings(), tmp_path, extend=4).total == 36
     assert generate(small_settings(), tmp_path, extend=4).total == 48
 
@@ -248,7 +250,7 @@ def test_extending_what_is_not_complete_is_refused(tmp_path, generator, small_se
 
 
 def test_extending_nothing_is_refused(tmp_path, generator, small_settings):
-    with pytest.raises(InputError, match="extend 4 was given, but .* holds no dataset"):
+    with pytest.raises(InputError, match=r"extend 4 was given, but .* holds no dataset"):
         generate(small_settings(), tmp_path, extend=4)
 
 

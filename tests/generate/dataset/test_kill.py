@@ -28,7 +28,7 @@ from zeroreal.generate.dataset.store.store import PENDING, LocalStore
 from zeroreal.generate.dataset.writing.background import Background
 
 IMAGES, SHARDS = 16, 4
-# What the process is about to do when it dies, or has just done (`linked`, `added`), and which time.
+# What the process is about to do when it dies, or has just done (`linked`, `added`), and how often.
 MOMENTS = {
     "before it is begun": ("link dataset.yaml", 1),
     "as it is begun": ("linked dataset.yaml", 1),

@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from zeroreal.base import InputError
 from zeroreal.generate.dataset.checking.fixing import fix_dataset
 from zeroreal.generate.dataset.checking.verify import verify_dataset
 from zeroreal.generate.dataset.commit.dead import clear_dead
-from zeroreal.generate.dataset.commit.workers import WorkerNote
+from zeroreal.generate.dataset.commit.workers import WORKERS, WorkerNote
 from zeroreal.generate.dataset.config.settings import SHARD_FORMATS
 from zeroreal.generate.dataset.job import make_dataset
 from zeroreal.generate.dataset.making import generate_dataset
@@ -24,19 +25,32 @@ def generate(settings, folder):
     return generate_dataset(settings, LocalStore(folder))
 
 
+def files(folder):
+    """Names and contents of all files, but of notes."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {path: path.read_bytes() for path in paths if path.parent.name != WORKERS}
+
+
 def is_sound(folder):
     return verify_dataset(LocalStore(folder)).is_sound
 
 
-def once(sample, act):
+def once(sample, folder, act):
     """Calls `act` before the batch that begins with a sample, the first time."""
     left = [act]
 
     def watch(specs):
         if specs[0].index == sample and left:
+            wait_for_commits(folder)
             left.pop()()
 
     return watch
+
+
+def wait_for_commits(folder):
+    """Wait until no shard is pending but the one that is generated."""
+    while len(os.listdir(folder / PENDING)) > 1:
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("shard_format", SHARD_FORMATS)
@@ -53,7 +67,7 @@ def test_a_worker_that_was_taken_for_dead_makes_its_shard_again(
             clear_dead(store, shard_format)
             patch.undo()
 
-        generator.on_batch = once(sample, take_for_dead)
+        generator.on_batch = once(sample, tmp_path / "set", take_for_dead)
         result = generate(small_settings(format=shard_format), tmp_path / "set")
     assert (result.images, result.made) == (24, 3)
     assert is_sound(tmp_path / "set")
@@ -98,6 +112,7 @@ def test_a_commit_during_which_the_worker_is_taken_for_dead_is_whole(
 def test_files_that_vanish_again_and_again_end_in_a_sentence(tmp_path, generator, small_settings):
     def remove(specs):
         if specs[0].index == 12:
+            wait_for_commits(tmp_path)
             shutil.rmtree(tmp_path / PENDING)
 
     generator.on_batch = remove
@@ -108,35 +123,31 @@ def test_files_that_vanish_again_and_again_end_in_a_sentence(tmp_path, generator
 
 @pytest.mark.parametrize("shard_format", SHARD_FORMATS)
 def test_a_worker_of_a_dataset_that_was_replaced_commits_nothing_into_the_new_one(
-    tmp_path, monkeypatch, coloured, small_settings, content, shard_format
+    tmp_path, monkeypatch, coloured, small_settings, shard_format
 ):
     def replace_it():
         shutil.rmtree(tmp_path)
         new = small_settings(seed=1, format=shard_format)
         make_dataset(open_dataset(LocalStore(tmp_path), new))
-        kept.update({path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()})
+        kept.update(files(tmp_path))
 
     kept = {}
-    stale, new = coloured(on_batch=once(12, replace_it)), coloured()
+    stale, new = coloured(on_batch=once(12, tmp_path, replace_it)), coloured()
     makers = iter([stale, new])
     monkeypatch.setattr("zeroreal.generate.dataset.opening.make_generator", lambda *_: next(makers))
     with pytest.raises(InputError, match="another dataset has been begun in"):
         generate(small_settings(format=shard_format), tmp_path)
     assert is_sound(tmp_path)
-    now = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    assert {path: content for path, content in now.items() if ".workers" not in path.parts} == {
-        path: content for path, content in kept.items() if ".workers" not in path.parts
-    }
+    assert files(tmp_path) == kept
 
 
 def test_a_worker_whose_dataset_is_gone_stops_and_writes_no_index(
     tmp_path, generator, small_settings
 ):
-    generator.on_batch = once(12, lambda: shutil.rmtree(tmp_path / "set"))
+    generator.on_batch = once(12, tmp_path / "set", lambda: shutil.rmtree(tmp_path / "set"))
     with pytest.raises(InputError, match="holds no dataset of zeroreal"):
         generate(small_settings(), tmp_path / "set")
-    assert not [path for path in (tmp_path / "set").glob("*") if path.name != ".workers"
-                and not path.name.startswith(".")]  # fmt: skip
+    assert files(tmp_path) == {}
 
 
 def test_a_shard_that_a_stale_worker_committed_nevertheless_is_found_and_removed(
@@ -162,7 +173,7 @@ def test_who_dies_while_others_work_on_is_cleared_by_them(tmp_path, generator, s
         (store.scratch("dead-1.000002") / "half.tar").write_bytes(b"half")
         (tmp_path / ".workers" / "dead-1.json").write_text("{}")
 
-    generator.on_batch = once(12, leave_files)
+    generator.on_batch = once(12, tmp_path, leave_files)
     generate(small_settings(), tmp_path)
     assert is_sound(tmp_path)
 
@@ -223,13 +234,6 @@ def test_a_disk_that_is_full_in_the_middle_loses_nothing(
     assert is_sound(out)
 
 
-STEPS = (
-    "data.shard_files.sync_all",
-    "data.shard_tar.TarShard.write",
-    "generate.dataset.commit.commit",
-)
-
-
 @pytest.mark.parametrize("where", ["write", "close", "link", "record"])
 @pytest.mark.parametrize("shard_format", SHARD_FORMATS)
 def test_a_disk_that_is_full_at_any_step_leaves_nothing_pending(
@@ -237,7 +241,7 @@ def test_a_disk_that_is_full_at_any_step_leaves_nothing_pending(
 ):
     """As above where no file system can be mounted: the system's answer is made up."""
     from zeroreal.data import shard_embedded, shard_folder, shard_npy, shard_tar
-    from zeroreal.generate.dataset.commit import commit as module
+    from zeroreal.generate.dataset.commit.commit import commit as module
 
     shard = {
         "webdataset": shard_tar.TarShard,
