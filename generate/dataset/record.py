@@ -68,10 +68,13 @@ class ShardRecord:
         return (json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n").encode()
 
 
+_RECORD = TypeAdapter(ShardRecord)  # once: making it takes longer than a hundred records
+
+
 def read_record(content: bytes, name: str) -> ShardRecord:
     """The record in a file of that name; `InputError` where it is damaged."""
     try:
-        return TypeAdapter(ShardRecord).validate_json(content)
+        return _RECORD.validate_json(content)
     except ValidationError as error:
         said = error.errors()[0]
         place = ".".join(str(part) for part in said["loc"])

@@ -75,7 +75,7 @@ def test_a_preview_shows_images_and_makes_nothing_else(command, tmp_path):
 def test_a_classifier_is_trained_on_every_format(command, tmp_path, shard_format, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert command("generate", "--out", "pets", *SMALL, "--format", shard_format).returncode == 0
-    training = ("--epochs", "1", "--batch-size", "4", "--device", "cpu")
+    training = ("--epochs", "1", "--train-batch-size", "4", "--device", "cpu")
     done = command("run", "--images", "pets", *training)
     assert done.returncode == 0, done.shown
     assert len(list((tmp_path / "runs").iterdir())) == 1
