@@ -159,12 +159,13 @@ def _as_made(config: DatasetConfig, worker: WorkerFacts, device: str | None) -> 
     settings = replace(config.settings, device=device or config.settings.device)
     if describe_device(resolve_device(settings.device)) != worker.device:
         return settings
-    as_then = {
-        "engine": worker.engine,
-        "batch_size": worker.batch_size,
-        "vae_batch_size": worker.vae_batch_size,
-    }
-    return replace(settings, generate=replace(settings.generate, **as_then))
+    as_then = replace(
+        settings.generate,
+        engine=worker.engine,
+        batch_size=worker.batch_size,
+        vae_batch_size=worker.vae_batch_size,
+    )
+    return replace(settings, generate=as_then)
 
 
 def _unchanged_recipe(store: Store, config: DatasetConfig) -> Recipe:

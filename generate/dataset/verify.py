@@ -14,11 +14,11 @@ from pathlib import Path
 from ...base import InputError
 from .commit import FOLDER, METADATA, file_facts, main_suffix
 from .config import read_config
-from .contents import Samples, shard_files, shard_samples
+from .contents import shard_files, shard_samples
 from .record import RECORD, FileFacts, ShardRecord, read_record
 from .shards import ShardPlan, ShardRange, parse_stem
 from .store import PENDING, Store
-from .tar_contents import number_of
+from .tar_contents import Samples, number_of
 from .workers import dead_folders
 
 MISSING, DAMAGED, UNRECORDED, STRANGE, PENDING_FILES = (

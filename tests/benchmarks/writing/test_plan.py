@@ -19,7 +19,9 @@ def test_planning_and_status_are_timed(tmp_path):
     assert lines == ["40 shards, 20 of them done"]
 
 
-@pytest.mark.parametrize(("changes", "said"), [({"shards": 1}, "shards is 1"), ({"rounds": 0}, "0")])
+@pytest.mark.parametrize(
+    ("changes", "said"), [({"shards": 1}, "shards is 1"), ({"rounds": 0}, "0")]
+)
 def test_too_few_are_refused(changes, said):
     with pytest.raises(InputError, match=said):
         bench_plan(PlanBenchSettings(**changes))
