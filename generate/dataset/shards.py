@@ -123,7 +123,7 @@ class ShardPlan:
 
 
 def parse_stem(stem: str) -> tuple[ShardRange, str] | None:
-    """The shard and the digest that a file's name says, without its suffix; None for other names."""
+    """The shard and the digest that a name without suffix says; None for other names."""
     found = _STEM.fullmatch(stem)
     if found is None:
         return None
