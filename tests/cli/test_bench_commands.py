@@ -142,6 +142,7 @@ SETTINGS = {
             "result": PATH,
         },
     ),
+    "writing.plan": ([], {"shards": 40, "rounds": 2, "result": PATH}),
     "startup.load": ([], {"runs": 2, "result": PATH}),
 }
 """By module: arguments, and options as the settings have them."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cache
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -69,10 +68,13 @@ class ShardRecord:
         return (json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n").encode()
 
 
+_RECORD = TypeAdapter(ShardRecord)  # once: making it takes longer than a hundred records
+
+
 def read_record(content: bytes, name: str) -> ShardRecord:
     """The record in a file of that name; `InputError` where it is damaged."""
     try:
-        return _records().validate_json(content)
+        return _RECORD.validate_json(content)
     except ValidationError as error:
         said = error.errors()[0]
         place = ".".join(str(part) for part in said["loc"])
@@ -80,11 +82,6 @@ def read_record(content: bytes, name: str) -> ShardRecord:
             f"record {name!r} is damaged ({place or 'whole'}: {said['msg'].lower()}): "
             "`zeroreal verify --fix` writes it anew"
         ) from None
-
-
-@cache
-def _records() -> TypeAdapter[ShardRecord]:
-    return TypeAdapter(ShardRecord)  # takes a millisecond to make
 
 
 def counts_text(counts: Mapping[str, Mapping[str, int]]) -> str:

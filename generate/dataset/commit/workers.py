@@ -8,7 +8,6 @@ import secrets
 import socket
 import time
 from dataclasses import asdict, dataclass, replace
-from functools import cache
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -62,6 +61,9 @@ class WorkerNote:
         return (time.time() if now is None else now) - self.beat < _SILENT_SECONDS
 
 
+_NOTE = TypeAdapter(WorkerNote)  # once: making it takes longer than a hundred notes
+
+
 def new_note(device: str) -> WorkerNote:
     """The note of a worker in this process that begins now."""
     host, pid, now = socket.gethostname(), os.getpid(), time.time()
@@ -83,15 +85,10 @@ def read_notes(store: Store) -> list[WorkerNote]:
         if not name.endswith(".json") or name.startswith("."):
             continue
         try:
-            notes.append(_notes().validate_json(store.read(f"{WORKERS}/{name}")))
+            notes.append(_NOTE.validate_json(store.read(f"{WORKERS}/{name}")))
         except (FileNotFoundError, ValidationError):
             continue  # removed just now, or of another version: it says nothing
     return sorted(notes, key=lambda note: note.started)
-
-
-@cache
-def _notes() -> TypeAdapter[WorkerNote]:
-    return TypeAdapter(WorkerNote)  # takes a millisecond to make
 
 
 def pending_folder(token: str, shard: int) -> str:
