@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -60,7 +61,7 @@ def test_the_preview_of_a_dataset_that_is_there_changes_its_page_alone(
 
 def test_the_estimate_is_of_the_whole_dataset(dataset_settings, tmp_path, monkeypatch):
     settings = replace(dataset_settings, images_per_class=1000, format="npy")
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: (0, 0, 10**9))
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: SimpleNamespace(free=10**9))
     found = preview_dataset(settings, LocalStore(tmp_path / "deep" / "new"), 4)
     # Three images in a batch, which takes a tenth of a second at least.
     assert 0 < found.estimate.images_per_second <= 30

@@ -79,3 +79,12 @@ def test_a_shard_outside_is_refused(number):
 def test_images_of_shards_are_summed():
     for numbers in ([], [0], [2], [2, 4], [0, 1, 2, 3, 4]):
         assert EXTENDED.images_in(numbers) == sum(len(EXTENDED[number]) for number in numbers)
+
+
+def test_names_that_are_not_text_are_no_shards():
+    there = [
+        f"{PLAN.stem(PLAN[1])}.tar",
+        "\udcff.tar",
+    ]  # bytes, as the system says
+    assert PLAN.missing(there, ".tar") == [0, 2]
+    assert PLAN.missing([], ".tar") == [0, 1, 2]
