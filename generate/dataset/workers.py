@@ -61,6 +61,9 @@ class WorkerNote:
         return (time.time() if now is None else now) - self.beat < _SILENT_SECONDS
 
 
+_NOTES = TypeAdapter(WorkerNote)  # made once: that takes longer than reading a note
+
+
 def new_note(device: str) -> WorkerNote:
     """The note of a worker in this process that begins now."""
     host, pid, now = socket.gethostname(), os.getpid(), time.time()
@@ -82,7 +85,7 @@ def read_notes(store: Store) -> list[WorkerNote]:
         if not name.endswith(".json") or name.startswith("."):
             continue
         try:
-            notes.append(TypeAdapter(WorkerNote).validate_json(store.read(f"{WORKERS}/{name}")))
+            notes.append(_NOTES.validate_json(store.read(f"{WORKERS}/{name}")))
         except (FileNotFoundError, ValidationError):
             continue  # removed just now, or of another version: it says nothing
     return sorted(notes, key=lambda note: note.started)
