@@ -16,7 +16,7 @@ TYPECHECK := build/typecheck
 .PHONY: help run test test-slow lint format clean
 
 help: ## Say what can be made.
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
 run: $(VENV)/installed ## Train with the embedded pipeline; ARGS go to `zeroreal run`.
 	$(BIN)/zeroreal run $(ARGS)
