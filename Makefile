@@ -1,6 +1,7 @@
 # Makes its own environment, .venv, and installs into it again only when the package's build changes.
 #
 #   make run  ARGS="--recipe merged"       make test  ARGS="-k finish"       make PYTHON=python3.12 test
+#   make test-slow                         the series of kills and the clusters, which `test` leaves out
 
 PYTHON ?= python3
 ARGS ?=
@@ -12,16 +13,19 @@ BUILD_FILES := pyproject.toml CMakeLists.txt $(wildcard kernels/src/*)
 TYPECHECK := build/typecheck
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format clean
+.PHONY: help run test test-slow lint format clean
 
 help: ## Say what can be made.
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
 run: $(VENV)/installed ## Train with the embedded pipeline; ARGS go to `zeroreal run`.
 	$(BIN)/zeroreal run $(ARGS)
 
-test: $(VENV)/installed-dev ## Run the tests; ARGS go to pytest.
-	$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/installed-dev ## Run all tests but the slow ones; ARGS go to pytest.
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-slow: $(VENV)/installed-dev ## Run the slow tests: series of kills, fuzzing, clusters.
+	$(BIN)/python -m pytest -m slow $(ARGS)
 
 # mypy follows no import hooks, which an editable install is: it reads a tree of links instead.
 lint: $(VENV)/installed-dev ## Check style, format and types.

@@ -118,7 +118,8 @@ def test_files_that_vanish_again_and_again_end_in_a_sentence(tmp_path, generator
     generator.on_batch = remove
     with pytest.raises(InputError, match=r"shard 1 in .* were removed 3 times, '.*' for one"):
         generate(small_settings(), tmp_path)
-    assert len(list(tmp_path.glob("*.tar"))) == 1
+    assert list(tmp_path.glob("000001-*")) == []
+    assert len(list(tmp_path.glob("000000-*.tar"))) == 1
 
 
 @pytest.mark.parametrize("shard_format", SHARD_FORMATS)
