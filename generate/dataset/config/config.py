@@ -174,7 +174,7 @@ def read_settings_file(path: Path) -> dict[str, Any]:
 def check_unchanged(store: Store, config: DatasetConfig) -> None:
     """Raise `InputError` where another dataset has taken the place of this one."""
     # This comes with every shard, and reading YAML takes as long as encoding a hundred images.
-    if f"\ndigest: {config.digest}\n".encode() in store.read(CONFIG):
+    if store.exists(CONFIG) and f"\ndigest: {config.digest}\n".encode() in store.read(CONFIG):
         return
     if read_config(store).digest != config.digest:
         raise InputError(

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import torch
+from forks import started, status
 
 from zeroreal.generate import GenerateSettings
 from zeroreal.generate.dataset import opening
@@ -155,19 +155,6 @@ def make(folder, shard_format):
 def make_and_die(folder, shard_format, moment, count):
     die_at(moment, count, shard_format)
     make(folder, shard_format)
-
-
-def started(work, *arguments):
-    process = torch.multiprocessing.get_context("fork").Process(target=work, args=arguments)
-    process.start()
-    return process
-
-
-def status(work, *arguments):
-    """The exit status of `work` in a process of its own, which is -9 where it was killed."""
-    process = started(work, *arguments)
-    process.join()
-    return process.exitcode
 
 
 def warm_up(folder):

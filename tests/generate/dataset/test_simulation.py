@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from zeroreal.generate.dataset.commit.commit import workers
+from zeroreal.generate.dataset.commit import workers
 from zeroreal.generate.dataset.commit.dead import clear_dead
 from zeroreal.generate.dataset.commit.missing import Place, missing_shards
 from zeroreal.generate.dataset.commit.shards import ShardPlan

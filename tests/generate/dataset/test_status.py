@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from zeroreal.base import InputError
-from zeroreal.generate.dataset.commit.commit import workers
+from zeroreal.generate.dataset.commit import workers
 from zeroreal.generate.dataset.commit.workers import new_note, write_note
 from zeroreal.generate.dataset.status import dataset_status
 from zeroreal.generate.dataset.store.store import LocalStore

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from zeroreal.generate.dataset.commit.commit import heartbeat as module
+from zeroreal.generate.dataset.commit import heartbeat as module
 from zeroreal.generate.dataset.commit.heartbeat import Heartbeat
 from zeroreal.generate.dataset.commit.workers import read_notes
 from zeroreal.generate.dataset.store.store import LocalStore

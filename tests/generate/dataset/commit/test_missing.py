@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from zeroreal.generate.dataset.commit.commit import missing as module
+from zeroreal.generate.dataset.commit import missing as module
 from zeroreal.generate.dataset.commit.missing import Place, missing_shards
 from zeroreal.generate.dataset.commit.shards import ShardPlan
 from zeroreal.generate.dataset.commit.workers import new_note, write_note

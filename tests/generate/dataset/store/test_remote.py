@@ -8,7 +8,7 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from zeroreal.generate.dataset.commit.commit import commit as commits
+from zeroreal.generate.dataset.commit import commit as commits
 from zeroreal.generate.dataset.commit.record import FileFacts, ShardRecord, WorkerFacts, read_record
 from zeroreal.generate.dataset.store.places import open_store
 from zeroreal.generate.dataset.store.protocols import _FACTS, ProtocolFacts
