@@ -106,10 +106,10 @@ class DatasetConfig:
 def write_new(store: Store, config: DatasetConfig) -> DatasetConfig:
     """Begin a dataset; gives the configuration of the worker that was first to do so."""
     token = f"config-{secrets.token_hex(4)}"
-    write_atomically(store.scratch(token) / CONFIG, config.content())
     try:
         # Where the dataset was begun meanwhile, its workers remove the file that has no worker.
         with suppress(FileNotFoundError):
+            write_atomically(store.scratch(token) / CONFIG, config.content())
             if store.create(token, CONFIG, CONFIG):
                 return config
         return read_config(store)

@@ -6,7 +6,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -117,7 +117,12 @@ class LocalStore:
         path = self.root / name
         with self._named_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, content)
+            try:
+                write_atomically(path, content)
+            except FileNotFoundError:
+                # Another that began just now took the temporary file for a dead worker's.
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_atomically(path, content)
 
     def local(self, name: str, folder: Path) -> Path:
         """See `Store`."""
@@ -165,7 +170,8 @@ class LocalStore:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
-            path.unlink(missing_ok=True)
+            with suppress(NotADirectoryError):
+                path.unlink(missing_ok=True)
 
     def _entries(self, folder: str, is_folder: bool) -> list[str]:
         try:

@@ -97,6 +97,7 @@ def test_an_extension_that_another_begins_meanwhile_is_kept(
     (tmp_path / "README.md").unlink()  # else nothing is left to do, and no generator is made
 
     def make(*_):  # on another device: what it finds is added to the configuration
+        (tmp_path / "README.md").touch()
         monkeypatch.setattr(
             "zeroreal.generate.dataset.opening.make_generator", lambda *_: coloured()
         )

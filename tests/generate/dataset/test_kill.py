@@ -223,7 +223,8 @@ def die_in_pairs(folder):
 
 def runs_of(kind, tmp_path_factory):
     folder = tmp_path_factory.mktemp(kind)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    helpers = str(Path(__file__).parents[2] / "helpers")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": helpers}
     command = [sys.executable, __file__, str(folder), kind]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr

@@ -242,7 +242,7 @@ def test_a_disk_that_is_full_at_any_step_leaves_nothing_pending(
 ):
     """As above where no file system can be mounted: the system's answer is made up."""
     from zeroreal.data import shard_embedded, shard_folder, shard_npy, shard_tar
-    from zeroreal.generate.dataset.commit.commit import commit as module
+    from zeroreal.generate.dataset.commit import commit as module
 
     shard = {
         "webdataset": shard_tar.TarShard,
