@@ -60,11 +60,10 @@ CASES = [
     for moment in MOMENTS
     if shard_format in _OF_FORMAT.get(moment, SHARD_FORMATS)
 ]
-_AFTER = "right after a shard was committed"
 FIRST = [
     (shard_format, moment)
     for shard_format, moment in CASES
-    if shard_format == "webdataset" or moment == _AFTER or "picture" in moment
+    if shard_format == "webdataset" or "right after" in moment or "picture" in moment
 ]
 REST = [case for case in CASES if case not in FIRST]
 _MAIN = {"webdataset": ".tar", "parquet": ".parquet", "npy": ".npy", "folder": ".json"}
@@ -223,8 +222,8 @@ def die_in_pairs(folder):
 
 def runs_of(kind, tmp_path_factory):
     folder = tmp_path_factory.mktemp(kind)
-    helpers = str(Path(__file__).parents[2] / "helpers")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": helpers}
+    path = str(Path(__file__).parents[2] / "helpers")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
     command = [sys.executable, __file__, str(folder), kind]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
