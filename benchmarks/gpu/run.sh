@@ -19,6 +19,7 @@
 #     loader     the loader alone against torchvision's transforms
 #     training   from the pool against a cached batch and against timm's loop
 #     sharing    generating and training on one GPU: alone, in turns, at once
+#     writing    what writing a dataset costs the generator, with JPEG encoded on the GPU
 #
 # Only when named: `search`, which is `compiled` at the peer's best batch; every batch size is
 # compiled anew, which takes half an hour.
@@ -26,7 +27,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 out="${1:-${OUT:-benchmarks/results}}"
 shift
-all="tests guided compiled few small trace loop kernels loader training sharing"
+all="tests guided compiled few small trace loop kernels loader training sharing writing"
 parts="${*:-$all}"
 for part in $parts; do
     [[ " $all search " == *" $part "* ]] || { echo "unknown part '$part': choose from $all" >&2; exit 2; }
@@ -87,6 +88,9 @@ for part in $parts; do
         sharing)
             zeroreal bench sharing --device cuda \
                 --result "$out/sharing-embedded-$name.json" ;;
+        writing)
+            zeroreal bench dataset webdataset-jpg parquet-jpg folder-png npy --device cuda \
+                --images-per-class 4096 --shard-size 4096 --result "$out/dataset-$name.json" ;;
     esac || status=1
 done
 exit "$status"
