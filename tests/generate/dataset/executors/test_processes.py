@@ -35,11 +35,12 @@ def test_two_processes_make_what_one_makes(making, one_thread, tmp_path):
 
 
 def test_what_a_killed_process_had_is_made_by_the_other(making, caplog, tmp_path):
-    settings = making.settings(40, shard_size=20, steps=4, devices=TWO)
+    # Enough for the second process to take part: it starts when the first one is at work.
+    settings = making.settings(200, shard_size=20, steps=4, devices=TWO)
     killer = making.killer(tmp_path, workers=2)
     result = generate_dataset(settings, tmp_path, on_progress=killer)
     assert len(killer.killed) == 1
-    assert result.images == 400
+    assert result.images == 2000
     assert "died (status -9): the others make its shard" in caplog.text
     assert verify_dataset(open_store(tmp_path)).is_sound
 
