@@ -57,7 +57,7 @@ def test_a_run_says_once_which_prompts_are_too_long_negative_ones_among_them(tmp
     )
     generate = replace(settings.generate, negative_prompt="a dress " * 50, steps=2, tune="off")
     parts = prepare(replace(settings, generate=generate), lambda state: None, Ranks(0, 1))
-    assert len(parts.generator.images(parts.plan)[1]) == 8
+    assert len(parts.source.images(parts.plan)[1]) == 8
     parts.close()
     said = [record.getMessage() for record in caplog.records if "tokens" in record.getMessage()]
     assert len(said) == 1
