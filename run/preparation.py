@@ -62,7 +62,7 @@ def prepare(
     room = least(room_for(trainer.device, settings.pool.memory), trainer.device)
     size = _pool_size(settings, room, len(plan), trainer.image_size, len(classes))
     if stored is not None:
-        size = _size_in_order(size, stored)
+        size, plan = _size_in_order(size, stored), stored.plan  # which is in that order from here
     pool = _make_pool(size, trainer, len(classes) if teacher else None)
     _check_replay(settings, size, len(plan))
     sharing = _sharing_of(settings.pool.sharing, trainer.device, ranks)
