@@ -15,6 +15,7 @@ from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dat
 from difflib import get_close_matches
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from .errors import InputError
@@ -29,6 +30,7 @@ __all__ = [
     "option",
     "plain",
     "read_values",
+    "read_yaml",
     "section",
     "values_of",
 ]
@@ -137,6 +139,24 @@ def read_values(
                 message = f"{source}: {'.'.join(inner)}: {message}"
             raise InputError(message) from None
     return values
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The fields of a YAML file; `InputError` where it cannot be read or has none."""
+    import yaml  # not above: help can spare it
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"configuration {str(path)!r} cannot be read ({error.strerror}): give a YAML file"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"configuration {str(path)!r} is not YAML ({reason})") from None
+    if content is not None and not isinstance(content, Mapping):
+        raise InputError(f"configuration {str(path)!r} has no fields: write one a line, `steps: 8`")
+    return dict(content or {})
 
 
 def build(kind: type[Settings], values: Mapping[str, Any], source: str = "") -> Settings:

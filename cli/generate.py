@@ -81,9 +81,11 @@ def generate(
 
 
 def _print_result(result: DatasetResult) -> None:
+    # No speed is known where all came in one batch.
+    speed = f", at {result.images_per_second:.1f} images/s" if result.images_per_second else ""
     lines = [
-        f"{result.images} of {result.total} images in {result.url}; {result.made} shards made now, "
-        f"at {result.images_per_second:.1f} images/s"
+        f"{result.images} of {result.total} images in {result.url}; {result.made} shards made now"
+        f"{speed}"
     ]
     if result.rejected:
         lines.append(f"Images made again: {result.rejected}")

@@ -1,10 +1,12 @@
 from .encode import ImageEncoder
+from .formats import IMAGE_FORMATS, SHARD_FORMATS
 from .real import load_real_images
 from .shard_info import wds_info
-from .shard_writer import SHARD_FORMATS, ShardWriter, new_shard
+from .shard_writer import ShardWriter, new_shard
 from .source import LabelledImages, load_images
 
 __all__ = [
+    "IMAGE_FORMATS",
     "SHARD_FORMATS",
     "ImageEncoder",
     "LabelledImages",

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import PIL
@@ -17,15 +17,9 @@ from PIL import Image, features
 from torch import Tensor
 
 from ..base.errors import InputError, unknown
+from .formats import DEFAULT_QUALITY, IMAGE_FORMATS
 
-__all__ = ["IMAGE_FORMATS", "ImageEncoder", "ImageFormat"]
-
-ImageFormat = Literal["jpg", "png", "webp"]
-IMAGE_FORMATS: tuple[ImageFormat, ...] = get_args(ImageFormat)
-"""Suffixes of the files, which name their formats."""
-
-DEFAULT_QUALITY = {"jpg": 95, "webp": 90}
-"""Of the formats that lose something."""
+__all__ = ["ImageEncoder"]
 
 # Run lengths alone (`Z_RLE` of zlib.h) take half the time of zlib's own search, and files of
 # photographs are no larger.

@@ -10,11 +10,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..base.errors import unknown
+from .formats import SHARD_FORMATS
 from .shard_rows import Row
 
-__all__ = ["SHARD_FORMATS", "ShardWriter", "new_shard"]
-
-SHARD_FORMATS = ("webdataset", "parquet", "folder", "npy")
+__all__ = ["ShardWriter", "new_shard"]
 
 
 class ShardWriter(Protocol):

@@ -12,7 +12,7 @@ import yaml
 
 from ..base.errors import InputError
 from ..base.files import write_atomically
-from ..base.settings import build, plain, read_values, values_of
+from ..base.settings import build, plain, read_values, read_yaml, values_of
 from .settings import RunSettings
 
 CONFIG = "config.yaml"
@@ -87,20 +87,7 @@ def read_config_file(path: Path) -> tuple[dict[str, Any], dict[str, Any] | None]
     as `build` takes them. Files that earlier versions wrote are read, too. Raises `InputError` for
     a file that cannot be read, unknown fields and values of a wrong type or out of range.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"configuration {str(path)!r} cannot be read ({error.strerror}): give a YAML file"
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"configuration {str(path)!r} is not YAML ({reason})") from None
-    if content is None:
-        content = {}
-    if not isinstance(content, Mapping):
-        raise InputError(f"configuration {str(path)!r} has no fields: write one a line, `steps: 8`")
-    content = dict(content)
+    content = read_yaml(path)
     origin = content.pop(_RECIPE, content.pop(_DATASET, None))
     version = content.pop("version", None)
     if version is None and _is_version_1(content, origin):

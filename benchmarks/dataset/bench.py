@@ -17,8 +17,9 @@ from typing import Any
 import torch
 
 from ...base import resolve_device, unknown
+from ...data.formats import IMAGE_FORMATS, SHARD_FORMATS
 from ...generate import GenerateSettings, Generator
-from ...generate.dataset.config.settings import IMAGE_FORMATS, SHARD_FORMATS, DatasetSettings
+from ...generate.dataset.config.settings import DatasetSettings
 from ..harness import (
     Contender,
     Measurement,

@@ -26,9 +26,10 @@ from ...base import unknown
 from ...data.encode import ImageEncoder, pillow_settings
 from ...data.shard_files import sync_all
 from ...data.shard_writer import new_shard
+from ...generate.dataset.writing.open_shard import SCHEMA
 from ..harness import Contender, Tell, check_counts, check_result_path, run_facts, silent
 from ..harness.rates import RateCase, bench_rates
-from .cases import CASES, CLASSES, SCHEMA, WritingCase, images_of, rows_of
+from .cases import CASES, CLASSES, WritingCase, images_of, rows_of
 from .peers import PEERS, Write
 
 _BATCH = 64  # images that a generator hands over at a time

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -18,19 +17,6 @@ CLASSES = tuple(name.partition(":")[0] for name in EMBEDDED_CLASSES)
 SMALL = 32
 """Side of the smallest images."""
 LEAST_IMAGES = 32
-
-SCHEMA = pa.schema(
-    [
-        ("index", pa.int64()),
-        ("label", pa.int64()),
-        ("class", pa.string()),
-        ("prompt", pa.string()),
-        ("negative_prompt", pa.string()),
-        ("guidance", pa.float64()),
-        ("seed", pa.int64()),
-        ("model", pa.string()),
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -79,9 +65,13 @@ def rows_of(count: int) -> list[dict[str, Any]]:
             "class": CLASSES[index % len(CLASSES)],
             "prompt": f"a photo of a {CLASSES[index % len(CLASSES)]}, seen from the side",
             "negative_prompt": "",
+            "language": "",
             "guidance": 1 + index % 9 / 2,
             "seed": 6364136223846793005 * index % 2**63,
+            "rejected": [],
             "model": "0" * 64,
+            "engine": "torch:compiled",
+            "precision": "bf16",
         }
         for index in range(count)
     ]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from webdataset import ShardWriter
 
-from .cases import SCHEMA
+from ...generate.dataset.writing.open_shard import SCHEMA
 
 Write = Callable[[Path, NDArray[Any], Sequence[Mapping[str, Any]], Mapping[str, Any]], None]
 """Writes images and rows into a folder; last come the settings of Pillow's `save`."""

@@ -231,7 +231,8 @@ class _Progress:
         made = self._finished + self._made
         if (seconds := time.perf_counter() - self._began) > 0:
             self.images_per_second = (made - self._first) / seconds
-        self._show(made, f"{self.images_per_second:.1f} images/s")
+        speed = self.images_per_second
+        self._show(made, f"{speed:.1f} images/s" if speed else "")
 
     def show_waiting(self, shards: int) -> None:
         """Others make what is missing."""

@@ -17,7 +17,8 @@ from webdataset import TarWriter
 
 from zeroreal.base import InputError
 from zeroreal.data import shard_embedded, shard_files
-from zeroreal.data.shard_writer import SHARD_FORMATS, new_shard
+from zeroreal.data.formats import SHARD_FORMATS
+from zeroreal.data.shard_writer import new_shard
 
 FILES = {
     "webdataset": ["00000.tar", "00000.parquet"],

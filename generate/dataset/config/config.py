@@ -14,7 +14,7 @@ import yaml
 from ....base.digest import key_digest
 from ....base.errors import InputError
 from ....base.files import write_atomically
-from ....base.settings import build, plain, read_values
+from ....base.settings import build, plain, read_values, read_yaml
 from ...plan.classes import ClassName, parse_classes
 from ..commit.shards import ShardPlan
 from ..store.store import PENDING, Store
@@ -23,7 +23,7 @@ from .settings import DatasetSettings
 CONFIG = "dataset.yaml"
 VERSION = 1
 
-# What may differ between workers of one dataset, beside how often samples are made at most.
+# What may differ between workers of one dataset.
 _FREE = {
     "generate": (
         "model",
@@ -156,19 +156,11 @@ def read_settings_file(path: Path) -> dict[str, Any]:
 
     Raises `InputError` for a file that cannot be read, unknown fields and values of a wrong type.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"configuration {str(path)!r} cannot be read ({error.strerror}): give a YAML file"
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"configuration {str(path)!r} is not YAML ({reason})") from None
-    if isinstance(content, Mapping) and "recipe_content" in content:
+    content = read_yaml(path)
+    if "settings" in content:
         ends = content["images_per_class"]
         content = {**content["settings"], "images_per_class": ends[-1]}
-    return read_values(DatasetSettings, content or {}, str(path))
+    return read_values(DatasetSettings, content, str(path))
 
 
 def check_unchanged(store: Store, config: DatasetConfig) -> None:

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 from ....base.errors import InputError, unknown
 from ....base.settings import option, section
+from ....data.formats import IMAGE_FORMATS, SHARD_FORMATS
 from ...plan.settings import PlanSettings
 from ...settings import GenerateSettings, devices_option
 
-SHARD_FORMATS = ("webdataset", "parquet", "folder", "npy")
-IMAGE_FORMATS = ("jpg", "png", "webp")
 _FILES, _QUALITY = "Files", "Quality control"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,10 @@ def open_store(url: str | Path, patience: Patience | None = None) -> Store:
     `InputError` for a scheme that is unknown, a library that is missing, and a URL of no folder.
     """
     if isinstance(url, Path) or "://" not in url:
-        return LocalStore(Path(url))
+        if not str(url).strip():
+            raise InputError("the dataset's place is empty: give a folder or a URL")
+        # `absent/../folder` is `folder` once `absent` is made: what is there must be seen before.
+        return LocalStore(Path(os.path.normpath(url)))
     scheme = url.partition("://")[0]
     if "::" in url:
         raise InputError(

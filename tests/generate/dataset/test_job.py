@@ -8,8 +8,9 @@ from dataset_jobs import files, generate, interrupt_at, is_sound, press
 
 from zeroreal.base import InputError
 from zeroreal.base.settings import build
+from zeroreal.data.formats import SHARD_FORMATS
 from zeroreal.generate.dataset.commit.workers import read_notes
-from zeroreal.generate.dataset.config.settings import SHARD_FORMATS, DatasetSettings
+from zeroreal.generate.dataset.config.settings import DatasetSettings
 from zeroreal.generate.dataset.describing import read_records
 from zeroreal.generate.dataset.joining import layered
 from zeroreal.generate.dataset.making import DatasetInterruptedError, generate_dataset
@@ -121,6 +122,13 @@ def test_a_settings_file_that_was_changed_is_refused(tmp_path, generator, small_
     config.write_text("generate: {steps: 4}\n")
     with pytest.raises(InputError, match="steps is 4 here and 3 there"):
         generate_dataset(build(DatasetSettings, layered(store, {}, config)), store)
+
+
+def test_the_settings_file_of_a_run_is_refused_in_a_sentence(tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text("classifier: resnet18\nrecipe_content: {name: base}\n")
+    with pytest.raises(InputError, match="'classifier' is not a setting"):
+        layered(LocalStore(tmp_path / "set"), {}, config)
 
 
 def test_nothing_needs_to_be_given_again(tmp_path, generator, small_settings):

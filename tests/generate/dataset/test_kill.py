@@ -19,10 +19,11 @@ from pathlib import Path
 import pytest
 from forks import started, status
 
+from zeroreal.data.formats import SHARD_FORMATS
 from zeroreal.generate import GenerateSettings
 from zeroreal.generate.dataset import opening
 from zeroreal.generate.dataset.checking.verify import verify_dataset
-from zeroreal.generate.dataset.config.settings import SHARD_FORMATS, DatasetSettings
+from zeroreal.generate.dataset.config.settings import DatasetSettings
 from zeroreal.generate.dataset.making import generate_dataset
 from zeroreal.generate.dataset.store.store import PENDING, LocalStore
 from zeroreal.generate.dataset.writing.background import Background
@@ -47,10 +48,9 @@ MOMENTS = {
     "before the index": ("replace _info.json", 1),
     "before the card": ("replace README.md", 1),
 }
-_TABLES = ("webdataset", "npy")  # with files beside the one that commits
 _OF_FORMAT = {
-    "before what lies beside it is there": _TABLES,
-    "before its record is there": (*_TABLES, "parquet"),
+    "before what lies beside it is there": ("webdataset", "npy"),
+    "before its record is there": ("webdataset", "npy", "parquet"),
     "among the pictures": ("folder",),
     "after a picture": ("folder",),
 }

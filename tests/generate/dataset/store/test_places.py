@@ -122,3 +122,15 @@ def test_a_full_temporary_disk_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "mkdir", full)
     with pytest.raises(InputError, match="is full: free space there, or set TMPDIR"):
         store.scratch("one")
+
+
+def test_a_path_means_what_it_will_once_its_folders_are_made(tmp_path):
+    """`absent/../there` is `there`, which is not to be taken for a new folder."""
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "file").touch()
+    assert open_store(f"{tmp_path}/absent/../there").names() == ["file"]
+
+
+def test_a_place_without_a_name_is_refused():
+    with pytest.raises(InputError, match="place is empty"):
+        open_store(" ")

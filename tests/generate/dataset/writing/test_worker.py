@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from zeroreal.base import InputError
+from zeroreal.data.formats import SHARD_FORMATS
 from zeroreal.generate.dataset.checking.fixing import fix_dataset
 from zeroreal.generate.dataset.checking.verify import verify_dataset
 from zeroreal.generate.dataset.commit.dead import clear_dead
 from zeroreal.generate.dataset.commit.workers import WORKERS, WorkerNote
-from zeroreal.generate.dataset.config.settings import SHARD_FORMATS
 from zeroreal.generate.dataset.job import make_dataset
 from zeroreal.generate.dataset.making import generate_dataset
 from zeroreal.generate.dataset.opening import open_dataset
