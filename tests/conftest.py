@@ -192,3 +192,14 @@ class NumberedImages:
 def numbered():
     """The class `NumberedImages`."""
     return NumberedImages
+
+
+@pytest.fixture
+def datasets(monkeypatch, tmp_path):
+    """The library, offline and with a cache of its own."""
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    library = pytest.importorskip("datasets")
+    monkeypatch.setattr(library.config, "HF_DATASETS_OFFLINE", True)
+    monkeypatch.setattr(library.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    library.disable_progress_bars()
+    return library

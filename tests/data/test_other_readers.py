@@ -13,17 +13,6 @@ def decoded(file):
     return np.asarray(Image.open(io.BytesIO(file)))
 
 
-@pytest.fixture
-def datasets(monkeypatch, tmp_path):
-    """The library, offline and with a cache of its own."""
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-    library = pytest.importorskip("datasets")
-    monkeypatch.setattr(library.config, "HF_DATASETS_OFFLINE", True)
-    monkeypatch.setattr(library.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    library.disable_progress_bars()
-    return library
-
-
 def in_two_shards(small_set, shard_format, folder, image_format="png"):
     """Four samples in one shard and two in another."""
     small_set.write_shard(shard_format, folder, "00000", 0, 4, image_format)

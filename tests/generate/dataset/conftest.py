@@ -80,6 +80,7 @@ class Coloured:
         self.batch_size, self.image_size = batch_size, size
         self.blank, self.again, self.on_batch = blank, again or {}, on_batch
         self.generated, self.rejected, self.rejections = [], [], {}
+        self.quality = None
         self.facts = GeneratorFacts(
             folder=TINY_FASHION,
             scheduler="DDIMScheduler",
@@ -98,6 +99,7 @@ class Coloured:
         pass
 
     def generate(self, specs, done=(), *, quality=None):
+        self.quality = quality
         todo = iter(specs)
         while batch := list(itertools.islice(todo, self.batch_size)):
             self.on_batch(batch)

@@ -1,35 +1,22 @@
 """Datasets as `zeroreal generate` leaves them, read by the libraries of others and by ours."""
 
-import io
 import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
+import torch
 import yaml
 from PIL import Image
 
+from zeroreal.assets import TINY_FASHION
 from zeroreal.data import load_images
 
 CLASSES = ("bird", "cat", "ankle boot")
 LABELS = [index % 3 for index in range(12)]
 # Of the default recipe, which docs/data.md sets down.
 PROMPTS = ["an image of a bird", "an image of a cat", "an image of an ankle boot"] * 4
-
-
-def decoded(content):
-    return np.asarray(Image.open(io.BytesIO(content)))
-
-
-@pytest.fixture
-def datasets(monkeypatch, tmp_path):
-    """The library, offline and with a cache of its own."""
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-    library = pytest.importorskip("datasets")
-    monkeypatch.setattr(library.config, "HF_DATASETS_OFFLINE", True)
-    monkeypatch.setattr(library.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    library.disable_progress_bars()
-    return library
 
 
 @pytest.mark.parametrize("shard_format", ["webdataset", "parquet", "npy", "folder"])
@@ -114,3 +101,28 @@ def test_torchvision_and_fiftyone_read_its_class_folders(finished_dataset):
     assert found.classes == sorted(CLASSES)
     assert len(found) == 12
     assert Path(found.samples[0][0]).parent.name == "ankle boot"
+
+
+def test_what_is_written_of_an_image_has_diffusers_make_it(finished_dataset, noise_of):
+    """The unmodified pipeline, given a row's prompt, guidance and noise, makes the stored image."""
+    from diffusers import StableDiffusionPipeline
+
+    root = finished_dataset("npy")
+    pipeline = StableDiffusionPipeline.from_pretrained(TINY_FASHION)
+    pipeline.set_progress_bar_config(disable=True)
+    images = np.concatenate([np.load(path) for path in sorted(root.glob("*-????????.npy"))])
+    tables = [pq.read_table(path) for path in sorted(root.glob("*.parquet"))]
+    rows = [row for table in tables for row in table.to_pylist()]
+    assert [row["index"] for row in rows] == list(range(12))
+    for row, stored in zip(rows, images, strict=True):
+        with noise_of(row["seed"], (4, 8, 8), pipeline.scheduler) as latents:
+            (made,) = pipeline(
+                row["prompt"],
+                negative_prompt=row["negative_prompt"],
+                guidance_scale=row["guidance"],
+                num_inference_steps=2,
+                latents=latents,
+                output_type="pt",
+            ).images
+        pixels = (made * 255).round().to(torch.uint8).permute(1, 2, 0).numpy().astype(int)
+        assert np.abs(pixels - stored).max() <= 1
