@@ -94,8 +94,12 @@ def _print_result(result: DatasetResult) -> None:
             f"Writing was slower than generating, which waited for it for {result.waited:.0f} of "
             f"{result.seconds:.0f} s: write to a faster place, or choose jpg"
         )
+    if not result.is_complete:
+        lines.append("Shards that were there are gone: the same command makes them again")
     for line in lines:
         output.print(line, markup=False, soft_wrap=True)
+    if not result.is_complete:
+        raise typer.Exit(1)
 
 
 def _print_preview(preview: Preview) -> None:

@@ -83,3 +83,21 @@ def test_ctrl_c_says_what_is_there_and_ends_with_130(tmp_path):
     assert "the same command goes on" in said
     assert "Traceback" not in said
     assert list((tmp_path / "set" / ".pending").iterdir()) == []
+
+
+def test_a_dataset_that_lost_shards_meanwhile_is_no_success(command, monkeypatch, tmp_path):
+    from zeroreal.generate.dataset import job
+
+    commit = job.Worker._commit
+
+    def commit_and_lose(worker, under_way, began):
+        commit(worker, under_way, began)
+        (tmp_path / "set" / f"{worker._shards.stem(worker._shards[0])}.tar").unlink(missing_ok=True)
+
+    monkeypatch.setattr(job.Worker, "_commit", commit_and_lose)
+    done = command("generate", "--out", tmp_path / "set", *SMALL)
+    assert done.returncode == 1
+    assert "4 of 8 images" in done.shown
+    assert "the same command makes them again" in done.shown
+    monkeypatch.undo()
+    assert "8 of 8 images" in command("generate", "--out", tmp_path / "set", *SMALL).shown

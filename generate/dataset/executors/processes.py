@@ -103,7 +103,11 @@ class _Crew:
         while self._processes:
             self._receive()
         if not self._results:
-            raise RuntimeError(f"every worker died: {'; '.join(self._deaths)}")
+            raise InputError(
+                f"every worker died ({'; '.join(self._deaths)}): where the system ended them for "
+                "want of memory, give fewer devices or a smaller batch size; finished shards stay, "
+                "the same command goes on"
+            )
 
     def stop(self) -> None:
         """Have all end soon, with what is generated committed."""

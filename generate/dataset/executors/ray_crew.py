@@ -101,7 +101,10 @@ class Crew:
         nodes = places_for_workers(self._settings, ray.nodes(), self._on_gpus)
         usable = [node for node in nodes if self._failures[node.id] < _MOST_TRIES]
         if nodes and not usable and not self._members:
-            raise RuntimeError("no node of the cluster could open the dataset")
+            raise InputError(
+                f"no node of the cluster could open {self._store.url!r}, for the reasons above: "
+                "have all nodes see the same folder, model and recipe, and install zeroreal on them"
+            )
         for node in usable:
             places = node.places - sum(one.node.id == node.id for one in self._members)
             for _ in range(min(places, needed)):
