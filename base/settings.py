@@ -47,6 +47,8 @@ class Option:
     """The command's option; None: `--` and the field's name, with hyphens."""
     short: str | None = None
     """A second, one-letter option."""
+    is_argument: bool = False
+    """Whether the command takes it by its place; a tuple of texts then takes all that are given."""
     read: Callable[[str], Any] | None = None
     """Gives the value for a text, in the command and in files."""
     shown: str | None = None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Container
-from typing import Annotated, Any, get_args
+from dataclasses import MISSING
+from typing import Annotated, Any, get_args, get_origin
 
 import typer
 
@@ -59,7 +60,9 @@ def _put(given: dict[str, Any], value: Value, argument: Any) -> None:
     for name in sections:
         given = given.setdefault(name, {})
     read = value.option.read
-    given[last] = argument if read is None else read(argument)
+    if read is not None:
+        argument = read(argument)
+    given[last] = tuple(argument) if isinstance(argument, list) else argument
 
 
 def _parameter(name: str, value: Value) -> inspect.Parameter:
@@ -69,6 +72,10 @@ def _parameter(name: str, value: Value) -> inspect.Parameter:
     if kind is bool:
         flags = [f"{value.flag}/--no-{value.flag.removeprefix('--')}"]
     default = None if how.read is not None else value.default
+    if value.default is MISSING:
+        default = ...
+    if how.is_argument:
+        return _argument(name, value)
     annotation = Annotated[  # type: ignore[valid-type]
         kind if default is not None else kind | None,
         typer.Option(
@@ -77,6 +84,20 @@ def _parameter(name: str, value: Value) -> inspect.Parameter:
             rich_help_panel=value.panel,
             show_default=how.shown if how.shown is not None else True,
         ),
+    ]
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+    )
+
+
+def _argument(name: str, value: Value) -> inspect.Parameter:
+    """Texts by their place on the command line: all that are given, or one."""
+    kind: Any = list[str] if get_origin(value.type) is tuple else str
+    shown = value.option.shown
+    default = ... if value.default is MISSING else None
+    annotation = Annotated[  # type: ignore[valid-type]
+        kind if default is ... else kind | None,
+        typer.Argument(help=f"{value.help} [default: {shown}]" if shown else value.help),
     ]
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation

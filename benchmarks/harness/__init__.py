@@ -2,18 +2,22 @@
 
 from ...report.facts import check_result_path, run_facts, write_result
 from .batch_search import BatchPoint, BatchSearch, search_best_batch
+from .progress import SILENT, Progress, check_counts
 from .rounds import Contender, Measurement, Rounds, run_rounds
-from .settings import Tell, check_counts, silent
+from .rows import measured_row
+from .settings import Tell, silent
 from .summary import doubts, ratios, spread
 from .timing import calibrated, timed
 from .worker import ContenderError, Worker, reason_of
 
 __all__ = [
+    "SILENT",
     "BatchPoint",
     "BatchSearch",
     "Contender",
     "ContenderError",
     "Measurement",
+    "Progress",
     "Rounds",
     "Tell",
     "Worker",
@@ -21,6 +25,7 @@ __all__ = [
     "check_counts",
     "check_result_path",
     "doubts",
+    "measured_row",
     "ratios",
     "reason_of",
     "run_facts",

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from . import (
-    Contender,
-    Measurement,
-    Rounds,
-    Tell,
-    doubts,
-    ratios,
-    run_rounds,
-    silent,
-    spread,
-    write_result,
-)
+from ...report.results.result import Figures, Row
+from .progress import Progress
+from .rounds import Contender, run_rounds
+from .rows import measured_row
+from .summary import doubts
 
 
 @dataclass(frozen=True)
@@ -33,47 +25,34 @@ class RateCase:
     """What else is to stand in the result."""
 
 
-def bench_rates(
-    cases: Iterable[RateCase],
-    rounds: int,
-    facts: Mapping[str, Any],
-    path: Path | None,
-    tell: Tell = silent,
-) -> dict[str, Any]:
-    """Measure the cases, and give the result, which is written after every case as well.
+def measure_rates(
+    cases: Iterable[RateCase], rounds: int, facts: Mapping[str, Any], progress: Progress
+) -> Figures:
+    """Measure the cases; what there is is kept after each.
 
     Ctrl-C ends the case in hand with the rounds that it has, and the measurement.
     """
-    result: dict[str, Any] = {**facts, "rounds": rounds, "interrupted": False, "cases": []}
+    rows: list[Row] = []
+    reasons: list[str] = []
+    finished = True
     for case in cases:
-        tell(f"{case.name}: measuring")
+        progress.tell(f"{case.name}: measuring")
         measured = run_rounds(case.contenders, rounds)
-        result["cases"].append(_row(case, measured))
-        result["interrupted"] = measured.done < measured.wanted
-        if path is not None:
-            write_result(path, result)
-        if result["interrupted"]:
+        baseline = measured.measurements[0]
+        rates = {"images_per_second": (float(case.images), "images/s")}
+        rows += [
+            measured_row(
+                one,
+                baseline,
+                case=case.name,
+                rates=rates,
+                facts={"images": case.images, **case.facts},
+            )
+            for one in measured.measurements
+        ]
+        reasons += [f"{case.name}: {doubt}" for doubt in doubts(measured)]
+        finished = measured.done == measured.wanted
+        progress.keep(Figures(tuple(rows), facts, tuple(reasons), finished=False))
+        if not finished:
             break
-    return result
-
-
-def _row(case: RateCase, rounds: Rounds) -> dict[str, Any]:
-    baseline, found = rounds.measurements[0], doubts(rounds)
-    return {
-        "case": case.name,
-        "images": case.images,
-        **case.facts,
-        "contenders": [_figures(one, baseline, case.images) for one in rounds.measurements],
-        "valid": not found,
-        "doubts": found,
-    }
-
-
-def _figures(own: Measurement, baseline: Measurement, images: int) -> dict[str, Any]:
-    row: dict[str, Any] = {"name": own.name, "reason": own.reason, "seconds": own.seconds}
-    if own.seconds:
-        row |= {"spread": spread(own.seconds)}
-        row |= {"images_per_second": images / row["spread"]["median"]}
-    if each := ratios(own, baseline):
-        row |= {"ratio_each_round": each, "ratio": spread(each)}
-    return row
+    return Figures(tuple(rows), facts, tuple(reasons), finished)

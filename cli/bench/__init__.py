@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import typer
 
+from ...benchmarks.registry import BENCHMARKS
 from .accuracy import levers, recipes, tricks
+from .command import bench_command
 from .dataset import dataset
 from .generation import loop, trace
-from .kernels import kernels
 from .startup import export, load
 from .throughput import throughput
 from .training import loader, sharing, training
@@ -32,7 +33,7 @@ for command in (
     workers,
     dataset,
     plan,
-    kernels,
+    *map(bench_command, BENCHMARKS.values()),
     export,
     load,
 ):

@@ -1,0 +1,120 @@
+"""Measuring by name: the one front door, which adds machine and conditions and writes the files.
+
+from zeroreal.benchmarks.bench import bench
+result = bench("kernels", KernelSettings(device="cpu"), path=Path("kernels.json"))
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ..base import InputError, resolve_device, unknown
+from ..base.files import write_atomically
+from ..base.settings import plain
+from ..report.results.conditions import Conditions
+from ..report.results.emitting import FORMS
+from ..report.results.environment import command_line, result_environment
+from ..report.results.result import BenchmarkResult, Figures, joined_figures
+from ..report.results.writing import check_result_path, write_result
+from .harness.progress import Progress, check_counts
+from .registry import benchmark
+
+
+def bench(
+    name: str,
+    settings: Any,
+    *,
+    path: Path | None = None,
+    repeats: int = 1,
+    emit: Sequence[str] = (),
+    tell: Callable[[str], None] = lambda line: None,
+) -> BenchmarkResult:
+    """Measure, and give the result, which is written to `path` whenever there is more of it.
+
+    Args:
+        name: of `BENCHMARKS`.
+        settings: of that benchmark's class.
+        path: the JSON file; others stand beside it.
+        repeats: in how many processes, one after the other, to measure the same.
+        emit: further files beside `path`: `bmf`, `pytest-benchmark`.
+        tell: is given a line whenever the measurement gets on.
+
+    Ctrl-C ends the measurement with the figures so far, which are marked as not finished. Raises
+    `InputError` for settings that cannot be used; what cannot serve has its reason in the result.
+    """
+    measure = benchmark(name).measurement()
+    check_counts({"repeats": repeats})
+    for form in emit:
+        if form not in FORMS:
+            raise unknown("form to emit", form, FORMS)
+    if emit and path is None:
+        raise InputError(f"{emit[0]} is written beside the result: name its file with --result")
+    if path is not None:
+        check_result_path(path)
+    device = resolve_device(getattr(settings, "device", "cpu"))
+    date = datetime.now().astimezone().isoformat(timespec="seconds")
+    environment = result_environment(device)
+    conditions = Conditions(device)
+
+    def keep(figures: Figures) -> BenchmarkResult:
+        result = BenchmarkResult(
+            benchmark=name,
+            command=command_line(),
+            date=date,
+            environment={**environment, "conditions": conditions.content()},
+            settings=_settings_content(settings),
+            figures=replace(figures, reasons=(*figures.reasons, *conditions.reasons())),
+        )
+        if path is not None:
+            write_result(path, result)
+            for form in emit:
+                _write_form(path, form, result)
+        return result
+
+    if repeats == 1:
+        return keep(measure(settings, Progress(tell, keep)))
+    return keep(_repeated(name, settings, repeats, Progress(tell, keep)))
+
+
+def measure_once(name: str, settings: Any) -> Figures:
+    """What a process of its own does."""
+    return benchmark(name).measurement()(settings, Progress())
+
+
+def _repeated(name: str, settings: Any, repeats: int, progress: Progress) -> Figures:
+    """The figures of `repeats` processes, as one."""
+    parts: list[Figures] = []
+    for number in range(repeats):
+        progress.tell(f"process {number + 1} of {repeats}")
+        # A new one each time: what a process settles on at its start differs from one to the next.
+        context = multiprocessing.get_context("spawn")
+        try:
+            with ProcessPoolExecutor(1, mp_context=context) as pool:
+                parts.append(pool.submit(measure_once, name, settings).result())
+        except KeyboardInterrupt:
+            if not parts:
+                raise
+            return replace(joined_figures(parts), finished=False)
+        together = joined_figures(parts)
+        if not together.finished:
+            return together
+        progress.keep(replace(together, finished=len(parts) == repeats))
+    return together
+
+
+def _settings_content(settings: Any) -> dict[str, Any]:
+    """The settings as JSON has them."""
+    content: dict[str, Any] = json.loads(json.dumps(plain(settings), default=str))
+    return content
+
+
+def _write_form(path: Path, form: str, result: BenchmarkResult) -> None:
+    text = json.dumps(FORMS[form](result), indent=2, allow_nan=False)
+    write_atomically(path.with_suffix(f".{form}.json"), (text + "\n").encode())

@@ -1,0 +1,64 @@
+"""A result's files: JSON, and beside it its records as JSON lines and its metrics as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+from ...base import InputError
+from ...base.files import write_atomically
+from .result import BenchmarkResult
+
+_COLUMNS = ("unit", "better", "count", "avg", "min", "max", "std", "cv")
+_PERCENTILES = ("p1", "p5", "p10", "p25", "p50", "p75", "p90", "p95", "p99", "p99.9")
+
+
+def check_result_path(path: Path) -> None:
+    """Raise `InputError` unless a result can be written to `path`; makes its folder."""
+    if path.suffix != ".json":
+        raise InputError(
+            f"result file {str(path)!r} does not end in .json: name the JSON file, the others "
+            "stand beside it"
+        )
+    if path.is_dir():
+        raise InputError(f"result file {str(path)!r} is a folder: give the path of a file in it")
+    probe = path.with_name(f".{path.name}.probe")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(
+            f"result file {str(path)!r} cannot be written ({error.strerror}): choose another path"
+        ) from None
+
+
+def write_result(path: Path, result: BenchmarkResult) -> None:
+    """Write `path` and, for FILE.json, FILE.csv and, where there are records, FILE.jsonl.
+
+    Each is written whole or not at all.
+    """
+    text = json.dumps(result.content(), indent=2, allow_nan=False)
+    write_atomically(path, (text + "\n").encode())
+    write_atomically(path.with_suffix(".csv"), csv_text(result).encode())
+    records, lines = path.with_suffix(".jsonl"), result.figures.records
+    if lines:
+        text = "".join(f"{json.dumps(record, allow_nan=False)}\n" for record in lines)
+        write_atomically(records, text.encode())
+    else:
+        records.unlink(missing_ok=True)  # a result before this one's
+
+
+def csv_text(result: BenchmarkResult) -> str:
+    """A line for each metric of each row."""
+    buffer = io.StringIO()
+    table = csv.writer(buffer, lineterminator="\n")
+    table.writerow(("benchmark", "case", "name", "metric", *_COLUMNS, *_PERCENTILES))
+    for row in result.rows:
+        for name, metric in row.metrics.items():
+            block = metric.block()
+            figures = (block[column] for column in (*_COLUMNS, *_PERCENTILES))
+            table.writerow((result.benchmark, row.case, row.name, name, *figures))
+    return buffer.getvalue()
