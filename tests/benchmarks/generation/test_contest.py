@@ -137,10 +137,9 @@ def test_an_interruption_keeps_the_finished_rounds(fakes):
     assert not kept[-1].finished
 
 
-@pytest.mark.parametrize("cause", ["little is free", "a start fails"])
-def test_where_memory_holds_one_each_is_measured_alone(fakes, monkeypatch, cause):
-    fakes({1: 1.0}, most=1, torch=[0.5, 0.5], onnxruntime=[0.25, 0.25])
-    free = {"little is free": GB - 1, "a start fails": 9 * GB}[cause]
+@pytest.mark.parametrize(("free", "most"), [(GB - 1, 9), (9 * GB, 1)])  # or a start fails
+def test_where_memory_holds_one_each_is_measured_alone(fakes, monkeypatch, free, most):
+    fakes({1: 1.0}, most=most, torch=[0.5, 0.5], onnxruntime=[0.25, 0.25])
     monkeypatch.setattr(starting, "free_memory", lambda device: free)
     found, lines, kept = measure("ours:torch/fp32", "ours:onnxruntime/fp32", images=1, rounds=2)
     assert "memory does not hold all contenders at once: each is measured alone" in lines
