@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from ..base.errors import unknown
-from . import kernels
+from . import generation, kernels, loading, startup, training
 from .benchmark import Benchmark
 
-BENCHMARKS: dict[str, Benchmark] = {one.name: one for one in (*kernels.BENCHMARKS,)}
+BENCHMARKS: dict[str, Benchmark] = {
+    one.name: one
+    for one in (
+        *generation.BENCHMARKS,
+        *loading.BENCHMARKS,
+        *training.BENCHMARKS,
+        *kernels.BENCHMARKS,
+        *startup.BENCHMARKS,
+    )
+}
 """In the order in which help lists them."""
 
 

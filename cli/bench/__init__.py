@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import typer
 
 from ...benchmarks.registry import BENCHMARKS
 from .accuracy import levers, recipes, tricks
 from .command import bench_command
 from .dataset import dataset
-from .generation import loop, trace
-from .startup import export, load
-from .throughput import throughput
-from .training import loader, sharing, training
 from .workers import workers
 from .writing import plan, writing
 
@@ -19,22 +17,16 @@ bench_app = typer.Typer(
     help="Measure this machine: generating, training and writing, accuracy, kernels, start-up.",
     no_args_is_help=True,
 )
-for command in (
-    throughput,
-    loop,
-    trace,
+COMMANDS: tuple[Callable[..., None], ...] = (
+    *map(bench_command, BENCHMARKS.values()),
     recipes,
     levers,
     tricks,
-    loader,
-    training,
-    sharing,
     writing,
     workers,
     dataset,
     plan,
-    *map(bench_command, BENCHMARKS.values()),
-    export,
-    load,
-):
+)
+"""In the order in which help lists them."""
+for command in COMMANDS:
     bench_app.command()(command)
