@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from ..base.errors import unknown
-from . import kernels
+from . import accuracy, clusters, dataset, kernels, writing
 from .benchmark import Benchmark
 
-BENCHMARKS: dict[str, Benchmark] = {one.name: one for one in (*kernels.BENCHMARKS,)}
+BENCHMARKS: dict[str, Benchmark] = {
+    one.name: one
+    for folder in (accuracy, writing, clusters, dataset, kernels)
+    for one in folder.BENCHMARKS
+}
 """In the order in which help lists them."""
 
 

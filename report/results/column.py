@@ -27,6 +27,8 @@ class Column:
     """What a number is multiplied by: 1e3 for ms of a metric in s."""
     with_quartiles: bool = False
     """Whether the quartiles follow in parentheses, for values of several rounds."""
+    with_deviation: bool = False
+    """Whether it is the mean, and the standard deviation follows after ±, for values of seeds."""
 
     def text(self, row: Row) -> str:
         """The cell of `row`."""
@@ -38,8 +40,16 @@ class Column:
         return ABSENT if fact is None else str(fact)
 
     def _of_metric(self, metric: Metric) -> str:
+        if self.with_deviation:
+            return self._of_seeds(metric)
         middle = format(self.scale * metric.median, self.form)
         if not self.with_quartiles or len(metric.values) < 2:
             return middle
         low, _, high = statistics.quantiles(metric.values, n=4, method="inclusive")
         return f"{middle} ({self.scale * low:{self.form}}-{self.scale * high:{self.form}})"
+
+    def _of_seeds(self, metric: Metric) -> str:
+        mean = format(self.scale * statistics.fmean(metric.values), self.form)
+        if len(metric.values) < 2:
+            return mean
+        return f"{mean} ± {self.scale * metric.std:{self.form}}"

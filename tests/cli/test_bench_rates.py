@@ -1,4 +1,4 @@
-"""`zeroreal bench loader`, `training` and `writing`: tables, options passed on, complaints."""
+"""`zeroreal bench loader` and `training`: tables, options passed on, complaints."""
 
 import pytest
 
@@ -6,8 +6,6 @@ from zeroreal.benchmarks.loading import loader
 from zeroreal.benchmarks.loading.loader import LoaderSettings
 from zeroreal.benchmarks.training import bench as training
 from zeroreal.benchmarks.training.bench import TrainingSettings
-from zeroreal.benchmarks.writing import bench as writing
-from zeroreal.benchmarks.writing.bench import WritingSettings
 
 SPREAD = {"median": 2.0, "quartile_1": 1.5, "quartile_3": 2.5, "variation": 0.1}
 
@@ -34,11 +32,10 @@ def given(monkeypatch):
     monkeypatch.setattr(
         training, "bench_training", lambda one, tell: settings.append(one) or told()
     )
-    monkeypatch.setattr(writing, "bench_writing", lambda one, tell: settings.append(one) or told())
     return settings
 
 
-@pytest.mark.parametrize("what", ["loader", "training", "writing"])
+@pytest.mark.parametrize("what", ["loader", "training"])
 def test_the_table_shows_rates_failures_and_doubts(command, given, what):
     done = command("bench", what)
     assert done.returncode == 0, done.stderr
@@ -62,16 +59,11 @@ def test_options_are_passed_on(command, given, tmp_path):
     command("bench", "training")
     arguments = ["cached-32", "--batches", 2, "--precision", "bf16", "--compile"]
     command("bench", "training", *arguments, *shared)
-    command("bench", "writing")
-    arguments = ["npy-raw-32", "--images", 64, "--rounds", 3, "--work", tmp_path, "--result", path]
-    command("bench", "writing", *arguments)
     assert given == [
         LoaderSettings(),
         LoaderSettings(("crop-32",), 64, 8, "cpu", 3, path),
         TrainingSettings(),
         TrainingSettings(("cached-32",), 8, 2, "bf16", True, "cpu", 3, path),
-        WritingSettings(),
-        WritingSettings(("npy-raw-32",), 64, 3, tmp_path, path),
     ]
 
 
@@ -79,7 +71,6 @@ def test_options_are_passed_on(command, given, tmp_path):
     ("arguments", "complaint"),
     [
         (["loader", "crop-33"], "unknown loader case 'crop-33': did you mean 'crop-32'?"),
-        (["writing", "folder-gif-32"], "unknown writing case 'folder-gif-32'"),
         (["training", "timm-65"], "unknown training case 'timm-65': did you mean 'timm-64'?"),
     ],
 )
