@@ -6,6 +6,7 @@ import typer
 
 from ...benchmarks.registry import BENCHMARKS
 from .command import bench_command
+from .documented import measure_all, tables
 from .generation import loop, trace
 from .startup import export, load
 from .throughput import throughput
@@ -27,3 +28,5 @@ for command in (
     load,
 ):
     bench_app.command()(command)
+bench_app.command("all")(measure_all)
+bench_app.command()(tables)

@@ -25,6 +25,8 @@ COMMANDS = (
     "kernels",
     "export",
     "load",
+    "all",
+    "tables",
 )
 
 
