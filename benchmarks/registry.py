@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from ..base.errors import unknown
-from . import accuracy, clusters, dataset, kernels, writing
+from . import accuracy, clusters, dataset, generation, kernels, loading, startup, training, writing
 from .benchmark import Benchmark
 
 BENCHMARKS: dict[str, Benchmark] = {
     one.name: one
-    for folder in (accuracy, writing, clusters, dataset, kernels)
-    for one in folder.BENCHMARKS
+    for one in (
+        *generation.BENCHMARKS,
+        *loading.BENCHMARKS,
+        *training.BENCHMARKS,
+        *accuracy.BENCHMARKS,
+        *writing.BENCHMARKS,
+        *clusters.BENCHMARKS,
+        *dataset.BENCHMARKS,
+        *kernels.BENCHMARKS,
+        *startup.BENCHMARKS,
+    )
 }
 """In the order in which help lists them."""
 
