@@ -13,6 +13,63 @@ from zeroreal.benchmarks.writing.settings import PlanBenchSettings, WritingSetti
 from zeroreal.report.results.metric import Metric
 from zeroreal.report.results.result import BenchmarkResult, Figures, Row
 
+GIVEN = [
+    ("recipes", RecipesSettings()),
+    (
+        "recipes --recipes base,mine.yaml --seeds 3,5 --images-per-class 20 --classifier "
+        "resnet18 --epochs 2 --device cpu --real idx --work w",
+        RecipesSettings(
+            ("base", "mine.yaml"), (3, 5), 20, "resnet18", 2, "cpu", Path("idx"), Path("w")
+        ),
+    ),
+    ("levers --real idx", LeversSettings(Path("idx"))),
+    (
+        "levers --real idx --phases images,curve --settings baseline,ddim --seeds 7 "
+        "--rounds 2 --device cpu --work w --table t.yaml",
+        LeversSettings(
+            Path("idx"),
+            ("images", "curve"),
+            ("baseline", "ddim"),
+            (7,),
+            2,
+            "cpu",
+            Path("w"),
+            Path("t.yaml"),
+        ),
+    ),
+    ("tricks --real idx", TricksSettings(Path("idx"))),
+    (
+        "tricks --real idx --tricks 'none,jpeg 50' --seeds 1 --device cpu --images i --work w",
+        TricksSettings(
+            Path("idx"),
+            ("none", "jpeg 50"),
+            (1,),
+            "cpu",
+            Path("i"),
+            Path("w"),
+        ),
+    ),
+    ("writing", WritingSettings()),
+    (
+        "writing npy-raw-32 --images 64 --rounds 3 --work w",
+        WritingSettings(("npy-raw-32",), 64, 3, Path("w")),
+    ),
+    ("plan --shards 40 --rounds 2", PlanBenchSettings(40, 2)),
+    (
+        "workers --workers 1 --images 400 --shard-size 20 --steps 1 --rounds 2 --work w",
+        WorkersSettings(1, 400, 20, 1, 2, Path("w")),
+    ),
+    ("dataset", DatasetBenchSettings()),
+    (
+        "dataset npy folder-png --images-per-class 2 --shard-size 4 --device cuda --engine "
+        "torch --precision fp32 --batch-size 4 --steps 1 --rounds 2 --work w",
+        DatasetBenchSettings(
+            ("npy", "folder-png"), 2, 4, "cuda", "torch", "fp32", 4, 1, 2, Path("w")
+        ),
+    ),
+]
+"""Words of commands, and the settings that they give."""
+
 
 @pytest.fixture
 def given(monkeypatch):
@@ -28,64 +85,7 @@ def given(monkeypatch):
     return asked, figures
 
 
-@pytest.mark.parametrize(
-    ("words", "settings"),
-    [
-        ("recipes", RecipesSettings()),
-        (
-            "recipes --recipes base,mine.yaml --seeds 3,5 --images-per-class 20 --classifier "
-            "resnet18 --epochs 2 --device cpu --real idx --work w",
-            RecipesSettings(
-                ("base", "mine.yaml"), (3, 5), 20, "resnet18", 2, "cpu", Path("idx"), Path("w")
-            ),
-        ),
-        ("levers --real idx", LeversSettings(Path("idx"))),
-        (
-            "levers --real idx --phases images,curve --settings baseline,ddim --seeds 7 "
-            "--rounds 2 --device cpu --work w --table t.yaml",
-            LeversSettings(
-                Path("idx"),
-                ("images", "curve"),
-                ("baseline", "ddim"),
-                (7,),
-                2,
-                "cpu",
-                Path("w"),
-                Path("t.yaml"),
-            ),
-        ),
-        ("tricks --real idx", TricksSettings(Path("idx"))),
-        (
-            "tricks --real idx --tricks 'none,jpeg 50' --seeds 1 --device cpu --images i --work w",
-            TricksSettings(
-                Path("idx"),
-                ("none", "jpeg 50"),
-                (1,),
-                "cpu",
-                Path("i"),
-                Path("w"),
-            ),
-        ),
-        ("writing", WritingSettings()),
-        (
-            "writing npy-raw-32 --images 64 --rounds 3 --work w",
-            WritingSettings(("npy-raw-32",), 64, 3, Path("w")),
-        ),
-        ("plan --shards 40 --rounds 2", PlanBenchSettings(40, 2)),
-        (
-            "workers --workers 1 --images 400 --shard-size 20 --steps 1 --rounds 2 --work w",
-            WorkersSettings(1, 400, 20, 1, 2, Path("w")),
-        ),
-        ("dataset", DatasetBenchSettings()),
-        (
-            "dataset npy folder-png --images-per-class 2 --shard-size 4 --device cuda --engine "
-            "torch --precision fp32 --batch-size 4 --steps 1 --rounds 2 --work w",
-            DatasetBenchSettings(
-                ("npy", "folder-png"), 2, 4, "cuda", "torch", "fp32", 4, 1, 2, Path("w")
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize(("words", "settings"), GIVEN)
 def test_options_are_passed_on(command, given, words, settings):
     asked, _ = given
     name, *options = shlex.split(words)
@@ -120,7 +120,7 @@ def metrics(**values):
                 ),
                 facts={"equal_time_images": 12345},
             ),
-            "8-steps-deep-cache-2 1234 10.25 85.0 ± 7.1 85.0 ± 7.1 12,345",
+            "8-steps-deep-cache-2 1,234 10.25 85.0 ± 7.1 85.0 ± 7.1 12,345",
         ),
         (
             "dataset",
@@ -133,7 +133,7 @@ def metrics(**values):
                     writer_cpu_seconds_per_image=(0.01234,),
                 ),
             ),
-            "webdataset-jpg 1.234e+04 5.56 (2.16-8.95) 12.35 12.340",
+            "webdataset-jpg 12,340 5.56 (2.16-8.95) 12.35 12.340",
         ),
         ("plan", Row("planning", metrics=metrics(seconds=(0.5, 0.7))), "planning 0.60 (0.55-0.65)"),
     ],

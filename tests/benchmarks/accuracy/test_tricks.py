@@ -51,7 +51,7 @@ def measure(real, tmp_path, monkeypatch):
 
     def run(*names, seeds=(3,), tell=lambda line: None):
         chosen = TricksSettings(
-            real, names, seeds, "cpu", images=tmp_path / "images", work=tmp_path / "work"
+            real, names, seeds, "cpu", images=real / "images", work=tmp_path / "work"
         )
         return measure_tricks(chosen, Progress(tell))
 

@@ -3,15 +3,18 @@
 import json
 import shlex
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from zeroreal.base import InputError
+from zeroreal.benchmarks import bench as front
 from zeroreal.benchmarks.documented import measuring
 from zeroreal.benchmarks.documented.documents import DOCUMENTS, RESULTS
 from zeroreal.benchmarks.documented.measuring import command_of, measure_documented
 from zeroreal.benchmarks.documented.parts import PARTS, Part
+from zeroreal.report.results.conditions import Conditions
 
 TINY = Part("plan", "plan-cpu.json", {"shards": 4, "rounds": 1})
 REAL = Part("tricks", "tricks-cpu.json", needs_real=True)
@@ -59,7 +62,7 @@ def measured(monkeypatch):
 
     monkeypatch.setattr(measuring, "bench", counted)
     monkeypatch.setattr(measuring, "ProcessPoolExecutor", Here)
-    monkeypatch.setattr("zeroreal.report.results.conditions._LOOK", 0.0)
+    monkeypatch.setattr(front, "Conditions", partial(Conditions, look=0.0))
     return commands
 
 
@@ -163,7 +166,6 @@ def test_only_some_are_measured(clone, measured):
 def test_the_command_of_a_part_gives_its_settings(part, monkeypatch):
     from typer.main import get_command
 
-    from zeroreal.benchmarks import bench as front
     from zeroreal.cli.main import app
 
     given = []
