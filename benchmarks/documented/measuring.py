@@ -85,8 +85,10 @@ def why_measure(part: Part, settings: Any, path: Path) -> str | None:
 
 def command_of(part: Part, settings: Any, path: Path) -> str:
     """The command that measures `part` alone."""
-    arguments, options = [], []
-    for value in values_of(type(settings)):
+    arguments: list[str] = []
+    options: list[str] = []
+    kind: type = type(settings)
+    for value in values_of(kind):
         given = getattr(settings, value.path[-1])
         if given == value.default:
             continue
