@@ -19,12 +19,16 @@ from .documents import RESULTS, check_clone, write_documents
 from .parts import PARTS, Part
 
 
+def _nobody(line: str) -> None:
+    pass
+
+
 def measure_documented(
     clone: Path,
     *,
     real: Path | None = None,
     only: Sequence[str] = (),
-    tell: Callable[[str], None] = lambda line: None,
+    tell: Callable[[str], None] = _nobody,
 ) -> tuple[Path, ...]:
     """Measure what is not measured yet, write the documents, and give the paths of those written.
 
