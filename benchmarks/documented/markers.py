@@ -65,12 +65,12 @@ def _between(found: re.Match[str], results: Path) -> str:
             raise InputError(f"marker {marker} has {name!r}: known are {', '.join(_WORDS[kind])}")
     path = results / file
     new = _UNMEASURED
-    if path.exists():
-        new = (
-            _value(path, words, marker)
-            if kind == "value"
-            else _WRITE[kind](read_result(path), words, marker)
-        )
+    if path.exists() and kind == "value":
+        new = _value(path, words, marker)
+    elif path.exists():
+        result = read_result(path)
+        if any(row.metrics for row in result.rows):
+            new = _WRITE[kind](result, words, marker)
     if kind == "figures":
         new = f"\n\n{new.strip()}\n\n"
     return f"{marker}{new}<!-- end -->"

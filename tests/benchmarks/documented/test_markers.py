@@ -110,6 +110,12 @@ def test_what_is_not_measured_says_so(results, kind):
     assert between(f"<!-- {kind}: none.json -->", results).strip() == "not measured yet"
 
 
+@pytest.mark.parametrize("kind", ["figures", "figure", "measured"])
+def test_a_result_that_was_interrupted_before_its_first_round_is_none(results, kind):
+    results(Figures((Row("ours"),), finished=False))
+    assert between(f"<!-- {kind}: r.json -->", results).strip() == "not measured yet"
+
+
 def test_what_is_written_already_stays(results):
     text = "<!-- figures: r.json columns=images/s -->x<!-- end -->\n<!-- measured: r.json -->"
     once = rendered(f"{text}<!-- end -->", results.folder)
