@@ -125,11 +125,14 @@ def load_diffusers(
     folder: Path, dtype: torch.dtype, device: torch.device, *, compiled: bool
 ) -> Any:
     """The pipeline that a folder's `model_index.json` names."""
-    from diffusers import DiffusionPipeline
-    from diffusers.utils.logging import disable_progress_bar
+    import diffusers
+    import transformers
 
-    disable_progress_bar()
-    pipeline = DiffusionPipeline.from_pretrained(folder, torch_dtype=dtype, use_safetensors=True)
+    for library in (diffusers, transformers):
+        library.utils.logging.disable_progress_bar()
+    pipeline = diffusers.DiffusionPipeline.from_pretrained(
+        folder, torch_dtype=dtype, use_safetensors=True
+    )
     pipeline.to(device)
     if compiled:
         _compile(pipeline, device)
