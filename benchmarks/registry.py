@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..base.errors import unknown
-from . import generation, kernels, loading, startup, training
+from . import accuracy, clusters, dataset, generation, kernels, loading, startup, training, writing
 from .benchmark import Benchmark
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -12,6 +12,10 @@ BENCHMARKS: dict[str, Benchmark] = {
         *generation.BENCHMARKS,
         *loading.BENCHMARKS,
         *training.BENCHMARKS,
+        *accuracy.BENCHMARKS,
+        *writing.BENCHMARKS,
+        *clusters.BENCHMARKS,
+        *dataset.BENCHMARKS,
         *kernels.BENCHMARKS,
         *startup.BENCHMARKS,
     )
