@@ -1,0 +1,118 @@
+"""The two or three figures that a result is about."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..column import Column
+from ..metric import Metric
+from ..result import BenchmarkResult, Row
+from ..units import figure
+
+RATIO = "ratio"
+_MOST = 3
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One figure in large letters."""
+
+    label: str
+    figure: str
+    detail: str
+
+
+def main_metric(rows: Sequence[Row], columns: Sequence[Column]) -> str | None:
+    """What a benchmark measures in the first place: the first column that is a metric of a row."""
+    keys = [column.key for column in columns] + [name for row in rows for name in row.metrics]
+    there = {name for row in rows for name in row.metrics} - {RATIO}
+    return next((key for key in keys if key in there), None)
+
+
+def headlines(result: BenchmarkResult, columns: Sequence[Column]) -> list[Headline]:
+    """Those figures.
+
+    Where contenders are compared with a baseline, of the fastest of each case or, of many cases, a
+    mean and its extremes, so that no case is picked for its figure. Else the columns of the row
+    that stands first.
+    """
+    main = main_metric(result.rows, columns)
+    if main is None:
+        return []
+    cases = dict.fromkeys(row.case for row in result.rows if main in row.metrics)
+    leaders = [leader for case in cases if (leader := _leader(result.rows, case, main)) is not None]
+    if len(leaders) > _MOST:
+        return _of_many(leaders)
+    if len(leaders) > 1:
+        return [_of_case(row, main, columns) for row in leaders]
+    if leaders:
+        return [_of_case(leaders[0], main, columns), *_further(leaders[0], main, columns)]
+    first = next(row for row in result.rows if main in row.metrics)
+    return [_of_row(first, main, columns), *_further(first, main, columns)]
+
+
+def _leader(rows: Sequence[Row], case: str, main: str) -> Row | None:
+    """The best of those compared with a baseline; None where there is no baseline."""
+    able = [row for row in rows if row.case == case and main in row.metrics]
+    if not any(row.is_baseline for row in able):
+        return None
+    compared = [row for row in able if not row.is_baseline] or able
+    sign = -1 if compared[0].metrics[main].better == "lower" else 1
+    return max(compared, key=lambda row: sign * row.metrics[main].median)
+
+
+def _of_case(row: Row, main: str, columns: Sequence[Column]) -> Headline:
+    headline = _of_row(row, main, columns)
+    ratio = row.metrics.get(RATIO)
+    if ratio is None or row.is_baseline:
+        return headline
+    compared = f"{_times(ratio)} the baseline's speed"
+    return Headline(headline.label, headline.figure, f"{headline.detail}, {compared}")
+
+
+def _of_row(row: Row, main: str, columns: Sequence[Column]) -> Headline:
+    metric = row.metrics[main]
+    where = ", ".join(part for part in (row.name, row.case) if part)
+    return Headline(_title(main, columns), figure(metric.median, metric.unit), where)
+
+
+def _further(row: Row, main: str, columns: Sequence[Column]) -> list[Headline]:
+    """The next columns of the same row."""
+    found = []
+    for column in columns:
+        metric = row.metrics.get(column.key)
+        if metric is None or column.key in (main, RATIO):
+            continue
+        spread = f"median of {len(metric.values)}" if len(metric.values) > 1 else "measured once"
+        found.append(
+            Headline(_title(column.key, columns), figure(metric.median, metric.unit), spread)
+        )
+    return found[: _MOST - 1]
+
+
+def _of_many(leaders: Sequence[Row]) -> list[Headline]:
+    """Ratios of many cases: their geometric mean, the least and the greatest."""
+    rows = sorted(
+        (row for row in leaders if RATIO in row.metrics and not row.is_baseline),
+        key=lambda row: row.metrics[RATIO].median,
+    )
+    if not rows:
+        return []
+    mean = statistics.geometric_mean([row.metrics[RATIO].median for row in rows])
+    least, greatest = rows[0], rows[-1]
+    return [
+        Headline("the baseline's speed", figure(mean, "x"), f"geometric mean of {len(rows)} cases"),
+        Headline("least", _times(least.metrics[RATIO]), f"{least.name}, {least.case}"),
+        Headline("greatest", _times(greatest.metrics[RATIO]), f"{greatest.name}, {greatest.case}"),
+    ]
+
+
+def _times(ratio: Metric) -> str:
+    return figure(ratio.median, "x")
+
+
+def _title(name: str, columns: Sequence[Column]) -> str:
+    """A metric in words; its unit stands with the figure."""
+    return name.replace("_", " ").replace(" per second", " a second")
