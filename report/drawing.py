@@ -112,7 +112,10 @@ def grid(across: Axis, up: Axis, names: tuple[Sequence[str], Sequence[str]]) -> 
     shapes = []
     for mark, name in zip(up.marks, names[1], strict=True):
         y = up.place(mark)
-        shapes += [line(across.begin, y, across.end, y), text(across.begin - 6, y + 4, name, "", "end")]
+        shapes += [
+            line(across.begin, y, across.end, y),
+            text(across.begin - 6, y + 4, name, "", "end"),
+        ]
     for mark, name in zip(across.marks, names[0], strict=True):
         shapes.append(text(across.place(mark), up.begin + 16, name, "", "middle"))
     return shapes

@@ -48,10 +48,10 @@ def _memory(rows: Sequence[Row]) -> Series:
 
 def _swept(rows: Sequence[Row], name: str) -> Series:
     """Each case whose rows have different batch sizes: `name`, a metric or fact, by batch size."""
-    cases: dict[str, dict[float, float]] = {}
+    cases: dict[str, dict[int, float]] = {}
     for row in rows:
-        size, value = row.facts.get("batch_size"), _value(row, name)
-        if not isinstance(size, int | float) or value is None:
+        size, value = _batch_size(row), _value(row, name)
+        if size is None or value is None:
             continue
         points = cases.setdefault(row.case, {})
         if size in points:  # contenders of one size, not a sweep
@@ -59,10 +59,16 @@ def _swept(rows: Sequence[Row], name: str) -> Series:
         else:
             points[size] = value
     return {
-        case: sorted(points.items())
+        case: sorted((float(size), value) for size, value in points.items())
         for case, points in cases.items()
         if len(points) > 1 and min(points.values()) >= 0
     }
+
+
+def _batch_size(row: Row) -> int | None:
+    """A row's fact, or what it is called: `batch 8`."""
+    fact: Any = row.facts.get("batch_size", row.name.removeprefix("batch "))
+    return int(fact) if str(fact).isdecimal() else None
 
 
 def _value(row: Row, name: str) -> float | None:

@@ -11,14 +11,19 @@ from typing import Any
 from ...drawing import Drawing
 from ...page import moment, page
 from ..column import Column
+from ..flat import flat
 from ..metric import PERCENTILES, Metric
 from ..result import BenchmarkResult, Row
 from ..table import TextTable, failures, tables
 from ..units import number, scale_of
 from .bars import bars
 from .batches import batch_drawings
+from .energy import energy_drawing
+from .families import without_numbered
 from .headline import headlines, main_metric
 from .percentiles import percentile_drawings
+from .roofline import roofline_drawing
+from .stages import stage_drawings
 
 _TEMPLATE = Path(__file__).with_name("result.html.j2")
 _LONGEST = 400  # letters of a fact, the rest is in the JSON file
@@ -31,6 +36,8 @@ class Case:
 
     name: str
     table: TextTable
+    numbered: TextTable
+    """Of the rows that are one of many, such as each step beside all steps."""
     bars: Drawing | None
 
 
@@ -68,19 +75,14 @@ def result_page(result: BenchmarkResult, columns: Sequence[Column] = ()) -> byte
             for name, metric in row.metrics.items()
         ],
         "facts": _facts(result),
-        "settings": list(flat(result.settings)),
-        "environment": list(flat(result.environment)),
+        "settings": _pairs(result.settings),
+        "environment": _pairs(result.environment),
     }
     return page(_TEMPLATE, content)
 
 
-def flat(content: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
-    """Names, those of nested values joined by dots, and values as text."""
-    for name, value in content.items():
-        if isinstance(value, Mapping) and value:
-            yield from flat(value, f"{before}{name}.")
-        else:
-            yield f"{before}{name}", _words(value)
+def _pairs(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(name, _words(value)) for name, value in flat(content)]
 
 
 def _words(value: Any) -> str:
@@ -121,18 +123,29 @@ def _machine(result: BenchmarkResult) -> list[tuple[str, str]]:
     return found
 
 
-def _cases(
-    result: BenchmarkResult, columns: Sequence[Column], main: str | None
-) -> Iterator[Case]:
+def _cases(result: BenchmarkResult, columns: Sequence[Column], main: str | None) -> Iterator[Case]:
     for name, table in tables(result, columns):
-        rows = [row for row in result.rows if row.case == name]
+        rows = without_numbered([row for row in result.rows if row.case == name])
+        names = {row.name for row in rows}
         if table.rows:
             title = (main or "").replace("_", " ")
-            yield Case(name, table, None if main is None else bars(title, rows, main))
+            yield Case(
+                name,
+                TextTable(table.titles, tuple(row for row in table.rows if row[0] in names)),
+                TextTable(table.titles, tuple(row for row in table.rows if row[0] not in names)),
+                None if main is None else bars(title, rows, main),
+            )
 
 
 def _drawings(result: BenchmarkResult) -> list[Drawing]:
-    return [*batch_drawings(result), *percentile_drawings(result)]
+    """Those for which the result has what they need."""
+    single = (roofline_drawing(result), energy_drawing(result))
+    return [
+        *stage_drawings(result.figures.records),
+        *percentile_drawings(result),
+        *batch_drawings(result),
+        *(drawing for drawing in single if drawing is not None),
+    ]
 
 
 def _statistics(row: Row, name: str, metric: Metric) -> Statistics:
@@ -153,4 +166,4 @@ def _facts(result: BenchmarkResult) -> list[tuple[str, list[tuple[str, str]]]]:
     """Facts of the result, then of each row, by what they are facts of."""
     named = [("all rows", result.figures.facts)]
     named += [(", ".join(part for part in row.key if part), row.facts) for row in result.rows]
-    return [(name, list(flat(facts))) for name, facts in named if facts]
+    return [(name, _pairs(facts)) for name, facts in named if facts]

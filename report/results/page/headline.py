@@ -35,8 +35,8 @@ def headlines(result: BenchmarkResult, columns: Sequence[Column]) -> list[Headli
     """Those figures.
 
     Where contenders are compared with a baseline, of the fastest of each case or, of many cases, a
-    mean and its extremes, so that no case is picked for its figure. Else the columns of the row
-    that stands first.
+    mean and its extremes, so that no case is picked for its figure. Else of the largest row of the
+    first case, which is the whole where the others are its parts.
     """
     main = main_metric(result.rows, columns)
     if main is None:
@@ -46,11 +46,13 @@ def headlines(result: BenchmarkResult, columns: Sequence[Column]) -> list[Headli
     if len(leaders) > _MOST:
         return _of_many(leaders)
     if len(leaders) > 1:
-        return [_of_case(row, main, columns) for row in leaders]
+        return [_of_case(row, main) for row in leaders]
     if leaders:
-        return [_of_case(leaders[0], main, columns), *_further(leaders[0], main, columns)]
-    first = next(row for row in result.rows if main in row.metrics)
-    return [_of_row(first, main, columns), *_further(first, main, columns)]
+        return [_of_case(leaders[0], main), *_further(leaders[0], main, columns)]
+    case = next(iter(cases))
+    rows = [row for row in result.rows if row.case == case and main in row.metrics]
+    whole = max(rows, key=lambda row: row.metrics[main].median)
+    return [_of_row(whole, main), *_further(whole, main, columns)]
 
 
 def _leader(rows: Sequence[Row], case: str, main: str) -> Row | None:
@@ -63,8 +65,8 @@ def _leader(rows: Sequence[Row], case: str, main: str) -> Row | None:
     return max(compared, key=lambda row: sign * row.metrics[main].median)
 
 
-def _of_case(row: Row, main: str, columns: Sequence[Column]) -> Headline:
-    headline = _of_row(row, main, columns)
+def _of_case(row: Row, main: str) -> Headline:
+    headline = _of_row(row, main)
     ratio = row.metrics.get(RATIO)
     if ratio is None or row.is_baseline:
         return headline
@@ -72,23 +74,25 @@ def _of_case(row: Row, main: str, columns: Sequence[Column]) -> Headline:
     return Headline(headline.label, headline.figure, f"{headline.detail}, {compared}")
 
 
-def _of_row(row: Row, main: str, columns: Sequence[Column]) -> Headline:
+def _of_row(row: Row, main: str) -> Headline:
     metric = row.metrics[main]
     where = ", ".join(part for part in (row.name, row.case) if part)
-    return Headline(_title(main, columns), figure(metric.median, metric.unit), where)
+    return Headline(_words(main), figure(metric.median, metric.unit), where)
 
 
 def _further(row: Row, main: str, columns: Sequence[Column]) -> list[Headline]:
-    """The next columns of the same row."""
-    found = []
-    for column in columns:
-        metric = row.metrics.get(column.key)
-        if metric is None or column.key in (main, RATIO):
+    """The 99th percentile of its latency, where it is known, and its next columns."""
+    found, first = [], row.metrics[main]
+    tail = first.percentiles[99] if first.unit == "s" else None
+    if tail is not None:
+        told = f"99 % of {len(first.values)} values are below"
+        found.append(Headline(f"{_words(main)}, p99", figure(tail, first.unit), told))
+    for key in dict.fromkeys(column.key for column in columns):
+        metric = row.metrics.get(key)
+        if metric is None or key in (main, RATIO):
             continue
         spread = f"median of {len(metric.values)}" if len(metric.values) > 1 else "measured once"
-        found.append(
-            Headline(_title(column.key, columns), figure(metric.median, metric.unit), spread)
-        )
+        found.append(Headline(_words(key), figure(metric.median, metric.unit), spread))
     return found[: _MOST - 1]
 
 
@@ -113,6 +117,6 @@ def _times(ratio: Metric) -> str:
     return figure(ratio.median, "x")
 
 
-def _title(name: str, columns: Sequence[Column]) -> str:
-    """A metric in words; its unit stands with the figure."""
+def _words(name: str) -> str:
+    """A metric's name in words."""
     return name.replace("_", " ").replace(" per second", " a second")
