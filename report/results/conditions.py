@@ -95,13 +95,8 @@ class Conditions:
                 f"the hypervisor gave {100 * stolen:.0f} % of the processors' time to others, "
                 f"{100 * MOST_STOLEN:.0f} % is the most"
             )
-        return [
-            *found,
-            *(
-                f"the GPU was throttled at the end: {_THROTTLES[name]}"
-                for name in self._throttled()
-            ),
-        ]
+        throttled = (f"the GPU was throttled at the end: {text}" for text in self._throttled())
+        return [*found, *throttled]
 
     def _throttled(self) -> list[str]:
         """The reasons for lower clocks that the GPU names now, in words."""

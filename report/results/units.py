@@ -28,8 +28,8 @@ class Scale:
     name: str
 
     def number(self, value: float) -> str:
-        """The number alone."""
-        return number(value / self.size)
+        """The number alone; shares and ratios with three digits."""
+        return number(value / self.size, 3 if self.name in ("%", "×") else 4)
 
     def figure(self, value: float) -> str:
         """The number with its unit, which stay together."""
@@ -54,6 +54,6 @@ def figure(value: float, unit: str) -> str:
     return scale_of(unit, (value,)).figure(value)
 
 
-def number(value: float) -> str:
-    """Four digits, or all before the decimal point, in groups of three."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+def number(value: float, digits: int = 4) -> str:
+    """So many digits, or all before the decimal point, in groups of three."""
+    return f"{value:,.0f}" if abs(value) >= 10 ** (digits - 1) else f"{value:.{digits}g}"

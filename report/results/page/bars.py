@@ -35,7 +35,9 @@ def bars(title: str, rows: Sequence[Row], name: str) -> Drawing | None:
         notes.append("whiskers are quartiles")
     if baseline is not None:
         x = axis.place(baseline.metrics[name].median)
-        shapes.append(line(x, _TOP, x, height - 4, "baseline"))
+        for number in range(len(shown)):
+            top = _TOP + _ROW * number + 14
+            shapes.append(line(x, top, x, top + _BAR + 4, "baseline"))
         notes.append(f"the dashed line is {baseline.name}")
     return Drawing(
         title=title,

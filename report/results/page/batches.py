@@ -14,19 +14,21 @@ Series = Mapping[str, Sequence[tuple[float, float]]]
 _MEMORY = ("peak_memory_bytes", "device_memory_bytes", "peak_bytes", "memory_bytes")
 
 
+def batch_drawing(rows: Sequence[Row]) -> Drawing | None:
+    """Throughput of one case's rows, where each is of another batch size."""
+    swept = _swept(rows, "images_per_second")
+    return _drawing("Throughput by batch size", swept, "images/s") if swept else None
+
+
 def batch_drawings(result: BenchmarkResult) -> list[Drawing]:
-    """Throughput by batch size, then memory; a curve needs two batch sizes."""
-    rates, memory = _rates(result.rows), _memory(result.rows)
-    found = []
-    if rates:
-        found.append(_drawing("Throughput by batch size", rates, "images/s"))
-    if memory:
-        found.append(_drawing("Memory by batch size", memory, "B"))
-    return found
+    """Throughput of the batch sizes that each row tried, then memory of rows of several."""
+    searched = _searched(result.rows)
+    memory = next((found for name in _MEMORY if (found := _swept(result.rows, name))), {})
+    found = [_drawing("Throughput by batch size", searched, "images/s")] if searched else []
+    return [*found, _drawing("Memory by batch size", memory, "B")] if memory else found
 
 
-def _rates(rows: Sequence[Row]) -> Series:
-    """From the search of each row, where it has one, and from rows that are points of a sweep."""
+def _searched(rows: Sequence[Row]) -> Series:
     found: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
         points = [
@@ -36,14 +38,7 @@ def _rates(rows: Sequence[Row]) -> Series:
         ]
         if len(points) > 1:
             found[_name(row.case, row.name)] = sorted(points)
-    return {**found, **_swept(rows, "images_per_second")}
-
-
-def _memory(rows: Sequence[Row]) -> Series:
-    for name in _MEMORY:
-        if found := _swept(rows, name):
-            return found
-    return {}
+    return found
 
 
 def _swept(rows: Sequence[Row], name: str) -> Series:

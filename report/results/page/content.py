@@ -17,10 +17,10 @@ from ..result import BenchmarkResult, Row
 from ..table import TextTable, failures, tables
 from ..units import number, scale_of
 from .bars import bars
-from .batches import batch_drawings
+from .batches import batch_drawing, batch_drawings
 from .energy import energy_drawing
 from .families import without_numbered
-from .headline import headlines, main_metric
+from .headline import headlines, main_metric, words_of
 from .percentiles import percentile_drawings
 from .roofline import roofline_drawing
 from .stages import stage_drawings
@@ -38,7 +38,7 @@ class Case:
     table: TextTable
     numbered: TextTable
     """Of the rows that are one of many, such as each step beside all steps."""
-    bars: Drawing | None
+    drawing: Drawing | None
 
 
 @dataclass(frozen=True)
@@ -128,13 +128,19 @@ def _cases(result: BenchmarkResult, columns: Sequence[Column], main: str | None)
         rows = without_numbered([row for row in result.rows if row.case == name])
         names = {row.name for row in rows}
         if table.rows:
-            title = (main or "").replace("_", " ")
             yield Case(
                 name,
                 TextTable(table.titles, tuple(row for row in table.rows if row[0] in names)),
                 TextTable(table.titles, tuple(row for row in table.rows if row[0] not in names)),
-                None if main is None else bars(title, rows, main),
+                _of_case(rows, main),
             )
+
+
+def _of_case(rows: Sequence[Row], main: str | None) -> Drawing | None:
+    """Throughput by batch size, where that is what the rows are, and else bars."""
+    if (curve := batch_drawing(rows)) is not None:
+        return curve
+    return None if main is None else bars(words_of(main), rows, main)
 
 
 def _drawings(result: BenchmarkResult) -> list[Drawing]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..column import Column
-from ..metric import Metric
 from ..result import BenchmarkResult, Row
-from ..units import figure
+from ..units import figure, scale_of
 
 RATIO = "ratio"
 _MOST = 3
@@ -20,7 +19,8 @@ class Headline:
     """One figure in large letters."""
 
     label: str
-    figure: str
+    number: str
+    unit: str
     detail: str
 
 
@@ -34,9 +34,9 @@ def main_metric(rows: Sequence[Row], columns: Sequence[Column]) -> str | None:
 def headlines(result: BenchmarkResult, columns: Sequence[Column]) -> list[Headline]:
     """Those figures.
 
-    Where contenders are compared with a baseline, of the fastest of each case or, of many cases, a
-    mean and its extremes, so that no case is picked for its figure. Else of the largest row of the
-    first case, which is the whole where the others are its parts.
+    Where contenders are compared with a baseline, of the best of each case or, of many cases, the
+    first contender's mean ratio and its extremes, so that no case is picked for its figure. Else of
+    the largest row of the first case, which is the whole where the others are its parts.
     """
     main = main_metric(result.rows, columns)
     if main is None:
@@ -44,7 +44,7 @@ def headlines(result: BenchmarkResult, columns: Sequence[Column]) -> list[Headli
     cases = dict.fromkeys(row.case for row in result.rows if main in row.metrics)
     leaders = [leader for case in cases if (leader := _leader(result.rows, case, main)) is not None]
     if len(leaders) > _MOST:
-        return _of_many(leaders)
+        return _of_many(result.rows)
     if len(leaders) > 1:
         return [_of_case(row, main) for row in leaders]
     if leaders:
@@ -70,14 +70,14 @@ def _of_case(row: Row, main: str) -> Headline:
     ratio = row.metrics.get(RATIO)
     if ratio is None or row.is_baseline:
         return headline
-    compared = f"{_times(ratio)} the baseline's speed"
-    return Headline(headline.label, headline.figure, f"{headline.detail}, {compared}")
+    compared = f"{figure(ratio.median, 'x')} the baseline's speed"
+    return replace(headline, detail=f"{headline.detail}, {compared}")
 
 
 def _of_row(row: Row, main: str) -> Headline:
     metric = row.metrics[main]
     where = ", ".join(part for part in (row.name, row.case) if part)
-    return Headline(_words(main), figure(metric.median, metric.unit), where)
+    return _headline(words_of(main), metric.median, metric.unit, where)
 
 
 def _further(row: Row, main: str, columns: Sequence[Column]) -> list[Headline]:
@@ -86,37 +86,40 @@ def _further(row: Row, main: str, columns: Sequence[Column]) -> list[Headline]:
     tail = first.percentiles[99] if first.unit == "s" else None
     if tail is not None:
         told = f"99 % of {len(first.values)} values are below"
-        found.append(Headline(f"{_words(main)}, p99", figure(tail, first.unit), told))
+        found.append(_headline(f"{words_of(main)}, p99", tail, first.unit, told))
     for key in dict.fromkeys(column.key for column in columns):
         metric = row.metrics.get(key)
         if metric is None or key in (main, RATIO):
             continue
         spread = f"median of {len(metric.values)}" if len(metric.values) > 1 else "measured once"
-        found.append(Headline(_words(key), figure(metric.median, metric.unit), spread))
+        found.append(_headline(words_of(key), metric.median, metric.unit, spread))
     return found[: _MOST - 1]
 
 
-def _of_many(leaders: Sequence[Row]) -> list[Headline]:
-    """Ratios of many cases: their geometric mean, the least and the greatest."""
-    rows = sorted(
-        (row for row in leaders if RATIO in row.metrics and not row.is_baseline),
-        key=lambda row: row.metrics[RATIO].median,
-    )
-    if not rows:
+def _of_many(rows: Sequence[Row]) -> list[Headline]:
+    """Ratios of the first contender in many cases: geometric mean, the least and the greatest."""
+    compared = [row for row in rows if RATIO in row.metrics and not row.is_baseline]
+    if not compared:
         return []
-    mean = statistics.geometric_mean([row.metrics[RATIO].median for row in rows])
-    least, greatest = rows[0], rows[-1]
+    first = compared[0].name
+    own = [row for row in compared if row.name == first]
+    own.sort(key=lambda row: row.metrics[RATIO].median)
+    mean = statistics.geometric_mean([row.metrics[RATIO].median for row in own])
+    told = f"{first}, geometric mean of {len(own)} cases"
     return [
-        Headline("the baseline's speed", figure(mean, "x"), f"geometric mean of {len(rows)} cases"),
-        Headline("least", _times(least.metrics[RATIO]), f"{least.name}, {least.case}"),
-        Headline("greatest", _times(greatest.metrics[RATIO]), f"{greatest.name}, {greatest.case}"),
+        _headline("times the baseline's speed", mean, "x", told),
+        *(
+            _headline(label, row.metrics[RATIO].median, "x", f"{row.name}, {row.case}")
+            for label, row in (("least", own[0]), ("greatest", own[-1]))
+        ),
     ]
 
 
-def _times(ratio: Metric) -> str:
-    return figure(ratio.median, "x")
+def _headline(label: str, value: float, unit: str, detail: str) -> Headline:
+    scale = scale_of(unit, (value,))
+    return Headline(label, scale.number(value), scale.name, detail)
 
 
-def _words(name: str) -> str:
+def words_of(name: str) -> str:
     """A metric's name in words."""
-    return name.replace("_", " ").replace(" per second", " a second")
+    return "time" if name == "seconds" else name.replace("_", " ").replace(" per ", " a ")

@@ -40,7 +40,7 @@ def _latency(row: Row) -> Metric | None:
 
 def _drawing(title: str, curves: Sequence[tuple[Row, Metric]]) -> Drawing:
     ranks = [rank for rank in _RANKS if any(m.percentiles[rank] is not None for _, m in curves)]
-    across = Axis(_tail(ranks[0]), _tail(ranks[-1]), _LEFT, WIDTH - 14, tuple(map(_tail, ranks)))
+    across = Axis(_tail(ranks[0]), _tail(ranks[-1]), _LEFT, WIDTH - 22, tuple(map(_tail, ranks)))
     tops = [value for _, m in curves for r in ranks if (value := m.percentiles[r]) is not None]
     scale = scale_of("s", tops)
     up = linear([value / scale.size for value in tops], _BOTTOM, _TOP)

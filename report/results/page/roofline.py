@@ -70,10 +70,8 @@ def _drawing(points: Sequence[_Point]) -> Drawing:
         height=_HEIGHT,
         shapes=tuple(shapes),
         note=f"{scale.name}, by FLOP for each byte; the lines are the measured ceilings of "
-        f"copying and of multiplying matrices",
-        key=tuple(
-            (f"s{n}", f"{one.name}, {one.share} of the roof") for n, one in enumerate(points)
-        ),
+        "copying and of multiplying matrices",
+        key=tuple((f"s{number}", one.words) for number, one in enumerate(points)),
     )
 
 

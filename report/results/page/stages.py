@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...drawing import COLOURS, WIDTH, Axis, Drawing, Shape, box, clipped, grid, linear, text
+from ...page import percent
 from ..units import scale_of
 
 _SUFFIX = "_seconds"
@@ -115,7 +116,7 @@ def _shares(batches: Sequence[Batch]) -> Drawing:
     sums = {name: sum(batch.stages.get(name, 0.0) for batch in batches) for name in names}
     total, left, shapes, key = sum(sums.values()), 0.0, [], []
     for number, (name, seconds) in enumerate(sums.items()):
-        share = f"{name} {scale_of('1', ()).figure(seconds / total)}"
+        share = f"{name} {percent(seconds / total)}"
         kind = f"s{number % COLOURS}"
         shapes.append(box(round(left, 2), 4, WIDTH * seconds / total, 26, kind, share))
         key.append((kind, share))
