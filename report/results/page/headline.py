@@ -46,9 +46,10 @@ def headlines(result: BenchmarkResult, columns: Sequence[Column]) -> list[Headli
     if len(leaders) > _MOST:
         return _of_many(result.rows)
     if len(leaders) > 1:
-        return [_of_case(row, main) for row in leaders]
+        return [_of_case(row, main, result.rows) for row in leaders]
     if leaders:
-        return [_of_case(leaders[0], main), *_further(leaders[0], main, columns)]
+        best = leaders[0]
+        return [_of_case(best, main, result.rows), *_further(best, main, columns)]
     case = next(iter(cases))
     rows = [row for row in result.rows if row.case == case and main in row.metrics]
     whole = max(rows, key=lambda row: row.metrics[main].median)
@@ -65,12 +66,13 @@ def _leader(rows: Sequence[Row], case: str, main: str) -> Row | None:
     return max(compared, key=lambda row: sign * row.metrics[main].median)
 
 
-def _of_case(row: Row, main: str) -> Headline:
+def _of_case(row: Row, main: str, rows: Sequence[Row]) -> Headline:
     headline = _of_row(row, main)
     ratio = row.metrics.get(RATIO)
-    if ratio is None or row.is_baseline:
+    baseline = next((one.name for one in rows if one.case == row.case and one.is_baseline), None)
+    if ratio is None or row.is_baseline or baseline is None:
         return headline
-    compared = f"{figure(ratio.median, 'x')} the baseline's speed"
+    compared = f"{figure(ratio.median, 'x')} the speed of {baseline}"
     return replace(headline, detail=f"{headline.detail}, {compared}")
 
 
@@ -121,5 +123,7 @@ def _headline(label: str, value: float, unit: str, detail: str) -> Headline:
 
 
 def words_of(name: str) -> str:
-    """A metric's name in words."""
-    return "time" if name == "seconds" else name.replace("_", " ").replace(" per ", " a ")
+    """A metric's name in words, without the unit that stands with its figures."""
+    if name == "seconds":
+        return "time"
+    return name.removesuffix("_bytes").replace("_", " ").replace(" per ", " a ")
