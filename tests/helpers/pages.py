@@ -1,5 +1,6 @@
 """HTML pages, as a parser and a browser see them."""
 
+import html
 import re
 import shutil
 import subprocess
@@ -70,20 +71,23 @@ def seen_by_browser(path, folder, *flags):
 def widths(path, folder, width):
     """How wide the page's content is in a window of `width`, and what is wider than the window.
 
-    Details are opened. A script in a copy of the page measures it.
+    Details are opened. A script in a copy of the page measures it, in a frame: the browser's own
+    window has a least width.
     """
     script = """<script>addEventListener("load", () => {
       document.querySelectorAll("details").forEach(one => { one.open = true; });
       const inside = one => one.closest(".scroll") && !one.matches(".scroll");
       const wide = [...document.body.querySelectorAll("*")].filter(one =>
         !inside(one) && one.getBoundingClientRect().right > innerWidth + 0.5);
-      document.title = [innerWidth, document.documentElement.scrollWidth,
+      parent.document.title = [innerWidth, document.documentElement.scrollWidth,
         ...wide.map(one => one.outerHTML.slice(0, 80))].join("|");
     });</script></body>"""
     text = re.sub(r"<meta http-equiv[^>]*>", "", path.read_text(encoding="utf-8"))
     copy = Path(folder, "measured.html")
-    copy.write_text(text.replace("</body>", script), encoding="utf-8")
-    seen = seen_by_browser(copy, folder, f"--window-size={width},2000").read_text(encoding="utf-8")
+    inside = html.escape(text.replace("</body>", script))
+    frame = f'<iframe style="border:0;width:{width}px;height:2000px" srcdoc="{inside}"></iframe>'
+    copy.write_text(f"<!doctype html><meta charset=utf-8><title></title>{frame}", encoding="utf-8")
+    seen = seen_by_browser(copy, folder).read_text(encoding="utf-8")
     title = re.search(r"<title>(.*?)</title>", seen, re.DOTALL)[1]
     window, content, *wide = title.split("|")
     assert int(window) == width, "the browser's window is of another width"
