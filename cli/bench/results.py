@@ -26,12 +26,12 @@ def compare(
     gives them. The interval in parentheses is that of the ratio, at 95 %.
     """
     from ...report.results.comparing import compare as compared
-    from ...report.results.comparison_table import comparison_table, sentences
+    from ...report.results.comparison_table import comparison_tables, sentences
     from ...report.results.reading import read_result
 
     comparison = compared(read_result(before), read_result(after), force=force)
-    if comparison.changes:
-        output.print(rich_table(comparison_table(comparison), comparison.benchmark))
+    for case, table in comparison_tables(comparison):
+        output.print(rich_table(table, case or comparison.benchmark))
     for sentence in sentences(comparison):
         output.print(sentence, markup=False, highlight=False, soft_wrap=True)
 

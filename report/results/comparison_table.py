@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from itertools import groupby
 
 from .comparing import LEAST_PROCESSES, LEVEL, Change, Comparison, Verdict
@@ -19,13 +20,10 @@ _WORDS: dict[Verdict, str] = {
 TITLES = ("", "before", "after", "after/before", "change")
 
 
-def comparison_table(comparison: Comparison) -> TextTable:
-    """A line for each row that both have, and under it one for each of its metrics."""
-    rows: list[tuple[str, ...]] = []
-    for (case, name), changes in groupby(comparison.changes, lambda one: (one.case, one.name)):
-        rows.append((", ".join(part for part in (case, name) if part), "", "", "", ""))
-        rows += [_line(change) for change in changes]
-    return TextTable(TITLES, tuple(rows))
+def comparison_tables(comparison: Comparison) -> tuple[tuple[str, TextTable], ...]:
+    """A table for each case, by its name: a line for each row, under it one for each metric."""
+    by_case = groupby(comparison.changes, lambda change: change.case)
+    return tuple((case, _table(changes)) for case, changes in by_case)
 
 
 def sentences(comparison: Comparison) -> tuple[str, ...]:
@@ -39,12 +37,20 @@ def sentences(comparison: Comparison) -> tuple[str, ...]:
     )
 
 
+def _table(changes: Iterable[Change]) -> TextTable:
+    rows: list[tuple[str, ...]] = []
+    for name, own in groupby(changes, lambda change: change.name):
+        rows.append((name, "", "", "", ""))
+        rows += [_line(change) for change in own]
+    return TextTable(TITLES, tuple(rows))
+
+
 def _line(change: Change) -> tuple[str, ...]:
     scale = scale_of(change.unit, (change.before, change.after))
     ratio = "-" if change.ratio != change.ratio else f"{change.ratio:.3f}"
     if change.interval is not None:
         ratio = f"{ratio} ({change.interval[0]:.3f}-{change.interval[1]:.3f})"
-    figures = (scale.figure(change.before), scale.figure(change.after))
+    figures = (scale.number(change.before), scale.figure(change.after))  # the unit once
     return (f"  {change.metric}", *figures, ratio, _WORDS[change.verdict])
 
 
