@@ -80,9 +80,10 @@ def bench(
                 _write_form(path, form, result)
         return result
 
+    progress = Progress(tell, keep)
     if repeats == 1:
-        return keep(measure(settings, Progress(tell, keep)))
-    return keep(repeated(measure, settings, repeats, Progress(tell, keep)))
+        return keep(measure(settings, progress))
+    return keep(repeated(measure, settings, repeats, progress))
 
 
 def write_page(path: Path) -> Path:

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ...base.settings import build
-from ...benchmarks.registry import Benchmark
+from ...benchmarks.benchmark import Benchmark
 from ..console import errors, output
 from ..options import with_options
 

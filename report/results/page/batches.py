@@ -24,8 +24,8 @@ def batch_drawings(result: BenchmarkResult) -> list[Drawing]:
     """Throughput of the batch sizes that each row tried, then memory of rows of several."""
     searched = _searched(result.rows)
     memory = next((found for name in _MEMORY if (found := _swept(result.rows, name))), {})
-    found = [_drawing("Throughput by batch size", searched, "images/s")] if searched else []
-    return [*found, _drawing("Memory by batch size", memory, "B")] if memory else found
+    drawings = [_drawing("Throughput by batch size", searched, "images/s")] if searched else []
+    return [*drawings, _drawing("Memory by batch size", memory, "B")] if memory else drawings
 
 
 def _searched(rows: Sequence[Row]) -> Series:
