@@ -35,6 +35,7 @@ def bench(
     path: Path | None = None,
     repeats: int = 1,
     emit: Sequence[str] = (),
+    command: str | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> BenchmarkResult:
     """Measure, and give the result, which is written to `path` whenever there is more of it.
@@ -45,6 +46,7 @@ def bench(
         path: the JSON file; others stand beside it.
         repeats: in how many processes, one after the other, to measure the same.
         emit: further files beside `path`: `bmf`, `pytest-benchmark`.
+        command: what the result is to say was typed; None: what started this process.
         tell: is given a line whenever the measurement gets on.
 
     Ctrl-C ends the measurement with the figures so far, which are marked as not finished. Raises
@@ -68,10 +70,10 @@ def bench(
     def keep(figures: Figures) -> BenchmarkResult:
         result = BenchmarkResult(
             benchmark=name,
-            command=command_line(),
+            command=command_line() if command is None else command,
             date=date,
             environment={**environment, "conditions": conditions.content()},
-            settings=_settings_content(settings),
+            settings=settings_content(settings),
             figures=replace(figures, reasons=(*figures.reasons, *conditions.reasons())),
         )
         if path is not None:
@@ -99,7 +101,7 @@ def write_page(path: Path) -> Path:
     return path.with_suffix(".html")
 
 
-def _settings_content(settings: Any) -> dict[str, Any]:
+def settings_content(settings: Any) -> dict[str, Any]:
     """The settings as JSON has them."""
     content: dict[str, Any] = json.loads(json.dumps(plain(settings), default=str))
     return content

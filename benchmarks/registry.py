@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from ..base.errors import unknown
-from . import kernels
+from . import accuracy, clusters, dataset, generation, kernels, loading, startup, training, writing
 from .benchmark import Benchmark
 
-BENCHMARKS: dict[str, Benchmark] = {one.name: one for one in (*kernels.BENCHMARKS,)}
+BENCHMARKS: dict[str, Benchmark] = {
+    one.name: one
+    for one in (
+        *generation.BENCHMARKS,
+        *loading.BENCHMARKS,
+        *training.BENCHMARKS,
+        *accuracy.BENCHMARKS,
+        *writing.BENCHMARKS,
+        *clusters.BENCHMARKS,
+        *dataset.BENCHMARKS,
+        *kernels.BENCHMARKS,
+        *startup.BENCHMARKS,
+    )
+}
 """In the order in which help lists them."""
 
 

@@ -13,8 +13,12 @@ from ...kernels import ATTENTION_BACKENDS
 OURS = "ours"
 DIFFUSERS = "diffusers"
 COMPILED = "diffusers:compiled"
+OPTIMUM_ONNXRUNTIME = "optimum:onnxruntime"
+OPTIMUM_OPENVINO = "optimum:openvino"
+PEERS = (DIFFUSERS, COMPILED, OPTIMUM_ONNXRUNTIME, OPTIMUM_OPENVINO)
 GRAPHS = "graphs"
-_FORM = "write ours:ENGINE/PRECISION, diffusers/PRECISION or diffusers:compiled/PRECISION"
+_FORM = "write ours:ENGINE/PRECISION or PEER/PRECISION, a peer being " + ", ".join(PEERS)
+_OF_OPTIMUM_ONNXRUNTIME = ("fp32", "fp16")  # what its exporter knows
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class GeneratorName:
 
     text: str
     program: str
-    """`ours`, `diffusers` or `diffusers:compiled`."""
+    """`ours`, or one of `PEERS`."""
     engine: str
     """Ours; empty for others."""
     precision: str
@@ -47,12 +51,13 @@ def parse_contender(text: str) -> GeneratorName:
         program, engine = OURS, program.removeprefix(f"{OURS}:")
         if engine != "auto":
             parse_engine(engine)
-    if program not in (OURS, DIFFUSERS, COMPILED) or (program == OURS and not engine):
-        known = [DIFFUSERS, COMPILED, *(f"{OURS}:{engine}" for engine in _engines())]
+    if program not in (OURS, *PEERS) or (program == OURS and not engine):
+        known = [*PEERS, *(f"{OURS}:{engine}" for engine in _engines())]
         raise unknown("contender", name, known)
     precision, *options = parts or [""]
-    if precision not in PRECISIONS:
-        raise InputError(f"contender {text!r} has no precision of {', '.join(PRECISIONS)}: {_FORM}")
+    can = _OF_OPTIMUM_ONNXRUNTIME if program == OPTIMUM_ONNXRUNTIME else tuple(PRECISIONS)
+    if precision not in can:
+        raise InputError(f"contender {text!r} has no precision of {', '.join(can)}: {_FORM}")
     chosen = ATTENTION_BACKENDS if program == OURS else ()
     for option in options:
         if program != OURS or option not in (GRAPHS, *chosen):

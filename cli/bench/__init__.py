@@ -5,39 +5,17 @@ from __future__ import annotations
 import typer
 
 from ...benchmarks.registry import BENCHMARKS
-from .accuracy import levers, recipes, tricks
 from .command import bench_command
-from .dataset import dataset
-from .generation import loop, trace
+from .documented import measure_all, tables
 from .results import compare, page
-from .startup import export, load
-from .throughput import throughput
-from .training import loader, sharing, training
-from .workers import workers
-from .writing import plan, writing
 
 bench_app = typer.Typer(
     help="Measure this machine: generating, training and writing, accuracy, kernels, start-up.",
     no_args_is_help=True,
 )
-for command in (
-    throughput,
-    loop,
-    trace,
-    recipes,
-    levers,
-    tricks,
-    loader,
-    training,
-    sharing,
-    writing,
-    workers,
-    dataset,
-    plan,
-    *map(bench_command, BENCHMARKS.values()),
-    export,
-    load,
-    compare,
-    page,
-):
-    bench_app.command()(command)
+for benchmark in BENCHMARKS.values():
+    bench_app.command()(bench_command(benchmark))
+bench_app.command("all")(measure_all)
+bench_app.command()(tables)
+bench_app.command()(compare)
+bench_app.command()(page)

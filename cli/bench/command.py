@@ -92,7 +92,13 @@ def show(result: BenchmarkResult, benchmark: Benchmark) -> None:
 
 def rich_table(table: TextTable, title: str) -> Table:
     """The table for a terminal; its first column gives way where it is narrow."""
-    shown = Table(title=title or None, title_justify="left", box=box.SIMPLE, pad_edge=False)
+    shown = Table(
+        title=title or None,
+        title_justify="left",
+        box=box.SIMPLE,
+        pad_edge=False,
+        collapse_padding=True,
+    )
     shown.add_column("", overflow="fold")
     for column in table.titles[1:]:
         shown.add_column(column, justify="right", no_wrap=True)

@@ -25,8 +25,13 @@ def check_result_path(path: Path) -> None:
             f"result file {str(path)!r} does not end in .json: name the JSON file, the others "
             "stand beside it"
         )
+    check_can_write(path, "result file")
+
+
+def check_can_write(path: Path, what: str) -> None:
+    """Raise `InputError` unless the file that is called `what` can be written; makes its folder."""
     if path.is_dir():
-        raise InputError(f"result file {str(path)!r} is a folder: give the path of a file in it")
+        raise InputError(f"{what} {str(path)!r} is a folder: give the path of a file in it")
     probe = path.with_name(f".{path.name}.probe")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,7 +39,7 @@ def check_result_path(path: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise InputError(
-            f"result file {str(path)!r} cannot be written ({error.strerror}): choose another path"
+            f"{what} {str(path)!r} cannot be written ({error.strerror}): choose another path"
         ) from None
 
 

@@ -15,6 +15,7 @@ ENVIRONMENT = {
         "cores": 2,
         "threads": 2,
     },
+    "code": "ab" * 32,
     "git": {"revision": "0123456789abcdef0123456789abcdef01234567", "clean": True},
     "conditions": {
         "busy_share_before": 0.01,
