@@ -14,11 +14,13 @@ from zeroreal.report import results
 from zeroreal.report.results.conditions import GPU_FIELDS, Conditions
 from zeroreal.report.results.emitting import FORMS
 from zeroreal.report.results.environment import result_environment
+from zeroreal.report.results.result import SCHEMA as SCHEMA_NAME
 from zeroreal.report.results.result import VERSION, Row
 from zeroreal.report.results.writing import csv_text, write_result
 
 SCHEMA = json.loads(Path(results.__file__).with_name(f"schema-{VERSION}.json").read_text())
 DOCUMENTATION = (Path(__file__).parents[3] / "docs" / "results.md").read_text(encoding="utf-8")
+STORED = Path(__file__).parents[3] / "benchmarks" / "results"
 CHECK = jsonschema.Draft202012Validator(SCHEMA)
 
 
@@ -47,6 +49,14 @@ def test_the_schema_is_one():
 @pytest.mark.parametrize("make", [real, race, result])
 def test_results_meet_it(make):
     CHECK.validate(json.loads(json.dumps(make().content(), allow_nan=False)))
+
+
+def test_the_results_behind_the_documents_meet_it():
+    stored = [json.loads(path.read_text()) for path in STORED.glob("*.json")]
+    ours = [content for content in stored if content.get("schema") == SCHEMA_NAME]
+    assert ours
+    for content in ours:
+        CHECK.validate(content)
 
 
 def test_it_knows_what_a_gpu_is_asked():
