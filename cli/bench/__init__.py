@@ -7,6 +7,7 @@ import typer
 from ...benchmarks.registry import BENCHMARKS
 from .command import bench_command
 from .documented import measure_all, tables
+from .results import compare, page
 
 bench_app = typer.Typer(
     help="Measure this machine: generating, training and writing, accuracy, kernels, start-up.",
@@ -16,3 +17,5 @@ for benchmark in BENCHMARKS.values():
     bench_app.command()(bench_command(benchmark))
 bench_app.command("all")(measure_all)
 bench_app.command()(tables)
+bench_app.command()(compare)
+bench_app.command()(page)

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ...base import describe_environment
+from ...base import describe_device, describe_environment, instruction_set
 from .conditions import GPU_FIELDS, gpu_figures
 
 _SOURCES = Path(__file__).parents[2]
@@ -32,7 +32,13 @@ def result_environment(device: torch.device) -> dict[str, Any]:
     was committed. `code` is a digest of the sources, which a commit of results does not change.
     """
     environment: dict[str, Any] = dict(describe_environment(device))
-    environment["cpu"] = {"cores": os.cpu_count(), "threads": torch.get_num_threads()}
+    cpu = torch.device("cpu")
+    environment["cpu"] = {
+        "name": describe_device(cpu),
+        "instructions": instruction_set(cpu),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+    }
     if device.type == "cuda":
         environment["gpu"] = gpu_figures(device, GPU_FIELDS)
     environment["git"] = _revision()

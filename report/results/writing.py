@@ -1,14 +1,17 @@
-"""A result's files: JSON, and beside it its records as JSON lines and its metrics as CSV."""
+"""A result's files: JSON, and beside it its page, its metrics as CSV, its records as JSON lines."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from ...base import InputError
 from ...base.files import write_atomically
+from .column import Column
+from .page.content import result_page
 from .result import BenchmarkResult
 
 _COLUMNS = ("unit", "better", "count", "avg", "min", "max", "std", "cv")
@@ -40,14 +43,15 @@ def check_can_write(path: Path, what: str) -> None:
         ) from None
 
 
-def write_result(path: Path, result: BenchmarkResult) -> None:
-    """Write `path` and, for FILE.json, FILE.csv and, where there are records, FILE.jsonl.
+def write_result(path: Path, result: BenchmarkResult, columns: Sequence[Column] = ()) -> None:
+    """Write `path` and, for FILE.json, FILE.csv, FILE.html and, of records, FILE.jsonl.
 
-    Each is written whole or not at all.
+    The page has `columns` in its tables. Each file is written whole or not at all.
     """
     text = json.dumps(result.content(), indent=2, allow_nan=False)
     write_atomically(path, (text + "\n").encode())
     write_atomically(path.with_suffix(".csv"), csv_text(result).encode())
+    write_atomically(path.with_suffix(".html"), result_page(result, columns))
     records, lines = path.with_suffix(".jsonl"), result.figures.records
     if lines:
         text = "".join(f"{json.dumps(record, allow_nan=False)}\n" for record in lines)
