@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -17,9 +18,10 @@ from ...base import InputError, peak_memory_bytes, resolve_device, resolve_preci
 from ...engine import Cache
 from ...export import check_model_folder
 from ...generate import Generator, SamplePlan, SampleSpec, load_recipe, parse_classes
+from ...kernels import references_only
 from ...run import RunSettings
 from ..harness import timed
-from .contender import COMPILED, OURS, GeneratorName
+from .contender import CHANNELS_LAST, COMPILED, OURS, GeneratorName
 from .diffusers_pipeline import DiffusersPipeline
 
 _TIMED_CALLS = 2
@@ -64,6 +66,9 @@ class OurGenerator:
     def __init__(self, job: GenerationJob, name: GeneratorName, batch_size: int) -> None:
         side = check_model_folder(job.folder).image_side
         self._batch_size = batch_size
+        self._kernels: Callable[[], AbstractContextManager[None]] = (
+            nullcontext if name.fused else references_only
+        )
         self._generator = Generator(
             model=job.folder,
             engine=name.engine,
@@ -71,17 +76,21 @@ class OurGenerator:
             attention=name.attention,
             cuda_graphs=name.cuda_graphs,
             device=job.device,
-            scheduler=job.scheduler,
-            steps=job.steps,
-            generate_size=None if job.generate_size == side else job.generate_size,
             batch_size=batch_size,
             vae_batch_size=name.vae_batch_size,
             cache=Cache(job.cache),
+            **{
+                "scheduler": job.scheduler,
+                "steps": job.steps,
+                "generate_size": None if job.generate_size == side else job.generate_size,
+                **name.changes,
+            },
         )
 
     def images(self, specs: Sequence[SampleSpec]) -> Tensor:
         """The images of `specs` in order, uint8 `[N, size, size, 3]` on the device."""
-        images, _ = self._generator.images(specs)
+        with self._kernels():
+            images, _ = self._generator.images(specs)
         if self._generator.batch_size < self._batch_size:  # halved, and slower than its name says
             raise InputError(f"a batch of {self._batch_size} does not fit into the memory")
         return images
@@ -182,6 +191,7 @@ class GenerationWorker:
             steps=job.steps,
             generate_size=job.generate_size,
             batch_size=batch_size,
+            channels_last=name.program in (CHANNELS_LAST, COMPILED),
             compiled=name.program == COMPILED,
         )
 

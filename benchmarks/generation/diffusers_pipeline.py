@@ -46,6 +46,7 @@ class DiffusersPipeline:
         steps: int,
         generate_size: int,
         batch_size: int,
+        channels_last: bool,
         compiled: bool,
     ) -> None:
         from diffusers import DiffusionPipeline
@@ -60,6 +61,9 @@ class DiffusersPipeline:
         pipeline.scheduler = load_scheduler(folder, scheduler)
         pipeline.set_progress_bar_config(disable=True)
         pipeline.to(device)
+        if channels_last:
+            for module in (pipeline.unet, pipeline.vae):
+                module.to(memory_format=torch.channels_last)
         if compiled:
             _compile(pipeline, device)
         self._pipeline = pipeline
@@ -126,8 +130,6 @@ def _batches(specs: Sequence[SampleSpec], size: int) -> Iterator[list[int]]:
 
 
 def _compile(pipeline: Any, device: torch.device) -> None:
-    for module in (pipeline.unet, pipeline.vae):
-        module.to(memory_format=torch.channels_last)
     options = _CUDA_OPTIONS if device.type == "cuda" else _CPU_OPTIONS
     pipeline.fuse_qkv_projections()
     pipeline.unet = torch.compile(pipeline.unet, fullgraph=True, options=options)
