@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from ..base.errors import unknown
-from . import kernels
+from . import kernels, waterfall
 from .benchmark import Benchmark
 
-BENCHMARKS: dict[str, Benchmark] = {one.name: one for one in (*kernels.BENCHMARKS,)}
+BENCHMARKS: dict[str, Benchmark] = {
+    one.name: one for one in (*kernels.BENCHMARKS, *waterfall.BENCHMARKS)
+}
 """In the order in which help lists them."""
 
 

@@ -9,6 +9,7 @@ from .accuracy import levers, recipes, tricks
 from .command import bench_command
 from .dataset import dataset
 from .generation import loop, trace
+from .gpu import gpu
 from .startup import export, load
 from .throughput import throughput
 from .training import loader, sharing, training
@@ -36,5 +37,6 @@ for command in (
     *map(bench_command, BENCHMARKS.values()),
     export,
     load,
+    gpu,
 ):
     bench_app.command()(command)
