@@ -138,7 +138,7 @@ def test_bad_settings_get_one_sentence(settings, complaint):
 
 def test_a_folder_that_cannot_be_made_gets_one_sentence(work, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="cannot be made .*: name another with --out"):
+    with pytest.raises(InputError, match=r"cannot be made .*: name another with --out"):
         work_through(GpuSettings(out=tmp_path / "file" / "results"), gpu="h100")
 
 
