@@ -6,7 +6,8 @@ import pytest
 
 from zeroreal.base import InputError
 from zeroreal.benchmarks.gpu import ledger as ledger_module
-from zeroreal.benchmarks.gpu import running, work as work_module
+from zeroreal.benchmarks.gpu import running
+from zeroreal.benchmarks.gpu import work as work_module
 from zeroreal.benchmarks.gpu.settings import GpuSettings, names_of
 from zeroreal.benchmarks.gpu.work import gpu_name, work_through
 
