@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from ..base.errors import unknown
-from . import kernels, waterfall
+from . import generation, kernels, loading, startup, training, waterfall
 from .benchmark import Benchmark
 
 BENCHMARKS: dict[str, Benchmark] = {
-    one.name: one for one in (*kernels.BENCHMARKS, *waterfall.BENCHMARKS)
+    one.name: one
+    for one in (
+        *generation.BENCHMARKS,
+        *waterfall.BENCHMARKS,
+        *loading.BENCHMARKS,
+        *training.BENCHMARKS,
+        *kernels.BENCHMARKS,
+        *startup.BENCHMARKS,
+    )
 }
 """In the order in which help lists them."""
 

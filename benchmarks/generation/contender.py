@@ -16,10 +16,13 @@ OURS = "ours"
 DIFFUSERS = "diffusers"
 CHANNELS_LAST = "diffusers:channels-last"
 COMPILED = "diffusers:compiled"
-PEERS = (DIFFUSERS, CHANNELS_LAST, COMPILED)
+OPTIMUM_ONNXRUNTIME = "optimum:onnxruntime"
+OPTIMUM_OPENVINO = "optimum:openvino"
+PEERS = (DIFFUSERS, CHANNELS_LAST, COMPILED, OPTIMUM_ONNXRUNTIME, OPTIMUM_OPENVINO)
 GRAPHS = "graphs"
 UNFUSED = "unfused"
-_FORM = "write ours:ENGINE/PRECISION, diffusers/PRECISION or diffusers:compiled/PRECISION"
+_FORM = "write ours:ENGINE/PRECISION or PEER/PRECISION, a peer being " + ", ".join(PEERS)
+_OF_OPTIMUM_ONNXRUNTIME = ("fp32", "fp16")  # what its exporter knows
 _LEVERS = tuple(name for name in LEVERS if name != BASELINE)
 
 
@@ -29,7 +32,7 @@ class GeneratorName:
 
     text: str
     program: str
-    """`ours` or one of `PEERS`."""
+    """`ours`, or one of `PEERS`."""
     engine: str
     """Ours; empty for others."""
     precision: str
@@ -68,8 +71,9 @@ def parse_contender(text: str) -> GeneratorName:
         known = [*PEERS, *(f"{OURS}:{engine}" for engine in _engines())]
         raise unknown("contender", name, known)
     precision, *options = parts or [""]
-    if precision not in PRECISIONS:
-        raise InputError(f"contender {text!r} has no precision of {', '.join(PRECISIONS)}: {_FORM}")
+    can = _OF_OPTIMUM_ONNXRUNTIME if program == OPTIMUM_ONNXRUNTIME else tuple(PRECISIONS)
+    if precision not in can:
+        raise InputError(f"contender {text!r} has no precision of {', '.join(can)}: {_FORM}")
     known_options = (GRAPHS, UNFUSED, *ATTENTION_BACKENDS, *_LEVERS) if program == OURS else ()
     for option in options:
         if option not in known_options:

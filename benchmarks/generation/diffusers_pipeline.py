@@ -1,4 +1,4 @@
-"""The peer: a pipeline of `diffusers` as its own guide makes it fast."""
+"""The peer: a pipeline of `diffusers`, as it is or as its own guide makes it fast."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...export import check_model_folder, load_scheduler
+from ...export import ModelInfo
 from ...generate import SampleSpec
 from ...kernels import philox_normal
 
@@ -31,42 +31,34 @@ _CPU_OPTIONS: dict[str, Any] = {"freezing": True}
 
 
 class DiffusersPipeline:
-    """Generates images of specs by a `diffusers` pipeline, `batch_size` prompts a call.
+    """Generates images of specs by a pipeline of `diffusers`, `batch_size` prompts a call.
 
     It has one guidance scale a call: images of different guidance come in calls of their own.
+
+    Args:
+        pipeline: of `diffusers`, or with the same interface.
+        info: of the model in it.
+        dtype: of the latents that it takes.
+        device: where it runs.
+        steps: denoising steps of an image.
+        generate_size: side of the images in pixels.
+        batch_size: prompts a call.
     """
 
     def __init__(
         self,
-        folder: Path,
+        pipeline: Any,
+        info: ModelInfo,
         *,
         dtype: torch.dtype,
         device: torch.device,
-        scheduler: str | None,
         steps: int,
         generate_size: int,
         batch_size: int,
-        channels_last: bool,
-        compiled: bool,
     ) -> None:
-        from diffusers import DiffusionPipeline
-        from diffusers.utils.logging import disable_progress_bar
-
-        disable_progress_bar()
-        self._info = check_model_folder(folder)
-        pipeline = DiffusionPipeline.from_pretrained(
-            folder, torch_dtype=dtype, use_safetensors=True
-        )
         pipeline.safety_checker = None
-        pipeline.scheduler = load_scheduler(folder, scheduler)
         pipeline.set_progress_bar_config(disable=True)
-        pipeline.to(device)
-        if channels_last:
-            for module in (pipeline.unet, pipeline.vae):
-                module.to(memory_format=torch.channels_last)
-        if compiled:
-            _compile(pipeline, device)
-        self._pipeline = pipeline
+        self._pipeline, self._info = pipeline, info
         self._dtype, self._device, self._steps = dtype, device, steps
         self._generate_size, self._batch_size = generate_size, batch_size
 
@@ -109,7 +101,7 @@ class DiffusersPipeline:
             output_type="pt",
             **options,
         ).images  # [B, 3, H, W] of 0..1
-        pixels: Tensor = images.float().mul(255).round().to(torch.uint8)
+        pixels: Tensor = images.float().mul(255).round().to(self._device, torch.uint8)
         return pixels.permute(0, 2, 3, 1)
 
     def _noise(self, specs: Sequence[SampleSpec]) -> Tensor:
@@ -127,6 +119,41 @@ def _batches(specs: Sequence[SampleSpec], size: int) -> Iterator[list[int]]:
         group = list(members)
         for begin in range(0, len(group), size):
             yield group[begin : begin + size]
+
+
+def load_diffusers(
+    folder: Path,
+    dtype: torch.dtype,
+    device: torch.device,
+    *,
+    channels_last: bool,
+    compiled: bool,
+) -> Any:
+    """The pipeline that a folder's `model_index.json` names; compiled, it is channels-last, too."""
+    from diffusers import DiffusionPipeline
+    from diffusers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    pipeline = DiffusionPipeline.from_pretrained(folder, torch_dtype=dtype, use_safetensors=True)
+    pipeline.to(device)
+    if channels_last or compiled:
+        for module in (pipeline.unet, pipeline.vae):
+            module.to(memory_format=torch.channels_last)
+    if compiled:
+        _compile(pipeline, device)
+    return pipeline
+
+
+def take_scheduler(pipeline: Any, name: str) -> None:
+    """Give a pipeline another scheduler as the guide of `diffusers` has it, from its own's values.
+
+    https://huggingface.co/docs/diffusers/using-diffusers/schedulers. Not by our own reading of the
+    folder: a mistake in that would be in both.
+    """
+    import diffusers
+
+    title = name if name.endswith("Scheduler") else f"{name}Scheduler"
+    pipeline.scheduler = getattr(diffusers, title).from_config(pipeline.scheduler.config)
 
 
 def _compile(pipeline: Any, device: torch.device) -> None:

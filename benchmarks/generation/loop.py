@@ -1,7 +1,5 @@
 """What the generator's own loop costs: its share of a step, and images/s as batches add up.
 
-    zeroreal bench loop --result benchmarks/results/loop-embedded-cpu.json
-
 On a GPU the engines' time hides behind the device's: there `zeroreal bench trace` tells its gaps,
 and the share is left out.
 """
@@ -10,9 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -22,38 +18,24 @@ from ...engine import Engine
 from ...generate import Generator, SamplePlan, SampleSpec, load_recipe, parse_classes
 from ...generate.sampling.conditions import conditions_of
 from ...generate.sampling.sampler import Sampler
+from ...report.results.metric import Metric
+from ...report.results.result import Figures, Row
 from ...run import RunSettings
-from ..harness import (
-    Tell,
-    check_counts,
-    check_result_path,
-    run_facts,
-    silent,
-    spread,
-    write_result,
-)
+from ..harness import SILENT, Progress, check_counts
+from ..harness.summary import LEAST_ROUNDS
+from .settings import LoopSettings
 
 _LONGER = 10  # times as many batches as in the shorter run
+_WARM_UP_RUNS = 2  # the first compiles and allocates, the second records what can be
 
 
-@dataclass(frozen=True)
-class LoopSettings:
-    """What is generated, and how often."""
+@dataclass
+class _Rounds:
+    """What was measured so far, one figure a round."""
 
-    device: str = "cpu"
-    """`auto`, `cpu`, `cuda` or `cuda:N`."""
-    precision: str = "auto"
-    """What the models compute in: `auto`, `fp32`, `bf16` or `fp16`."""
-    batch_size: int = 32
-    """Images of a batch."""
-    steps: int = 12
-    """Denoising steps of an image."""
-    batches: int = 100
-    """Batches of the longer run; the shorter has a tenth of them."""
-    rounds: int = 5
-    """How often both runs take their turn."""
-    result: Path | None = None
-    """The file to write."""
+    rates: list[float] = field(default_factory=list)
+    ratios: list[float] = field(default_factory=list)
+    shares: list[float] = field(default_factory=list)
 
 
 class TimedEngine:
@@ -98,12 +80,14 @@ def images_per_second(generator: Generator, specs: Sequence[SampleSpec]) -> floa
     return made / (time.perf_counter() - began)
 
 
-def bench_loop(settings: LoopSettings, tell: Tell = silent) -> dict[str, Any]:
-    """Measure, and give the result, which is written as well.
+def measure_loop(settings: LoopSettings, progress: Progress = SILENT) -> Figures:
+    """Measure; Ctrl-C ends it with the rounds that are finished.
 
     Raises `InputError` for settings that cannot be used.
     """
-    device = _check(settings)
+    check_counts({"batch size": settings.batch_size, "rounds": settings.rounds})
+    check_counts({"batches": settings.batches}, least=_LONGER)
+    device = resolve_device(settings.device)
     generator = Generator(
         device=settings.device,
         engine="torch",
@@ -114,48 +98,55 @@ def bench_loop(settings: LoopSettings, tell: Tell = silent) -> dict[str, Any]:
     plan = SamplePlan(load_recipe("base"), parse_classes(RunSettings().classes), 10**6)
     batches = settings.batches // _LONGER, settings.batches
     few, many = (plan[: count * settings.batch_size] for count in batches)
-    tell("warming up")
-    images_per_second(generator, few)
-    shares = [
-        overhead_share(generator, plan[: settings.batch_size])
-        for _ in range(settings.rounds if device.type == "cpu" else 0)
-    ]
-    ratios = []
-    for number in range(settings.rounds):
-        ratios.append(_long_to_short(generator, few, many))
-        tell(f"round {number + 1} of {settings.rounds}")
-    result: dict[str, Any] = {
-        **run_facts(device),
-        "threads": torch.get_num_threads(),
-        "precision": str(generator.dtype).removeprefix("torch."),
-        "batch_size": settings.batch_size,
-        "steps": settings.steps,
-        "overhead_share": spread(shares) if shares else None,
-        "batches": list(batches),
-        "throughput_of_the_longer_run": spread(ratios),
+    progress.tell("warming up")
+    for _ in range(_WARM_UP_RUNS):
+        images_per_second(generator, few)
+    rounds = _Rounds()
+    try:
+        for number in range(settings.rounds):
+            if device.type == "cpu":
+                batch = plan[: settings.batch_size]
+                rounds.shares.append(overhead_share(generator, batch))
+            _one_round(generator, few, many, rounds)
+            progress.tell(f"round {number + 1} of {settings.rounds}")
+    except KeyboardInterrupt:
+        if not rounds.ratios:
+            raise
+    return _figures(settings, generator, batches, rounds)
+
+
+def _figures(
+    settings: LoopSettings, generator: Generator, batches: tuple[int, int], rounds: _Rounds
+) -> Figures:
+    done = len(rounds.ratios)
+    metrics = {
+        "images_per_second": Metric(tuple(rounds.rates), "images/s", "higher"),
+        "long_to_short": Metric(tuple(rounds.ratios), "x", "higher"),
     }
-    if settings.result is not None:
-        write_result(settings.result, result)
-    return result
+    if rounds.shares:
+        metrics["overhead_share"] = Metric(tuple(rounds.shares), "1", "lower")
+    facts = {
+        "precision": str(generator.dtype).removeprefix("torch."),
+        "batches": list(batches),
+    }
+    few = done < LEAST_ROUNDS
+    return Figures(
+        rows=(Row("ours", metrics=metrics),),
+        facts=facts,
+        reasons=(f"{done} rounds are few, {LEAST_ROUNDS} tell more",) if few else (),
+        finished=done == settings.rounds,
+    )
 
 
-def _check(settings: LoopSettings) -> torch.device:
-    check_counts({"batch size": settings.batch_size, "rounds": settings.rounds})
-    check_counts({"batches": settings.batches}, least=_LONGER)
-    device = resolve_device(settings.device)
-    if settings.result is not None:
-        check_result_path(settings.result)
-    return device
-
-
-def _long_to_short(
-    generator: Generator, few: Sequence[SampleSpec], many: Sequence[SampleSpec]
-) -> float:
-    """Images/s of a long run over the mean of a short one's before and after it.
+def _one_round(
+    generator: Generator, few: Sequence[SampleSpec], many: Sequence[SampleSpec], rounds: _Rounds
+) -> None:
+    """Images/s of a long run, and over the mean of a short one's before and after it.
 
     The mean says what the machine did at the time.
     """
     before = images_per_second(generator, few)
     long = images_per_second(generator, many)
     after = images_per_second(generator, few)
-    return long / ((before + after) / 2)
+    rounds.rates.append(long)
+    rounds.ratios.append(long / ((before + after) / 2))

@@ -10,51 +10,24 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from ...base import InputError
-from ..harness import Tell, check_counts, run_facts, silent, write_result
+from ...base import InputError, resolve_device, resolve_precision
+from ...report.results.metric import Metric
+from ...report.results.result import Figures, Row
+from ..harness import SILENT, Progress, check_counts
 from .contender import OURS, GeneratorName, parse_contender
-from .contestant import OurGenerator
-from .throughput_settings import (
-    ThroughputSettings,
-    benchmark_model,
-    check_settings,
-    generation_job,
-)
+from .our_generator import OurGenerator
+from .settings import TraceSettings
+from .work import benchmark_model, check_work, generation_job
 
+_WARM_UP_CALLS = 2  # the first compiles, the second records CUDA graphs
 _DEVICE_WORK = ("kernel", "gpu_memcpy", "gpu_memset")  # categories of Kineto's events
-
-
-@dataclass(frozen=True)
-class TraceSettings:
-    """What is traced."""
-
-    contender: str
-    """Ours, with its batch size; see `parse_contender`."""
-    model: str | None = None
-    """A diffusers folder or hub id; the embedded model by default."""
-    random_weights: str | None = None
-    """In place of a model: an architecture's name, such as `sd15`."""
-    generate_size: int | None = None
-    """Side in pixels of generation; the model's own by default."""
-    steps: int = 12
-    """Denoising steps of an image."""
-    scheduler: str | None = None
-    """A diffusers scheduler's class name; the model's own by default."""
-    guidance: str = "on"
-    """`on`: 7.5 for all images; `off`; or `recipe`."""
-    batches: int = 4
-    """How many are traced."""
-    trace: Path | None = None
-    """The file for the trace itself; by default it is not kept."""
-    result: Path | None = None
-    """The file to write."""
 
 
 @dataclass(frozen=True)
@@ -88,57 +61,50 @@ def device_intervals(trace: dict[str, Any]) -> list[tuple[float, float]]:
     ]
 
 
-def bench_trace(settings: TraceSettings, tell: Tell = silent) -> dict[str, Any]:
-    """Trace a run that is warmed up, and give its gaps, which are written as well.
+def measure_trace(settings: TraceSettings, progress: Progress = SILENT) -> Figures:
+    """Trace a run that is warmed up, and give its gaps.
 
     Raises `InputError` for settings that cannot be used.
     """
-    name, same = _check(settings)
-    with benchmark_model(same) as folder:
-        job = generation_job(same, folder)
-        tell(f"{name.text}: loading and warming up")
-        generator, specs = OurGenerator(job, name, same.images // settings.batches), job.specs()
-        generator.images(specs)
-        tell(f"{name.text}: tracing")
+    name, batch_size, device = _check(settings)
+    with benchmark_model(settings) as folder:
+        images = settings.batches * batch_size
+        job = generation_job(settings, folder, images=images, device=str(device))
+        progress.tell(f"{name.text}: loading and warming up")
+        generator, specs = OurGenerator(job, name, batch_size), job.specs()
+        for _ in range(_WARM_UP_CALLS):
+            generator.images(specs)
+        progress.tell(f"{name.text}: tracing")
         with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiler:
             generator.images(specs)
-            torch.cuda.synchronize()
+            torch.cuda.synchronize(device)
     gaps = gaps_between(device_intervals(_exported(profiler, settings.trace)))
-    result = {
-        **run_facts(torch.device(job.device)),
-        "contender": name.text,
-        "generate_size": job.generate_size,
-        "steps": job.steps,
-        "guidance": job.guidance,
-        "batches": settings.batches,
-        "microseconds": asdict(gaps),
-        "idle_share": gaps.idle / gaps.span,
-    }
-    if settings.result is not None:
-        write_result(settings.result, result)
-    return result
+    return Figures((_row(name, gaps),), {"generate_size": job.generate_size, "images": job.images})
 
 
-def _check(settings: TraceSettings) -> tuple[GeneratorName, ThroughputSettings]:
-    """The contender, and the same work as that of a throughput benchmark."""
+def _check(settings: TraceSettings) -> tuple[GeneratorName, int, torch.device]:
+    """The contender, its batch size, and a GPU."""
     name = parse_contender(settings.contender)
     if name.program != OURS or name.batch_size is None:
         raise InputError(f"{name.text!r} cannot be traced: give ours with a batch, such as @32")
     check_counts({"batches": settings.batches})
-    same = ThroughputSettings(
-        contenders=(name.text,),
-        model=settings.model,
-        random_weights=settings.random_weights,
-        generate_size=settings.generate_size,
-        steps=settings.steps,
-        scheduler=settings.scheduler,
-        guidance=settings.guidance,
-        images=settings.batches * name.batch_size,
-        device="cuda",
-        result=settings.result,
-    )
-    check_settings(same)
-    return name, same
+    check_work(settings)
+    device = resolve_device(settings.device)
+    if device.type != "cuda":
+        raise InputError(f"on {str(device)!r} there is no other device to wait for: use a GPU")
+    resolve_precision(name.precision, device)
+    return name, name.batch_size, device
+
+
+def _row(name: GeneratorName, gaps: Gaps) -> Row:
+    seconds = {
+        "span_seconds": gaps.span,
+        "idle_seconds": gaps.idle,
+        "longest_gap_seconds": gaps.longest,
+    }
+    metrics = {title: Metric((value / 1e6,), "s", "lower") for title, value in seconds.items()}
+    metrics["idle_share"] = Metric((gaps.idle / gaps.span,), "1", "lower")
+    return Row(name.text, metrics=metrics, facts={"gaps": gaps.count})
 
 
 def _exported(profiler: profile, path: Path | None) -> dict[str, Any]:

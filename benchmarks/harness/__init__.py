@@ -7,7 +7,7 @@ from .rounds import Contender, Measurement, Rounds, run_rounds
 from .rows import measured_row
 from .settings import Tell, silent
 from .summary import doubts, ratios, spread
-from .timing import calibrated, timed
+from .timing import calibrated, replayed, timed
 from .worker import ContenderError, Worker, reason_of
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "measured_row",
     "ratios",
     "reason_of",
+    "replayed",
     "run_facts",
     "run_rounds",
     "search_best_batch",

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...report.results.result import Figures, Row
 from .progress import Progress
-from .rounds import Contender, run_rounds
+from .rounds import Contender, Measurement, run_rounds
 from .rows import measured_row
 from .summary import doubts
 
@@ -35,24 +35,31 @@ def measure_rates(
     rows: list[Row] = []
     reasons: list[str] = []
     finished = True
-    for case in cases:
-        progress.tell(f"{case.name}: measuring")
-        measured = run_rounds(case.contenders, rounds)
-        baseline = measured.measurements[0]
-        rates = {"images_per_second": (float(case.images), "images/s")}
-        rows += [
-            measured_row(
-                one,
-                baseline,
-                case=case.name,
-                rates=rates,
-                facts={"images": case.images, **case.facts},
-            )
-            for one in measured.measurements
-        ]
-        reasons += [f"{case.name}: {doubt}" for doubt in doubts(measured)]
-        finished = measured.done == measured.wanted
-        progress.keep(Figures(tuple(rows), facts, tuple(reasons), finished=False))
-        if not finished:
-            break
+    try:
+        for case in cases:
+            progress.tell(f"{case.name}: measuring")
+            measured = run_rounds(case.contenders, rounds)
+            rows += _rows(case, measured.measurements)
+            reasons += [f"{case.name}: {doubt}" for doubt in doubts(measured)]
+            finished = measured.done == measured.wanted
+            progress.keep(Figures(tuple(rows), facts, tuple(reasons), finished=False))
+            if not finished:
+                break
+    except KeyboardInterrupt:  # while a case was made ready
+        if not rows:
+            raise
+        finished = False
     return Figures(tuple(rows), facts, tuple(reasons), finished)
+
+
+def _rows(case: RateCase, measurements: Sequence[Measurement]) -> list[Row]:
+    return [
+        measured_row(
+            one,
+            measurements[0],
+            case=case.name,
+            rates={"images_per_second": (float(case.images), "images/s")},
+            facts={"images": case.images, **case.facts},
+        )
+        for one in measurements
+    ]

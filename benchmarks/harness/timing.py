@@ -7,6 +7,9 @@ from collections.abc import Callable
 
 import torch
 
+from ...base import InputError
+from ...engine import GraphMemory, record
+
 
 def timed(work: Callable[[], object], device: torch.device, repeats: int = 1) -> float:
     """Seconds that one call of `work` takes, of `repeats` in a row.
@@ -29,6 +32,22 @@ def calibrated(work: Callable[[], object], device: torch.device, seconds: float)
         repeats *= 4
         taken = timed(work, device, repeats)
     return max(1, round(seconds / taken))
+
+
+def replayed(work: Callable[[], object], device: torch.device, calls: int) -> Callable[[], None]:
+    """`calls` calls of `work` as one CUDA graph, which takes no time of Python's between them.
+
+    Raises whatever CUDA raises for work that waits for the device, or `InputError` for a CPU.
+    """
+    if device.type != "cuda":
+        raise InputError(f"CUDA graphs need a CUDA device, not {device}: call the work itself")
+
+    def all_calls() -> None:
+        for _ in range(calls):
+            work()
+
+    replay: Callable[[], None] = record(all_calls, GraphMemory.on(device)).replay
+    return replay
 
 
 def _wait(device: torch.device) -> None:

@@ -1,12 +1,13 @@
 """Our kernels against plain PyTorch, eager and compiled: time, bytes and share of the bandwidth.
 
-Bytes are those of inputs and outputs, each counted once; the bandwidth is that of copying.
+Bytes are those of inputs and outputs, each counted once; the bandwidth is that of copying. On a GPU
+calls are recorded as a CUDA graph, for a call from Python takes longer than a kernel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor
@@ -25,15 +26,28 @@ from ..harness import (
     doubts,
     measured_row,
     reason_of,
+    replayed,
     run_rounds,
     timed,
 )
-from ..harness.ceilings import copy_bandwidth
+from ..harness.ceilings import measure_copy
 from .cases import KERNELS, SIZES, KernelCase
 from .settings import KernelSettings
 
 OURS, EAGER, COMPILED = CONTENDERS = ("ours", "eager", "compiled")
 _ROUND_SECONDS = 0.1
+_CALLS_A_REPLAY = 50
+
+
+@dataclass(frozen=True)
+class _Timing:
+    """How the rounds of a contender are timed."""
+
+    seconds: Callable[[], float]
+    """Of one call, on average."""
+    by: str
+    reason: str | None = None
+    """Why calls from Python had to do on a GPU."""
 
 
 def measure_kernels(settings: KernelSettings, progress: Progress = SILENT) -> Figures:
@@ -49,10 +63,10 @@ def measure_kernels(settings: KernelSettings, progress: Progress = SILENT) -> Fi
     device = resolve_device(settings.device)
     if device.type == "cpu":
         keep_freed_memory()  # as the generator does; it serves all contenders
-    bandwidth = copy_bandwidth(device)
+    ceiling = measure_copy(device)
     facts = {
         "native_library": native_library_status()[device.type].reason or "loaded",
-        "copy_bytes_per_second": bandwidth,
+        "copy_ceiling": asdict(ceiling),
     }
     rows: list[Row] = []
     reasons: list[str] = []
@@ -60,9 +74,12 @@ def measure_kernels(settings: KernelSettings, progress: Progress = SILENT) -> Fi
     for name in settings.kernels or tuple(KERNELS):
         progress.tell(name)
         case = KERNELS[name](SIZES[device.type], device)
-        rounds, failed = _measure(case, device, settings.rounds)
-        rows += _rows(name, case, rounds, failed, bandwidth)
-        reasons += [f"{name}: {doubt}" for doubt in doubts(rounds)]
+        timings, failed = _timings(case, device)
+        contenders = [Contender(title, timing.seconds) for title, timing in timings.items()]
+        rounds = run_rounds(contenders, settings.rounds)
+        rows += _rows(name, case, rounds, timings, failed, ceiling.best)
+        slow = [f"{title} {timing.reason}" for title, timing in timings.items() if timing.reason]
+        reasons += [f"{name}: {doubt}" for doubt in (*doubts(rounds), *slow)]
         finished = rounds.done == rounds.wanted
         progress.keep(Figures(tuple(rows), facts, tuple(reasons), finished=False))
         if not finished:
@@ -70,24 +87,38 @@ def measure_kernels(settings: KernelSettings, progress: Progress = SILENT) -> Fi
     return Figures(tuple(rows), facts, tuple(reasons), finished)
 
 
-def _measure(case: KernelCase, device: torch.device, rounds: int) -> tuple[Rounds, dict[str, str]]:
-    """The rounds of those that can serve, and the reasons of those that cannot."""
-    works = dict(
-        zip(CONTENDERS, (case.ours, case.reference, torch.compile(case.reference)), strict=True)
-    )
-    contenders, failed = [], {}
-    for name, work in works.items():
+def _timings(case: KernelCase, device: torch.device) -> tuple[dict[str, _Timing], dict[str, str]]:
+    """Those that can serve, warmed up, and the reasons of those that cannot."""
+    works = (case.ours, case.reference, torch.compile(case.reference))
+    timings, failed = {}, {}
+    for name, work in zip(CONTENDERS, works, strict=True):
         try:
-            repeats = calibrated(work, device, _ROUND_SECONDS)
+            timings[name] = _timing(work, device)
         except Exception as error:  # a compiler may fail in any way
             failed[name] = reason_of(error)
-            continue
-        contenders.append(Contender(name, partial(timed, work, device, repeats)))
-    return run_rounds(contenders, rounds), failed
+    return timings, failed
+
+
+def _timing(work: Callable[[], object], device: torch.device) -> _Timing:
+    work()  # compiles
+    reason, by, calls, timed_work = None, "calls", 1, work
+    if device.type == "cuda":
+        try:
+            timed_work = replayed(work, device, _CALLS_A_REPLAY)
+            by, calls = "replays of a CUDA graph", _CALLS_A_REPLAY
+        except Exception as error:  # it may wait for the device, say
+            reason = f"is timed by calls from Python, as no graph records it ({reason_of(error)})"
+    repeats = calibrated(timed_work, device, _ROUND_SECONDS)
+    return _Timing(lambda: timed(timed_work, device, repeats) / calls, by, reason)
 
 
 def _rows(
-    kernel: str, case: KernelCase, rounds: Rounds, failed: dict[str, str], bandwidth: float
+    kernel: str,
+    case: KernelCase,
+    rounds: Rounds,
+    timings: dict[str, _Timing],
+    failed: dict[str, str],
+    bandwidth: float,
 ) -> list[Row]:
     moved = float(case.read_bytes + _bytes(case.ours()))
     measured = {measurement.name: measurement for measurement in rounds.measurements}
@@ -98,7 +129,7 @@ def _rows(
             measured.get(EAGER),
             case=f"{kernel}, {case.shape}",
             rates=rates,
-            facts={"bytes": moved},
+            facts={"bytes": moved, "timed_by": timings[name].by if name in timings else None},
         )
         for name in CONTENDERS
     ]

@@ -1,7 +1,5 @@
 """Images a second of the loader alone, against torchvision's transforms in a `DataLoader`.
 
-    zeroreal bench loader --device cpu --result FILE
-
 Both give float32 batches on the device, of the same uint8 images in memory, cropped, mirrored and
 normalised alike; the `DataLoader` with as many workers as serve it best.
 """
@@ -10,27 +8,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import torch
 
 from ...base import resolve_device, unknown
 from ...kernels import native_library_status
+from ...report.results.result import Figures
 from ...train import ImagePool, Loader
-from ..harness import (
-    Contender,
-    Tell,
-    calibrated,
-    check_counts,
-    check_result_path,
-    run_facts,
-    silent,
-    timed,
-)
-from ..harness.rates import RateCase, bench_rates
+from ..harness import SILENT, Contender, Progress, calibrated, check_counts, timed
+from ..harness.rates import RateCase, measure_rates
 from .loader_cases import CASES
 from .loader_peer import (
     TransformedImages,
@@ -39,60 +26,35 @@ from .loader_peer import (
     mirrored_and_normalised,
     torchvision_loader,
 )
+from .settings import LoaderSettings
 
 OURS, PEER = "ours", "torchvision"
 _ROUND_SECONDS = 0.5
 _CLASSES = 10
 
 
-@dataclass(frozen=True)
-class LoaderSettings:
-    """What is loaded, and where to."""
-
-    cases: tuple[str, ...] = tuple(CASES)
-    """Names of `CASES`."""
-    images: int = 4096
-    """Images in memory, and in each round."""
-    batch_size: int = 128
-    """Images of a batch."""
-    device: str = "auto"
-    """Where the batches go: `auto`, `cpu`, `cuda` or `cuda:N`."""
-    rounds: int = 7
-    """How often each contender loads all images."""
-    result: Path | None = None
-    """The file to write."""
-
-
-def bench_loader(settings: LoaderSettings, tell: Tell = silent) -> dict[str, Any]:
-    """Measure, and give the result, which is written after every case as well.
+def measure_loader(settings: LoaderSettings, progress: Progress = SILENT) -> Figures:
+    """Measure; what there is is kept after every case.
 
     Ctrl-C ends the case in hand with the rounds that it has, and the measurement. Raises
     `InputError` for settings that cannot be used.
     """
-    device = _check(settings)
-    facts = {
-        **run_facts(device),
-        "native_library": native_library_status()[device.type].reason or "loaded",
-        "threads": torch.get_num_threads(),
-        "batch_size": settings.batch_size,
-    }
-    cases = (_case(name, settings, device, tell) for name in settings.cases)
-    return bench_rates(cases, settings.rounds, facts, settings.result, tell)
-
-
-def _check(settings: LoaderSettings) -> torch.device:
     for name in settings.cases:
         if name not in CASES:
             raise unknown("loader case", name, CASES)
     counts = {"batch size": settings.batch_size, "rounds": settings.rounds}
     check_counts({"images": settings.images, **counts})
     device = resolve_device(settings.device)
-    if settings.result is not None:
-        check_result_path(settings.result)
-    return device
+    facts = {"native_library": native_library_status()[device.type].reason or "loaded"}
+    cases = (
+        _case(name, settings, device, progress.tell) for name in settings.cases or tuple(CASES)
+    )
+    return measure_rates(cases, settings.rounds, facts, progress)
 
 
-def _case(name: str, settings: LoaderSettings, device: torch.device, tell: Tell) -> RateCase:
+def _case(
+    name: str, settings: LoaderSettings, device: torch.device, tell: Callable[[str], None]
+) -> RateCase:
     case, batch_size = CASES[name], settings.batch_size
     shape = (settings.images, case.stored, case.stored, 3)
     images = torch.randint(256, shape, dtype=torch.uint8)

@@ -1,7 +1,5 @@
 """What exporting a full-size model and building it costs in time and memory.
 
-    zeroreal bench export --target sm_89 --result FILE
-
 The weights are random, made by another process. Memory is resident memory, which counts the pages
 of memory-mapped weight files; that of a process without a model is given beside it.
 """
@@ -13,14 +11,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ...base import InputError
-from ...engine import Cache
+from ...engine import Cache, Inspection
 from ...export import (
     ExportProgress,
     ExportSettings,
@@ -29,7 +26,11 @@ from ...export import (
     parse_range,
 )
 from ...export.model.random_weights import architecture
-from ..harness import Tell, check_result_path, run_facts, silent, write_result
+from ...export.onnx.manifest import ExportedGraph
+from ...report.results.metric import Metric
+from ...report.results.result import Figures, Row
+from ..harness import SILENT, Progress
+from .settings import ExportBenchSettings
 from .stages import Stages, resident_bytes
 
 _MAKE = """
@@ -40,46 +41,25 @@ write_random_model(architecture(sys.argv[1]), Path(sys.argv[2]))
 """
 
 
-@dataclass(frozen=True)
-class ExportBenchSettings:
-    """What is exported, and what it is built for."""
+def measure_export(settings: ExportBenchSettings, progress: Progress = SILENT) -> Figures:
+    """Export, build, and give what it took: a row for all, for each stage and for each plan.
 
-    architecture: str = "sd15"
-    """The architecture's name."""
-    precision: str = "fp16"
-    """Of the graphs: `fp32`, `fp16` or `bf16`."""
-    target: str | None = None
-    """A GPU such as `sm_89`, to build TensorRT plans for as well; none are built by default."""
-    batch: str = "1:8:16"
-    """Smallest, best and largest batch of the plans."""
-    work: Path | None = None
-    """Where some gigabytes have room for a while; the system's temporary folder by default."""
-    result: Path | None = None
-    """The file to write."""
-
-
-def bench_export(settings: ExportBenchSettings, tell: Tell = silent) -> dict[str, Any]:
-    """Export, build, and give what it took, which is written as well.
-
-    Raises `InputError` for settings that cannot be used; why plans cannot be built is in the
-    result.
+    Raises `InputError` for settings that cannot be used; why plans cannot be built is in a row.
     """
     architecture(settings.architecture)  # complains of an unknown name
     parse_range(settings.batch)
-    if settings.result is not None:
-        check_result_path(settings.result)
     with tempfile.TemporaryDirectory(dir=settings.work) as work:
         model, out = Path(work, "model"), Path(work, "exported")
-        tell("making a model of random weights")
+        progress.tell("making a model of random weights")
         _make_model(settings.architecture, model)
-        result = _export(model, out, settings, tell)
+        exported = _export(model, out, settings.precision, progress.tell)
         shutil.rmtree(model)
-        if settings.target is not None:
-            cache = Cache(Path(work, "cache"))
-            result["tensorrt"] = _build(out, cache, settings.target, settings.batch, tell)
-    if settings.result is not None:
-        write_result(settings.result, result)
-    return result
+        if settings.target is None:
+            return exported
+        progress.keep(replace(exported, finished=False))
+        cache = Cache(Path(work, "cache"))
+        plans = _build(out, cache, settings.target, settings.batch, progress.tell)
+    return replace(exported, rows=(*exported.rows, *plans))
 
 
 def _make_model(name: str, folder: Path) -> None:
@@ -87,7 +67,7 @@ def _make_model(name: str, folder: Path) -> None:
     subprocess.run([sys.executable, "-c", _MAKE, name, str(folder)], check=True)
 
 
-def _export(model: Path, out: Path, settings: ExportBenchSettings, tell: Tell) -> dict[str, Any]:
+def _export(model: Path, out: Path, precision: str, tell: Callable[[str], None]) -> Figures:
     stages = Stages()
 
     def progress(state: ExportProgress) -> None:
@@ -97,37 +77,41 @@ def _export(model: Path, out: Path, settings: ExportBenchSettings, tell: Tell) -
     idle = resident_bytes()
     began = time.perf_counter()
     with stages.watched():
-        exported = export_model(model, out, ExportSettings(precision=settings.precision), progress)
+        exported = export_model(model, out, ExportSettings(precision=precision), progress)
     seconds = time.perf_counter() - began
     weights = sum(graph.weight_bytes for graph in exported.graphs.values())
     peak = max(stages.peak_bytes.values())
-    return {
-        **run_facts(torch.device("cpu")),
-        "architecture": settings.architecture,
+    whole = {
+        **_seconds_and_peak(seconds, peak),
+        "peak_over_weights": Metric((peak / weights,), "x", "lower"),
+    }
+    rows = [Row("all", case="export", metrics=whole)]
+    rows += [
+        Row(name, case="export", metrics=_seconds_and_peak(stages.seconds.get(name, 0.0), peak))
+        for name, peak in stages.peak_bytes.items()
+    ]
+    facts = {
         "image_size": exported.generate_size and list(exported.generate_size),
-        "seconds": seconds,
         "weight_bytes": weights,
-        "peak_bytes": peak,
-        "peak_over_weights": peak / weights,
         "bytes_before": idle,
-        "stages": {
-            name: {"seconds": stages.seconds.get(name), "peak_bytes": stages.peak_bytes.get(name)}
-            for name in stages.peak_bytes
-        },
-        "graphs": {
-            name: {
-                "precision": str(graph.precision).removeprefix("torch."),
-                "weight_bytes": graph.weight_bytes,
-                "errors": [asdict(error) for error in graph.errors],
-                "notes": list(graph.notes),
-            }
-            for name, graph in exported.graphs.items()
-        },
+        "graphs": {name: _graph_facts(graph) for name, graph in exported.graphs.items()},
+    }
+    return Figures(tuple(rows), facts)
+
+
+def _graph_facts(graph: ExportedGraph) -> dict[str, Any]:
+    return {
+        "precision": str(graph.precision).removeprefix("torch."),
+        "weight_bytes": graph.weight_bytes,
+        "errors": [asdict(error) for error in graph.errors],
+        "notes": list(graph.notes),
     }
 
 
-def _build(out: Path, cache: Cache, target: str, batch: str, tell: Tell) -> dict[str, Any]:
-    stages = Stages()
+def _build(
+    out: Path, cache: Cache, target: str, batch: str, tell: Callable[[str], None]
+) -> list[Row]:
+    stages, case = Stages(), f"plans for {target}, batch {batch}"
 
     def progress(graph: str, done: int, total: int) -> None:
         stages.enter(graph)
@@ -143,25 +127,36 @@ def _build(out: Path, cache: Cache, target: str, batch: str, tell: Tell) -> dict
                 on_progress=progress,
             )
     except InputError as error:
-        return {"reason": str(error)}
-    return {
-        name: {
-            "target": plan.report.target,
-            "library": plan.report.library,
-            "batch": batch,
-            "seconds": plan.report.seconds,
-            "peak_bytes": stages.peak_bytes.get(name),
-            "plan_bytes": plan.report.plan_bytes,
-            "activation_bytes": plan.report.activation_bytes,
-            "layers": len(plan.report.layers),
-            "layer_precisions": dict(plan.precisions),
-            "attention": len(plan.report.attention),
-            "attention_fused": sum(bool(layer.fused) for layer in plan.report.attention),
-            "not_fused": [
-                {"name": layer.name, "reason": layer.reason}
-                for layer in plan.report.attention
-                if not layer.fused
-            ],
-        }
-        for name, plan in plans.items()
+        return [Row("tensorrt", case=case, reason=str(error))]
+    return [
+        _plan_row(name, case, plan, stages.peak_bytes.get(name)) for name, plan in plans.items()
+    ]
+
+
+def _plan_row(name: str, case: str, plan: Inspection, peak: int | None) -> Row:
+    report = plan.report
+    metrics = _seconds_and_peak(report.seconds, peak)
+    metrics["plan_bytes"] = Metric((float(report.plan_bytes),), "B", "lower")
+    facts = {
+        "target": report.target,
+        "library": report.library,
+        "activation_bytes": report.activation_bytes,
+        "layers": len(report.layers),
+        "layer_precisions": dict(plan.precisions),
+        "attention": len(report.attention),
+        "attention_fused": sum(bool(layer.fused) for layer in report.attention),
+        "not_fused": [
+            {"name": layer.name, "reason": layer.reason}
+            for layer in report.attention
+            if not layer.fused
+        ],
     }
+    return Row(name, case=case, metrics=metrics, facts=facts)
+
+
+def _seconds_and_peak(seconds: float, peak: int | None) -> dict[str, Metric]:
+    """Metrics; a stage may be too short for a look at the memory."""
+    metrics = {"seconds": Metric((seconds,), "s", "lower")}
+    if peak is not None:
+        metrics["peak_bytes"] = Metric((float(peak),), "B", "lower")
+    return metrics

@@ -1,30 +1,18 @@
-"""Seconds to load the embedded model's export into ONNX Runtime, in new processes.
-
-zeroreal bench load --result FILE
-"""
+"""Seconds to load the embedded model's export into ONNX Runtime, in new processes."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from ...assets import TINY_FASHION
 from ...export import ExportSettings, export_model
-from ..harness import (
-    Tell,
-    check_counts,
-    check_result_path,
-    run_facts,
-    silent,
-    spread,
-    write_result,
-)
+from ...report.results.metric import Metric
+from ...report.results.result import Figures, Row
+from ..harness import SILENT, Progress, check_counts
+from .settings import LoadSettings
 
 # What a program that only runs engines does; the time is that after `import torch`.
 _LOAD = """
@@ -40,37 +28,25 @@ print(time.perf_counter() - began, *sorted({"diffusers", "transformers"} & set(s
 """
 
 
-@dataclass(frozen=True)
-class LoadSettings:
-    """How often the export is loaded."""
-
-    runs: int = 5
-    """New processes, each of which loads it once."""
-    result: Path | None = None
-    """The file to write."""
-
-
-def bench_load(settings: LoadSettings, tell: Tell = silent) -> dict[str, Any]:
-    """Measure, and give the result, which is written as well."""
+def measure_load(settings: LoadSettings, progress: Progress = SILENT) -> Figures:
+    """Measure; Ctrl-C ends it with the runs that are finished."""
     check_counts({"runs": settings.runs})
-    if settings.result is not None:
-        check_result_path(settings.result)
-    runs = []
+    runs: list[list[str]] = []
     with tempfile.TemporaryDirectory() as folder:
-        tell("exporting")
+        progress.tell("exporting")
         exported = export_model(TINY_FASHION, Path(folder, "model"), ExportSettings("fp32"))
         command = [sys.executable, "-c", _LOAD, str(exported.folder)]
-        for number in range(settings.runs):
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
-            runs.append(done.stdout.split())
-            tell(f"run {number + 1} of {settings.runs}")
-    seconds = [float(run[0]) for run in runs]
-    result = {
-        **run_facts(torch.device("cpu")),
-        "seconds": seconds,
-        "spread": spread(seconds),
-        "imported": sorted({name for run in runs for name in run[1:]}),
-    }
-    if settings.result is not None:
-        write_result(settings.result, result)
-    return result
+        try:
+            for number in range(settings.runs):
+                done = subprocess.run(command, check=True, capture_output=True, text=True)
+                runs.append(done.stdout.split())
+                progress.tell(f"run {number + 1} of {settings.runs}")
+        except KeyboardInterrupt:
+            if not runs:
+                raise
+    seconds = Metric(tuple(float(run[0]) for run in runs), "s", "lower")
+    imported = sorted({name for run in runs for name in run[1:]})
+    return Figures(
+        rows=(Row("onnxruntime", metrics={"seconds": seconds}, facts={"imported": imported}),),
+        finished=len(runs) == settings.runs,
+    )

@@ -1,7 +1,5 @@
 """Images a second of training, from the pool against a cached batch and against timm's loop.
 
-    zeroreal bench training --device cpu --result FILE
-
 Cases are named by what ours is compared to and the side in pixels. `cached` is the free-loader
 test: the same training of one batch, again and again. `timm` is a plain loop of timm's parts at the
 same settings, of the same network, fed by timm's loader with as many workers as serve it best;
@@ -10,83 +8,46 @@ images lie decoded in memory.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from ...base import InputError, resolve_device, resolve_precision, unknown
 from ...kernels import AugmentRanges
+from ...report.results.result import Figures
 from ...train import ImagePool, Loader, Trainer, TrainSettings
 from ...train.loop.training import Training
 from ...train.settings import augmentation
-from ..harness import (
-    Contender,
-    Tell,
-    check_counts,
-    check_result_path,
-    run_facts,
-    silent,
-    timed,
-)
-from ..harness.rates import RateCase, bench_rates
+from ..harness import SILENT, Contender, Progress, check_counts, timed
+from ..harness.rates import RateCase, measure_rates
 from ..loading.cached_loader import CachedLoader
 from ..loading.loader_cases import AREA, ASPECT
 from ..loading.loader_peer import best_workers
 from .cases import CACHED, CASES, DEFAULT_CASES
+from .settings import TrainingSettings
 from .timm_training import PilImages, TimmTraining, timm_loader
 
 OURS = "ours"
 _CLASSES = 10
 _LEARNING_RATE = 1e-3  # stays finite on labels that mean nothing
+_WARM_UP_BATCHES = 3  # the first compiles, the second records CUDA graphs
+
+Trained = TypeVar("Trained", Training, TimmTraining)
 
 
-@dataclass(frozen=True)
-class TrainingSettings:
-    """What is trained, and how often."""
-
-    cases: tuple[str, ...] = ()
-    """Names of `CASES`; by default those for the type of device."""
-    batch_size: int = 64
-    """Images of a batch."""
-    batches: int = 16
-    """Batches of a round."""
-    precision: str = "auto"
-    """What training computes in: `auto`, `fp32` or `bf16`."""
-    compile: bool = False
-    """Compile the classifier: ours, from the pool and from the cached batch, not timm's."""
-    device: str = "auto"
-    """`auto`, `cpu`, `cuda` or `cuda:N`."""
-    rounds: int = 7
-    """How often each contender trains on all images."""
-    result: Path | None = None
-    """The file to write."""
-
-    @property
-    def images(self) -> int:
-        """Number of images in memory, and in each round."""
-        return self.batch_size * self.batches
-
-
-def bench_training(settings: TrainingSettings, tell: Tell = silent) -> dict[str, Any]:
-    """Measure, and give the result, which is written after every case as well.
+def measure_training(settings: TrainingSettings, progress: Progress = SILENT) -> Figures:
+    """Measure; what there is is kept after every case.
 
     Ctrl-C ends the case in hand with the rounds that it has, and the measurement. Raises
     `InputError` for settings that cannot be used.
     """
     device, dtype = _check(settings)
-    facts = {
-        **run_facts(device),
-        "threads": torch.get_num_threads(),
-        "precision": str(dtype).removeprefix("torch."),
-        "compile": settings.compile,
-        "batch_size": settings.batch_size,
-    }
+    facts = {"precision": str(dtype).removeprefix("torch.")}
     names = settings.cases or DEFAULT_CASES[device.type]
-    cases = (_Bench(name, settings, device, tell).case() for name in names)
-    return bench_rates(cases, settings.rounds, facts, settings.result, tell)
+    cases = (_Bench(name, settings, device, progress.tell).case() for name in names)
+    return measure_rates(cases, settings.rounds, facts, progress)
 
 
 def _check(settings: TrainingSettings) -> tuple[torch.device, torch.dtype]:
@@ -99,8 +60,6 @@ def _check(settings: TrainingSettings) -> tuple[torch.device, torch.dtype]:
     dtype = resolve_precision(settings.precision, device)
     if dtype is torch.float16:
         raise InputError("timm's loop does not scale its loss for fp16: choose bf16 or fp32")
-    if settings.result is not None:
-        check_result_path(settings.result)
     return device, dtype
 
 
@@ -112,17 +71,18 @@ class _Bench:
         name: str,
         settings: TrainingSettings,
         device: torch.device,
-        tell: Tell,
+        tell: Callable[[str], None],
     ) -> None:
         self._name, self._case = name, CASES[name]
         self._settings, self._device, self._tell = settings, device, tell
+        self._warm_up_epochs = -(-_WARM_UP_BATCHES // settings.batches)
         shape = (settings.images, self._case.stored, self._case.stored, 3)
         self._images = torch.randint(256, shape, dtype=torch.uint8)
         self._labels = torch.arange(settings.images) % _CLASSES
         crops = AugmentRanges(area=AREA, aspect=ASPECT, flip=0.5)  # which timm's loader has, too
         augment = augmentation("default") if self._case.against == CACHED else crops
         self._train = TrainSettings(
-            epochs=settings.rounds + 1,  # the first warms up
+            epochs=settings.rounds + self._warm_up_epochs,
             batch_size=settings.batch_size,
             learning_rate=_LEARNING_RATE,
             compile=settings.compile,
@@ -170,8 +130,7 @@ class _Bench:
             dtype=trainer.dtype,
             seed=trainer.seed,
         )
-        training.epoch()
-        return training
+        return self._warmed_up(training)
 
     def _timm(self, dataset: PilImages, workers: int) -> TimmTraining:
         trainer, train = self._trainer(), self._train
@@ -184,7 +143,11 @@ class _Bench:
             self._device,
         )
         training = TimmTraining(trainer.model, loader, train, self._device, trainer.dtype)
-        training.epoch()
+        return self._warmed_up(training)
+
+    def _warmed_up(self, training: Trained) -> Trained:
+        for _ in range(self._warm_up_epochs):
+            training.epoch()
         return training
 
     def _trainer(self) -> Trainer:

@@ -1,7 +1,5 @@
 """Generating and training on one device: either alone, and both by each way of sharing it.
 
-    zeroreal bench sharing --result benchmarks/results/sharing-embedded-cuda.json
-
 Images of the embedded model arrive block by block, and a classifier trains on what is there, for
 about as long as generating takes. Both in one are to take the longer of the two and half of the
 shorter.
@@ -9,57 +7,39 @@ shorter.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
 
 from ...base import InputError, resolve_device
 from ...generate import Generator, SamplePlan, load_recipe, parse_classes
+from ...report.results.metric import Metric
+from ...report.results.result import Figures, Row
 from ...run import RunSettings
 from ...train import ImagePool, TrainSettings
 from ...train.pool.sharing import Sharing
 from ...train.settings import SHARING_MODES
 from ..harness import (
+    SILENT,
     Contender,
+    Measurement,
+    Progress,
     Rounds,
-    Tell,
     check_counts,
-    check_result_path,
     doubts,
-    run_facts,
+    measured_row,
     run_rounds,
-    silent,
-    spread,
     timed,
-    write_result,
 )
+from .settings import SharingSettings
 from .shared import Shared, scheduled_seconds
 
 GENERATING, TRAINING = "generating", "training"
 _MOST_EPOCHS = 200
-
-
-@dataclass(frozen=True)
-class SharingSettings:
-    """What is generated and trained, and how often."""
-
-    device: str = "auto"
-    """`auto`, `cpu`, `cuda` or `cuda:N`."""
-    classifier: str = "resnet18"
-    """A timm model's name."""
-    images_per_class: int = 1000
-    """Generated of every class of the embedded model."""
-    blocks: int = 8
-    """Number of blocks in which the images arrive."""
-    batch_size: int = 256
-    """Images of a batch of training."""
-    rounds: int = 5
-    """How often each part and each way of sharing takes its turn."""
-    result: Path | None = None
-    """The file to write."""
 
 
 def balanced_epochs(shared: Shared) -> tuple[Shared, ImagePool]:
@@ -86,35 +66,37 @@ def modes_of(device: torch.device) -> tuple[list[str], dict[str, str]]:
     return [mode for mode in modes if mode not in missing], missing
 
 
-def figures(rounds: Rounds, shared: Shared) -> dict[str, Any]:
-    """The seconds of each part, and of each mode how often what it is to take: `target_seconds`."""
-    spreads = {one.name: spread(one.seconds) for one in rounds.measurements if one.seconds}
-    if not {GENERATING, TRAINING} <= spreads.keys():
-        reasons = "; ".join(f"{one.name}: {one.reason}" for one in rounds.measurements)
-        raise InputError(f"generating or training alone cannot be measured ({reasons})")
-    alone = [spreads[part]["median"] for part in (GENERATING, TRAINING)]
-    target = max(alone) + min(alone) / 2
-    return {
-        "target_seconds": target,
-        "scheduled_seconds": scheduled_seconds(shared, *alone),
-        "seconds": spreads,
-        "of_target": {
-            name: times["median"] / target
-            for name, times in spreads.items()
-            if name not in (GENERATING, TRAINING)
-        },
-        "failed": {one.name: one.reason for one in rounds.measurements if one.reason},
-        "doubts": doubts(rounds),
-    }
+def figures(rounds: Rounds, shared: Shared, missing: Mapping[str, str]) -> Figures:
+    """A row for each part and each mode, which is held against what it is to take.
+
+    That is `target_seconds`; `missing` are the modes that the device does not have, with reasons.
+    """
+    measured = {one.name: one for one in rounds.measurements}
+    alone = [measured[part].seconds for part in (GENERATING, TRAINING)]
+    reasons = doubts(rounds)
+    facts: dict[str, Any] = {"images": len(shared.plan), "epochs": shared.settings.epochs}
+    target = None
+    if all(alone):
+        generating, training = map(median, alone)
+        target = max(generating, training) + min(generating, training) / 2
+        facts["target_seconds"] = target
+        facts["scheduled_seconds"] = scheduled_seconds(shared, generating, training)
+    else:
+        reasons.append("generating or training alone was not measured, so there is no target")
+    rows = [_row(one, target) for one in rounds.measurements]
+    rows += [Row(mode, reason=reason) for mode, reason in missing.items()]
+    return Figures(tuple(rows), facts, tuple(reasons), finished=rounds.done == rounds.wanted)
 
 
-def bench_sharing(settings: SharingSettings, tell: Tell = silent) -> dict[str, Any]:
-    """Measure, and give the result, which is written as well.
+def measure_sharing(settings: SharingSettings, progress: Progress = SILENT) -> Figures:
+    """Measure; what there is is kept after every round, and Ctrl-C ends the rounds.
 
     Raises `InputError` for settings that cannot be used.
     """
-    device = _check(settings)
-    tell("loading, tuning and warming up")
+    check_counts({"images per class": settings.images_per_class, "blocks": settings.blocks})
+    check_counts({"rounds": settings.rounds})
+    device = resolve_device(settings.device)
+    progress.tell("loading, tuning and warming up")
     shared, pool = balanced_epochs(_shared(settings))
     modes, missing = modes_of(device)
     contenders = [
@@ -122,31 +104,20 @@ def bench_sharing(settings: SharingSettings, tell: Tell = silent) -> dict[str, A
         Contender(TRAINING, partial(timed, partial(shared.train, pool), device)),
         *(Contender(mode, partial(timed, partial(shared.both, mode), device)) for mode in modes),
     ]
-    rounds = run_rounds(
-        contenders, settings.rounds, lambda state: tell(f"round {state.done} of {state.wanted}")
-    )
-    result: dict[str, Any] = {
-        **run_facts(device),
-        "classifier": settings.classifier,
-        "images": len(shared.plan),
-        "blocks": settings.blocks,
-        "batch_size": settings.batch_size,
-        "epochs": shared.settings.epochs,
-        "modes_missing": missing,
-        **figures(rounds, shared),
-    }
-    if settings.result is not None:
-        write_result(settings.result, result)
-    return result
+
+    def after(state: Rounds) -> None:
+        progress.tell(f"round {state.done} of {state.wanted}")
+        progress.keep(replace(figures(state, shared, missing), finished=False))
+
+    return figures(run_rounds(contenders, settings.rounds, after), shared, missing)
 
 
-def _check(settings: SharingSettings) -> torch.device:
-    check_counts({"images per class": settings.images_per_class, "blocks": settings.blocks})
-    check_counts({"rounds": settings.rounds})
-    device = resolve_device(settings.device)
-    if settings.result is not None:
-        check_result_path(settings.result)
-    return device
+def _row(own: Measurement, target: float | None) -> Row:
+    row = measured_row(own, None)
+    if target is None or not own.seconds or own.name in (GENERATING, TRAINING):
+        return row
+    of_target = Metric(tuple(seconds / target for seconds in own.seconds), "1", "lower")
+    return replace(row, metrics={**row.metrics, "of_target": of_target})
 
 
 def _shared(settings: SharingSettings) -> Shared:

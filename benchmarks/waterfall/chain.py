@@ -54,6 +54,7 @@ def chain(device: str, native: str, steps: int, guided: bool) -> tuple[Link, ...
             "channels-last",
             "compiled as its guide says, which fuses projections",
         ),
+        Link("openvino", f"optimum:openvino/{PLAINEST}", FIRST, "models in OpenVINO, by optimum"),
         Link(
             "our-loop",
             f"ours:torch/{PLAINEST}/unfused",

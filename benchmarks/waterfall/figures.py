@@ -4,106 +4,100 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from ...report.results.metric import Metric
-from ...report.results.result import Row
-from ..harness import Measurement, measured_row, ratios
+from ...report.results.result import Figures, Row
+from ..generation.entrant import Entrant, FirstRun
+from ..generation.job import GenerationJob
+from ..generation.starting import Contest
+from ..harness import Measurement, doubts, measured_row, ratios
 from .chain import Link
 
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 _MOST = 255
 
 
-@dataclass(frozen=True)
-class Difference:
-    """How far two sets of images are apart, of 255."""
+def figures(
+    links: Sequence[Link], contest: Contest, job: GenerationJob, flop: Mapping[str, float]
+) -> Figures:
+    """A row for each of `links`, whose contenders are those of `contest`, in this order.
 
-    mean: float
-    max: int
-    psnr: float | None
-    """Of all pixels, in dB; None where they are the same."""
-
-
-@dataclass(frozen=True)
-class Ready:
-    """What is known of a row before its rounds."""
-
-    batch_size: int
-    flop: float
-    """Of one image."""
-    memory_bytes: int
-    """At the peak."""
-    load_seconds: float
-    difference: Difference
-    """To the first row's images."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A row: ready and measured, or why it cannot serve."""
-
-    link: Link
-    measurement: Measurement
-    ready: Ready | None = None
-
-
-def difference(pixels: Pixels, first: Pixels) -> Difference:
-    """How far images are from the first row's, uint8 `[N, size, size, 3]`."""
-    apart = np.abs(pixels.astype(np.int16) - first)
-    error = float(np.square(apart, dtype=np.float64).mean())
-    psnr = 10 * math.log10(_MOST**2 / error) if error else None
-    return Difference(float(apart.mean()), int(apart.max()), psnr)
-
-
-def rows_of(measured: Sequence[Measured], images: int) -> tuple[Row, ...]:
-    """Rows of a result; `images` are those of a round.
-
-    Ratios are to the first row that served, and to the one that a row changes one thing of.
+    `flop` are those of an image, by the contender's name. Speeds and images are compared to those
+    of the first row that could be started, speeds also to those of the row that a row changes one
+    thing of.
     """
-    by_name = {one.link.name: one.measurement for one in measured}
-    first = next((one.measurement for one in measured if one.ready is not None), None)
-    return tuple(_row(one, first, by_name, images) for one in measured)
+    measured = {one.name: one for one in contest.rounds.measurements}
+    served = [one for one in contest.entrants if one.first is not None]
+    baseline = served[0] if served else None
+    speeds = {
+        link.name: measured.get(one.name.text)
+        for link, one in zip(links, contest.entrants, strict=True)
+    }
+    rows = []
+    for link, entrant in zip(links, contest.entrants, strict=True):
+        row = _row(link, entrant, speeds, baseline, measured, job.images, flop)
+        rows.append(row)
+    reasons = doubts(contest.rounds)
+    return Figures(
+        rows=tuple(rows),
+        facts={
+            "generate_size": job.generate_size,
+            "images": job.images,
+            "in_turn": contest.in_turn,
+        },
+        reasons=tuple(reasons if served else [*reasons, "no row could serve"]),
+        finished=contest.rounds.done == contest.rounds.wanted,
+    )
 
 
 def _row(
-    one: Measured, first: Measurement | None, by_name: Mapping[str, Measurement], images: int
+    link: Link,
+    entrant: Entrant,
+    speeds: Mapping[str, Measurement | None],
+    baseline: Entrant | None,
+    measured: Mapping[str, Measurement],
+    images: int,
+    flop: Mapping[str, float],
 ) -> Row:
-    link, ready = one.link, one.ready
-    facts: dict[str, Any] = {
-        "contender": link.contender,
-        "from": link.before,
-        "changes": link.changes,
-    }
-    if ready is None:
-        return Row(link.name, facts=facts, reason=one.measurement.reason)
+    text = entrant.name.text
+    facts = {"contender": text, "from": link.before, "changes": link.changes}
+    if entrant.first is None or baseline is None or baseline.first is None:
+        return Row(link.name, facts=facts, reason=entrant.reason)
+    own = measured.get(text) or Measurement(text)
     row = measured_row(
-        one.measurement,
-        first,
+        own,
+        measured.get(baseline.name.text),
         rates={
             "images_per_second": (images, "images/s"),
-            "flop_per_second": (images * ready.flop, "FLOP/s"),
+            "flop_per_second": (images * flop[text], "FLOP/s"),
         },
-        facts={**facts, "batch_size": ready.batch_size, "flop_per_image": ready.flop},
+        facts={**facts, "batch_size": entrant.batch_size, "flop_per_image": flop[text]},
     )
-    metrics = {**row.metrics, **_metrics_of(ready)}
-    before = by_name.get(link.before or "")
-    if before is not None and (each := ratios(one.measurement, before)):
+    metrics = {**row.metrics, **_of_first_run(entrant.first, baseline.first)}
+    before = speeds.get(link.before or "")
+    if before is not None and (each := ratios(own, before)):
         metrics["ratio_before"] = Metric(tuple(each), "x", "higher")
-    return replace(row, metrics=metrics)
+    return replace(row, name=link.name, metrics=metrics, is_baseline=entrant is baseline)
 
 
-def _metrics_of(ready: Ready) -> dict[str, Metric]:
-    apart = ready.difference
+def _of_first_run(first: FirstRun, baseline: FirstRun) -> dict[str, Metric]:
+    apart = np.abs(first.pixels.astype(np.int16) - baseline.pixels)
     metrics = {
-        "memory_bytes": Metric((float(ready.memory_bytes),), "B", "lower"),
-        "load_seconds": Metric((ready.load_seconds,), "s", "lower"),
-        "mean_difference_of_255": Metric((apart.mean,), "1", "lower"),
-        "max_difference_of_255": Metric((float(apart.max),), "1", "lower"),
+        "memory_bytes": Metric((float(first.memory_bytes),), "B", "lower"),
+        "load_seconds": Metric((first.load_seconds,), "s", "lower"),
+        "mean_difference_of_255": Metric((float(apart.mean()),), "1", "lower"),
+        "max_difference_of_255": Metric((float(apart.max()),), "1", "lower"),
     }
-    if apart.psnr is not None:
-        metrics["psnr"] = Metric((apart.psnr,), "dB", "higher")
+    psnr = peak_signal_to_noise(first.pixels, baseline.pixels)
+    if psnr is not None:
+        metrics["psnr"] = Metric((psnr,), "dB", "higher")
     return metrics
+
+
+def peak_signal_to_noise(pixels: Pixels, reference: Pixels) -> float | None:
+    """Of all pixels of uint8 images, in dB; None where they are the same."""
+    error = np.square(pixels.astype(np.float64) - reference).mean()
+    return float(10 * math.log10(_MOST**2 / error)) if error else None

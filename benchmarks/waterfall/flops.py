@@ -14,8 +14,8 @@ from ...export.graphs.steps import DenoiseStep
 from ...export.model.vae_folder import find_vae, vae_class
 from ...generate.sampling.steps import Call, guided_steps, plan_calls
 from ..generation.contender import OURS, GeneratorName
-from ..generation.contestant import GenerationJob
 from ..generation.flops import ModelFlops, count_flops, forward_flops
+from ..generation.job import GenerationJob
 
 
 @dataclass(frozen=True)

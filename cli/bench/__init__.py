@@ -8,11 +8,7 @@ from ...benchmarks.registry import BENCHMARKS
 from .accuracy import levers, recipes, tricks
 from .command import bench_command
 from .dataset import dataset
-from .generation import loop, trace
 from .gpu import gpu
-from .startup import export, load
-from .throughput import throughput
-from .training import loader, sharing, training
 from .workers import workers
 from .writing import plan, writing
 
@@ -21,22 +17,14 @@ bench_app = typer.Typer(
     no_args_is_help=True,
 )
 for command in (
-    throughput,
-    loop,
-    trace,
+    *map(bench_command, BENCHMARKS.values()),
     recipes,
     levers,
     tricks,
-    loader,
-    training,
-    sharing,
     writing,
     workers,
     dataset,
     plan,
-    *map(bench_command, BENCHMARKS.values()),
-    export,
-    load,
     gpu,
 ):
     bench_app.command()(command)

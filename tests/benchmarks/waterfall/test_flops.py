@@ -10,8 +10,8 @@ from transformers import CLIPTextConfig
 
 from zeroreal.base import InputError
 from zeroreal.benchmarks.generation.contender import parse_contender
-from zeroreal.benchmarks.generation.contestant import GenerationJob
 from zeroreal.benchmarks.generation.flops import count_flops
+from zeroreal.benchmarks.generation.job import GenerationJob
 from zeroreal.benchmarks.waterfall.flops import flop_per_image
 from zeroreal.export import find_model
 
