@@ -58,7 +58,7 @@ def _sd15(name: str, minutes: float, result: str, command: str) -> Part:
 _OURS = "ours:torch/bf16/graphs"
 _512 = "--steps 20 --device cuda"
 _FEW = "--steps 4 --guidance off --device cuda"
-_WATERFALL = "--steps 20 --batch-size 16 --images 16 --no-interleaved --device cuda"
+_WATERFALL = "--steps 20 --batch-size 16 --images 16 --device cuda"
 _TRAIN = "--batch-size 256 --precision bf16 --device cuda"
 _ALL_TRAINING = (*_MODELS, *_TRAINING)
 
@@ -123,9 +123,10 @@ PARTS = (
     ),
     _sd15(
         "latency",
-        5,
+        6,
         "latency-sd15",
-        "latency --device cuda",
+        "latency --engine torch --precision bf16 --cuda-graphs --steps 20 --batch-size 16 "
+        "--batches 30 --sizes 1,4,16 --sweep-batches 4 --starts 2 --device cuda",
     ),
     _sd15("trace", 2, "trace-sd15", f"trace {_OURS}@16 --steps 20"),
     _bench("loop", 2, "loop-embedded", "loop --device cuda --batch-size 64 --steps 4"),

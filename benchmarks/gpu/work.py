@@ -58,7 +58,7 @@ def work_through(
     chosen = _chosen(settings.parts, parts)
     out = _folder(settings.out)
     ledger = Ledger(out, gpu or gpu_name())
-    began, outcomes = time.monotonic(), []
+    began, outcomes = time.monotonic(), list[Outcome]()
     for part in chosen:
         spent = (time.monotonic() - began) / 60
         left = float("inf") if settings.budget is None else settings.budget - spent

@@ -7,17 +7,16 @@ BENCHMARKS = (
     Benchmark(
         name="waterfall",
         help="What each step from diffusers to our fastest is worth for a model.\n\n"
-        "A row changes one thing of another: x before is its speed in that one's, x first in the "
-        "first's. Images differ from the first row's by mean and max, of 255, and PSNR in dB.",
+        "A row changes one thing of another; before is its speed against that one's, first against "
+        "the first's. Images differ from the first row's by mean and max, of 255, and PSNR in dB.",
         settings="waterfall.settings:WaterfallSettings",
         measure="waterfall.bench:measure_waterfall",
         columns=(
-            Column("batch", "batch_size", ".0f"),
             IMAGES_PER_SECOND,
-            Column("x before", "ratio_before", ".2f"),
-            Column("x first", "ratio", ".2f"),
+            Column("before", "ratio_before", ".2f"),
+            Column("first", "ratio", ".2f"),
             Column("TFLOP/s", "flop_per_second", ".3g", 1e-12),
-            Column("GB", "memory_bytes", ".3g", 1e-9),
+            Column("GB", "memory_bytes", ".2f", 1e-9),
             Column("mean", "mean_difference_of_255", ".2f"),
             Column("max", "max_difference_of_255", ".0f"),
             Column("PSNR", "psnr", ".1f"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -75,7 +76,7 @@ def _shallow_row(folder: Path, info: ModelInfo, side: int) -> int:
         unet = UNet2DConditionModel.from_config(
             UNet2DConditionModel.load_config(folder, subfolder="unet")
         )
-        inputs = {
+        inputs: dict[str, Any] = {
             "sample": torch.zeros(1, info.latent_channels, side, side),
             "timestep": torch.zeros(1),
             "encoder_hidden_states": torch.zeros(1, info.tokens, info.context_channels),
