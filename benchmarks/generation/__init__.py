@@ -12,12 +12,11 @@ BENCHMARKS = (
         settings="generation.settings:ThroughputSettings",
         measure="generation.throughput:measure_throughput",
         columns=(
-            Column("batch", "batch_size"),
+            Column("batch", "batch_size", ".0f"),
             IMAGES_PER_SECOND,
             RATIO,
-            Column("ceiling", "share_of_ceiling", ".0%"),
             Column("GB", "memory_bytes", ".2f", 1e-9),
-            Column("apart", "max_difference_of_255"),
+            Column("apart", "max_difference_of_255", ".0f"),
         ),
     ),
     Benchmark(
@@ -40,7 +39,7 @@ BENCHMARKS = (
         columns=(
             Column("ms", "span_seconds", ".4g", 1e3),
             Column("idle", "idle_share", ".2%"),
-            Column("gaps", "gaps", "d"),
+            Column("gaps", "gaps", ".0f"),
             Column("longest, us", "longest_gap_seconds", ".3g", 1e6),
         ),
     ),

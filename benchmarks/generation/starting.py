@@ -93,18 +93,21 @@ def _all_started(
     device = torch.device(job.device)
     ready, contenders, largest = [], [], 0
     for entrant in entrants:
+        if entrant.reason is not None:
+            ready.append(entrant)
+            continue
         if largest and free_memory(device) < largest:
             return None, []
         try:
-            entrant, contender = _started(entrant, job, workers, tell)
+            started, contender = _started(entrant, job, workers, tell)
         except ContenderError as error:
             if largest and is_out_of_memory(error):
                 return None, []
-            entrant, contender = _cannot_serve(entrant, error, tell), None
-        ready.append(entrant)
-        if contender is not None and entrant.first is not None:
-            contenders.append(contender)
-            largest = max(largest, entrant.first.memory_bytes)
+            ready.append(_cannot_serve(entrant, error, tell))
+            continue
+        ready.append(started)
+        contenders.append(contender)
+        largest = max(largest, 0 if started.first is None else started.first.memory_bytes)
     return tuple(ready), contenders
 
 
@@ -122,12 +125,13 @@ def _one_by_one(
         return Contest(tuple(ready), Rounds(tuple(measured), done, wanted), in_turn=False)
 
     for place, entrant in enumerate(entrants):
+        if entrant.reason is not None:
+            continue
         try:
             with ExitStack() as workers:
                 ready[place], contender = _started(entrant, job, workers, tell)
-                alone = [] if contender is None else [contender]
                 rounds = run_rounds(
-                    alone, wanted, lambda state: tell(f"round {state.done} of {state.wanted}")
+                    [contender], wanted, lambda state: tell(f"round {state.done} of {state.wanted}")
                 )
         except ContenderError as error:
             ready[place] = _cannot_serve(entrant, error, tell)
@@ -143,10 +147,8 @@ def _one_by_one(
 
 def _started(
     entrant: Entrant, job: GenerationJob, workers: ExitStack, tell: Tell
-) -> tuple[Entrant, Contender | None]:
-    """The contender ready in its process, which `workers` ends; None if it cannot serve anyway."""
-    if entrant.reason is not None:
-        return entrant, None
+) -> tuple[Entrant, Contender]:
+    """The contender ready in its process, which `workers` ends."""
     name = entrant.name
     tell(f"{name.text}, batch {entrant.batch_size}: loading and warming up")
     worker = workers.enter_context(Worker(partial(GenerationWorker, job, name)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import typer
 
 from ...benchmarks.registry import BENCHMARKS
@@ -16,7 +18,7 @@ bench_app = typer.Typer(
     help="Measure this machine: generating, training and writing, accuracy, kernels, start-up.",
     no_args_is_help=True,
 )
-for command in (
+COMMANDS: tuple[Callable[..., None], ...] = (
     *map(bench_command, BENCHMARKS.values()),
     recipes,
     levers,
@@ -26,5 +28,7 @@ for command in (
     dataset,
     plan,
     gpu,
-):
+)
+"""In the order in which help lists them."""
+for command in COMMANDS:
     bench_app.command()(command)

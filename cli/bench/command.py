@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ...base.settings import build
-from ...benchmarks.registry import Benchmark
+from ...benchmarks.benchmark import Benchmark
 from ..console import errors, output
 from ..options import with_options
 
@@ -91,7 +91,13 @@ def show(result: BenchmarkResult, benchmark: Benchmark) -> None:
 
 
 def _rich(table: TextTable, title: str) -> Table:
-    shown = Table(title=title or None, title_justify="left", box=box.SIMPLE, pad_edge=False)
+    shown = Table(
+        title=title or None,
+        title_justify="left",
+        box=box.SIMPLE,
+        pad_edge=False,
+        collapse_padding=True,
+    )
     shown.add_column("", overflow="fold")
     for column in table.titles[1:]:
         shown.add_column(column, justify="right", no_wrap=True)

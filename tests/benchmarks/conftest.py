@@ -3,6 +3,7 @@
 import pytest
 
 from zeroreal.benchmarks.harness import ContenderError, reason_of
+from zeroreal.benchmarks.harness.ceilings import Ceiling
 
 
 class NearWorker:
@@ -30,7 +31,8 @@ class NearWorker:
 @pytest.fixture
 def near_workers(monkeypatch):
     """The throughput benchmark keeps to this process; the device's ceiling is 1 TFLOP/s."""
-    from zeroreal.benchmarks.generation import throughput
+    from zeroreal.benchmarks.generation import starting, throughput
 
-    monkeypatch.setattr(throughput, "Worker", NearWorker)
-    monkeypatch.setattr(throughput, "matmul_ceiling", lambda device, dtype: 1e12)
+    monkeypatch.setattr(starting, "Worker", NearWorker)
+    ceiling = Ceiling(1e12, 2.0, 3, {})
+    monkeypatch.setattr(throughput, "measure_matmul", lambda device, dtype: ceiling)

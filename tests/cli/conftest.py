@@ -33,8 +33,8 @@ def command(monkeypatch, capsys):
     An error that the command does not turn into a sentence is raised.
     """
 
-    def run(*arguments):
-        monkeypatch.setenv("COLUMNS", "200")
+    def run(*arguments, columns=200):
+        monkeypatch.setenv("COLUMNS", str(columns))
         monkeypatch.setenv("NO_COLOR", "1")
         monkeypatch.setattr(sys, "argv", ["zeroreal", *map(str, arguments)])
         before = signal.getsignal(signal.SIGTERM)

@@ -1,114 +1,224 @@
-"""`zeroreal bench throughput` and `kernels`: what they print and pass on, their complaints."""
+"""What every command of `zeroreal bench` shows, passes on and refuses; measurements are known."""
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from zeroreal.benchmarks.generation import throughput as throughput_module
-from zeroreal.benchmarks.generation.throughput_settings import ThroughputSettings
+from zeroreal.benchmarks import bench
+from zeroreal.benchmarks.benchmark import Benchmark
+from zeroreal.benchmarks.harness.ceilings import Ceiling
 from zeroreal.benchmarks.kernels import bench as kernels
 from zeroreal.benchmarks.kernels import cases as kernel_cases
+from zeroreal.benchmarks.registry import BENCHMARKS
+from zeroreal.report.results.metric import Metric
+from zeroreal.report.results.result import Figures, Row
+
+THROUGHPUT = Figures(
+    rows=(
+        Row(
+            "diffusers:compiled/bf16@64",
+            metrics={
+                "seconds": Metric((20.0, 21.0, 22.0), "s", "lower"),
+                "images_per_second": Metric((1234.5,), "images/s", "higher"),
+                "ratio": Metric((11.5, 12.0, 12.5), "x", "higher"),
+                "share_of_ceiling": Metric((0.42,), "1", "higher"),
+            },
+            facts={"batch_size": 64, "memory_bytes": 15 * 10**9, "max_difference_of_255": 113},
+        ),
+        Row("ours:tensorrt/fp16", reason="there is no GPU"),
+    )
+)
 
 
-def told(**changes):
-    """A throughput result of two contenders."""
-    spread = {"median": 2.0, "quartile_1": 1.5, "quartile_3": 2.5, "variation": 0.1}
-    row = {
-        "name": "diffusers/fp32",
-        "reason": None,
-        "batch_size": 16,
-        "images_per_second": 12.3,
-        "spread": spread,
-        "ratio": spread,
-        "step_ms": 45.6,
-        "tflop_per_second": 0.789,
-        "share_of_ceiling": 0.42,
-        "peak_memory_bytes": 1_500_000_000,
-        "device_memory_bytes": None,
-        "mean_difference_of_255": 0.012,
-        "max_difference_of_255": 3,
-    }
-    absent = {"name": "ours:tensorrt/fp16", "reason": "there is no GPU"}
-    result = {
-        "generate_size": 32,
-        "steps": 12,
-        "flop": {"per_image": 5e9},
-        "baseline": "diffusers/fp32",
-        "contenders": [row, absent],
-        "rounds": 5,
-        "rounds_done": 5,
-        "doubts": [],
-    }
-    return {**result, **changes}
+@pytest.fixture(autouse=True)
+def _quiet_machine(monkeypatch):
+    """Nothing else runs, and a second of looking at it is saved."""
+    quiet = SimpleNamespace(content=dict, reasons=list)
+    monkeypatch.setattr(bench, "Conditions", lambda device: quiet)
 
 
 @pytest.fixture
 def measured(monkeypatch):
-    """A function that has the measurement give a result; and the settings that it was given."""
+    """A function that has every measurement give these figures; and the settings it was given."""
     given = []
 
-    def give(result):
-        def bench_throughput(settings, tell):
+    def give(figures):
+        def measure(settings, progress):
             given.append(settings)
-            tell("round 1 of 5")
-            return result
+            progress.tell("half of it")
+            return figures
 
-        monkeypatch.setattr(throughput_module, "bench_throughput", bench_throughput)
+        monkeypatch.setattr(Benchmark, "measurement", lambda benchmark: measure)
         return given
 
     return give
 
 
 def test_the_table_shows_each_contender_or_why_it_cannot_serve(command, measured):
-    measured(told())
+    measured(THROUGHPUT)
     done = command("bench", "throughput")
     assert done.returncode == 0, done.stderr
-    assert "32x32 pixels, 12 steps, 0.005 TFLOP an image" in done.shown
-    assert "diffusers/fp32 16 12.3 2.00 (1.50-2.50) 45.6 0.789 42 % 1.50 0.012, 3" in done.shown
+    row = "diffusers:compiled/bf16@64 64 1234 12.00 (11.75-12.25) 15.00 113"
+    assert row in done.shown
     assert "ours:tensorrt/fp16 failed: there is no GPU" in done.shown
-    assert "round 1 of 5" in done.stderr
+    assert "VALID" in done.stdout.split()
+    assert "half of it" in done.stderr
 
 
-def test_doubts_are_said(command, measured):
-    measured(told(doubts=["2 rounds are few"]))
-    assert "not to be trusted: 2 rounds are few" in command("bench", "throughput").shown
+def test_the_table_of_throughput_fits_80_columns_with_whole_names(command, measured):
+    measured(THROUGHPUT)
+    lines = command("bench", "throughput", columns=80).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    (row,) = (line for line in lines if "diffusers:compiled/bf16@64" in line)
+    assert "113" in row
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_every_table_fits_80_columns(command, measured, name):
+    columns = BENCHMARKS[name].columns
+    metrics = {one.key: Metric((1.2345, 1.2345), "1") for one in columns}
+    measured(Figures((Row("a contender of a long name", metrics=metrics),)))
+    arguments = ["ours:torch/fp32@2"] if name == "trace" else []
+    done = command("bench", name, *arguments, columns=80)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    for column in columns:
+        assert column.title in done.stdout, "no title is broken"
+
+
+def test_a_large_batch_is_written_out(command, measured):
+    measured(
+        Figures((Row("ours", metrics={"ratio": Metric((1.0,), "x")}, facts={"batch_size": 1024}),))
+    )
+    assert "ours 1024 1.00" in command("bench", "throughput").shown
+
+
+def test_reasons_against_the_figures_are_said(command, measured):
+    measured(Figures(THROUGHPUT.rows, reasons=("2 rounds are few",)))
+    done = command("bench", "throughput")
+    assert done.returncode == 0
+    assert "INVALID" in done.stdout.split()
+    assert "not to be trusted: 2 rounds are few" in done.shown
 
 
 def test_an_interruption_shows_what_there_is_and_exits_as_one(command, measured):
-    measured(told(rounds_done=2))
+    measured(Figures(THROUGHPUT.rows, finished=False))
     done = command("bench", "throughput")
     assert done.returncode == 130
-    assert "12.3" in done.stdout
+    assert "1234" in done.stdout
 
 
-def test_options_are_passed_on(command, measured, tmp_path):
-    given = measured(told())
-    command("bench", "throughput")
-    options = {
-        "random_weights": "sd15",
-        "generate_size": 256,
-        "steps": 4,
-        "scheduler": "DDIMScheduler",
-        "guidance": "off",
-        "recipe": "merged",
-        "images": 8,
-        "rounds": 3,
-        "device": "cpu",
-        "result": tmp_path / "r.json",
-    }
-    named = [
-        text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", value)
-    ]
-    command("bench", "throughput", "ours:torch/fp32", "diffusers/bf16", *named)
-    contenders = ("ours:torch/fp32", "diffusers/bf16")
-    assert given == [ThroughputSettings(), ThroughputSettings(contenders, **options)]
+OPTIONS = {
+    "throughput": (
+        {"contenders": ("ours:torch/fp32", "diffusers/bf16")},
+        {
+            "random_weights": "sd15",
+            "generate_size": 256,
+            "steps": 4,
+            "scheduler": "DDIMScheduler",
+            "guidance": "off",
+            "recipe": "merged",
+            "images": 8,
+            "rounds": 3,
+            "device": "cpu",
+        },
+    ),
+    "loop": (
+        {},
+        {
+            "device": "cpu",
+            "precision": "bf16",
+            "batch_size": 8,
+            "steps": 4,
+            "batches": 20,
+            "rounds": 2,
+        },
+    ),
+    "trace": (
+        {"contender": "ours:torch/fp32@2"},
+        {
+            "model": "a",
+            "random_weights": "sd15",
+            "generate_size": 64,
+            "steps": 4,
+            "scheduler": "DDIMScheduler",
+            "guidance": "off",
+            "batches": 2,
+            "device": "cpu",
+            "trace": Path("t.json"),
+        },
+    ),
+    "loader": (
+        {"cases": ("crop-32",)},
+        {"images": 64, "batch_size": 8, "device": "cpu", "rounds": 3},
+    ),
+    "training": (
+        {"cases": ("cached-32", "timm-64")},
+        {
+            "batch_size": 8,
+            "batches": 2,
+            "precision": "bf16",
+            "compile": True,
+            "device": "cpu",
+            "rounds": 3,
+        },
+    ),
+    "sharing": (
+        {},
+        {
+            "device": "cpu",
+            "classifier": "resnet50",
+            "images_per_class": 10,
+            "blocks": 2,
+            "batch_size": 8,
+            "rounds": 2,
+        },
+    ),
+    "kernels": ({"kernels": ("finish",)}, {"device": "cpu", "rounds": 2}),
+    "export": (
+        {},
+        {
+            "architecture": "sdxl",
+            "precision": "bf16",
+            "target": "sm_89",
+            "batch": "1:2:4",
+            "work": Path("w"),
+        },
+    ),
+    "load": ({}, {"runs": 2}),
+}
+"""By benchmark: what is given by its place, and by options, which are named as the settings."""
+NEEDED = {"trace": {"contender": "ours:torch/fp32@2"}}
+
+
+def words(arguments, options):
+    """The settings as they are given on the command line."""
+    for value in arguments.values():
+        yield from (value if isinstance(value, tuple) else (value,))
+    for name, value in options.items():
+        flag = f"--{name.replace('_', '-')}"
+        yield from ((flag,) if value is True else (flag, value))
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_options_are_passed_on(command, measured, name):
+    given, (arguments, options) = measured(THROUGHPUT), OPTIONS[name]
+    needed = NEEDED.get(name, {})
+    for chosen in (words(needed, {}), words(arguments, options)):
+        done = command("bench", name, *chosen)
+        assert done.returncode == 0, done.stderr
+    kind = BENCHMARKS[name].settings_class()
+    assert given == [kind(**needed), kind(**arguments, **options)]
 
 
 def test_kernels_are_shown_with_time_bandwidth_and_ratio(command, monkeypatch, tmp_path):
     tiny = kernel_cases.Sizes(1, 16, 32, 2, 2, 8, torch.float32)
     monkeypatch.setitem(kernel_cases.SIZES, "cpu", tiny)
-    monkeypatch.setattr(kernels, "copy_bandwidth", lambda device: 1e9)
+    monkeypatch.setattr(kernels, "measure_copy", lambda device: Ceiling(1e9, 2.0, 3, {}))
     monkeypatch.setattr(kernels, "timed", lambda work, device, repeats: 1e-6)
     monkeypatch.setattr(kernels, "calibrated", lambda work, device, seconds: 1)
     monkeypatch.setattr(torch, "compile", lambda work: work)
@@ -118,9 +228,10 @@ def test_kernels_are_shown_with_time_bandwidth_and_ratio(command, monkeypatch, t
     )
     assert done.returncode == 0, done.stderr
     # 8 bytes of seed and 4x2x2 floats, in a microsecond; 1 GB/s is what copying gives.
-    assert "philox_normal, 1x4x2x2, 7.2e-05 MB ours 1 us 0.072 7 % 1.00 (1.00-1.00)" in done.shown
+    assert "philox_normal, 1x4x2x2" in done.shown
+    assert "ours 1 0.072 7% 1.00 (1.00-1.00)" in done.shown
     assert "not to be trusted" not in done.stdout
-    assert json.loads(path.read_text())["kernels"][0]["bytes"] == 72
+    assert [row["facts"]["bytes"] for row in json.loads(path.read_text())["rows"]] == [72] * 3
 
 
 @pytest.mark.parametrize(
@@ -128,8 +239,17 @@ def test_kernels_are_shown_with_time_bandwidth_and_ratio(command, monkeypatch, t
     [
         (["throughput", "ours:tensort/fp16"], "unknown engine 'tensort'"),
         (["throughput", "--guidance", "some"], "unknown guidance 'some'"),
+        (["throughput", "--result", "r.yaml"], "result file 'r.yaml' does not end in .json"),
         (["kernels", "finnish"], "unknown kernel 'finnish': did you mean 'finish'?"),
         (["kernels", "--rounds", "0"], "rounds is 0: at least 1 is needed"),
+        (["loader", "crop-33"], "unknown loader case 'crop-33': did you mean 'crop-32'?"),
+        (["training", "timm-65"], "unknown training case 'timm-65': did you mean 'timm-64'?"),
+        (["loop", "--batches", "5"], "batches is 5: at least 10 is needed"),
+        (["trace", "diffusers/fp32@2"], "cannot be traced: give ours with a batch"),
+        (["trace"], "Missing argument"),
+        (["sharing", "--blocks", "0"], "blocks is 0: at least 1 is needed"),
+        (["export", "--architecture", "sd16"], "unknown architecture 'sd16'"),
+        (["load", "--runs", "0"], "runs is 0: at least 1 is needed"),
     ],
 )
 def test_bad_input_gets_one_sentence_and_status_2(command, arguments, complaint):

@@ -12,19 +12,21 @@ COMMANDS = (
     "throughput",
     "loop",
     "trace",
-    "recipes",
-    "levers",
-    "tricks",
+    "waterfall",
     "loader",
     "training",
     "sharing",
+    "kernels",
+    "export",
+    "load",
+    "recipes",
+    "levers",
+    "tricks",
     "writing",
     "workers",
     "dataset",
     "plan",
-    "kernels",
-    "export",
-    "load",
+    "gpu",
 )
 
 
@@ -53,32 +55,6 @@ assert not heavy & set(sys.modules)
 
 PATH = Path("r.json")
 SETTINGS = {
-    "generation.loop": (
-        [],
-        {
-            "device": "cuda",
-            "precision": "bf16",
-            "batch_size": 8,
-            "steps": 4,
-            "batches": 20,
-            "rounds": 2,
-            "result": PATH,
-        },
-    ),
-    "generation.trace": (
-        ["ours:torch/fp32@2"],
-        {
-            "model": "a",
-            "random_weights": "sd15",
-            "generate_size": 64,
-            "steps": 4,
-            "scheduler": "DDIMScheduler",
-            "guidance": "off",
-            "batches": 2,
-            "trace": Path("t.json"),
-            "result": PATH,
-        },
-    ),
     "accuracy.recipes": (
         [],
         {
@@ -119,31 +95,7 @@ SETTINGS = {
             "result": PATH,
         },
     ),
-    "training.sharing": (
-        [],
-        {
-            "device": "cpu",
-            "classifier": "resnet50",
-            "images_per_class": 10,
-            "blocks": 2,
-            "batch_size": 8,
-            "rounds": 2,
-            "result": PATH,
-        },
-    ),
-    "startup.export": (
-        [],
-        {
-            "architecture": "sdxl",
-            "precision": "bf16",
-            "target": "sm_89",
-            "batch": "1:2:4",
-            "work": Path("w"),
-            "result": PATH,
-        },
-    ),
     "writing.plan": ([], {"shards": 40, "rounds": 2, "result": PATH}),
-    "startup.load": ([], {"runs": 2, "result": PATH}),
 }
 """By module: arguments, and options as the settings have them."""
 NEEDED = {"accuracy.levers": ["real"], "accuracy.tricks": ["real"]}
@@ -219,15 +171,10 @@ def test_accuracies_are_printed_as_a_table(command, given, row):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["loop", "--batches", "5"], "batches is 5: at least 10 is needed"),
-        (["trace", "diffusers/fp32@2"], "cannot be traced: give ours with a batch"),
         (["recipes", "--seeds", "0 1"], "'0 1' is not a seed: give numbers such as 0,1,2"),
         (["levers", "--real", "x", "--phases", "speeds"], "unknown phase 'speeds'"),
         (["tricks", "--real", "x", "--tricks", "jpg 50"], "did you mean 'jpeg 50'"),
         (["tricks"], "Missing option '--real'"),
-        (["sharing", "--blocks", "0"], "blocks is 0: at least 1 is needed"),
-        (["export", "--architecture", "sd16"], "unknown architecture 'sd16'"),
-        (["load", "--runs", "0"], "runs is 0: at least 1 is needed"),
     ],
 )
 def test_bad_input_gets_one_sentence_and_status_2(command, arguments, complaint):

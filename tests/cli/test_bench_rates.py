@@ -1,11 +1,7 @@
-"""`zeroreal bench loader`, `training` and `writing`: tables, options passed on, complaints."""
+"""`zeroreal bench writing`: its table, options passed on, complaints."""
 
 import pytest
 
-from zeroreal.benchmarks.loading import loader
-from zeroreal.benchmarks.loading.loader import LoaderSettings
-from zeroreal.benchmarks.training import bench as training
-from zeroreal.benchmarks.training.bench import TrainingSettings
 from zeroreal.benchmarks.writing import bench as writing
 from zeroreal.benchmarks.writing.bench import WritingSettings
 
@@ -30,17 +26,12 @@ def told(interrupted=False):
 def given(monkeypatch):
     """The settings that the measurements were given."""
     settings = []
-    monkeypatch.setattr(loader, "bench_loader", lambda one, tell: settings.append(one) or told())
-    monkeypatch.setattr(
-        training, "bench_training", lambda one, tell: settings.append(one) or told()
-    )
     monkeypatch.setattr(writing, "bench_writing", lambda one, tell: settings.append(one) or told())
     return settings
 
 
-@pytest.mark.parametrize("what", ["loader", "training", "writing"])
-def test_the_table_shows_rates_failures_and_doubts(command, given, what):
-    done = command("bench", what)
+def test_the_table_shows_rates_failures_and_doubts(command, given):
+    done = command("bench", "writing")
     assert done.returncode == 0, done.stderr
     assert "some-32 ours 1.235e+04 2.00 (1.50-2.50)" in done.shown
     assert "some-32, theirs failed: RuntimeError: no memory" in done.shown
@@ -48,28 +39,18 @@ def test_the_table_shows_rates_failures_and_doubts(command, given, what):
 
 
 def test_an_interruption_shows_what_there_is_and_exits_as_one(command, monkeypatch):
-    monkeypatch.setattr(loader, "bench_loader", lambda settings, tell: told(interrupted=True))
-    done = command("bench", "loader")
+    monkeypatch.setattr(writing, "bench_writing", lambda settings, tell: told(interrupted=True))
+    done = command("bench", "writing")
     assert done.returncode == 130
     assert "some-32" in done.stdout
 
 
 def test_options_are_passed_on(command, given, tmp_path):
     path = tmp_path / "r.json"
-    shared = ["--batch-size", 8, "--rounds", 3, "--device", "cpu", "--result", path]
-    command("bench", "loader")
-    command("bench", "loader", "crop-32", "--images", 64, *shared)
-    command("bench", "training")
-    arguments = ["cached-32", "--batches", 2, "--precision", "bf16", "--compile"]
-    command("bench", "training", *arguments, *shared)
     command("bench", "writing")
     arguments = ["npy-raw-32", "--images", 64, "--rounds", 3, "--work", tmp_path, "--result", path]
     command("bench", "writing", *arguments)
     assert given == [
-        LoaderSettings(),
-        LoaderSettings(("crop-32",), 64, 8, "cpu", 3, path),
-        TrainingSettings(),
-        TrainingSettings(("cached-32",), 8, 2, "bf16", True, "cpu", 3, path),
         WritingSettings(),
         WritingSettings(("npy-raw-32",), 64, 3, tmp_path, path),
     ]
@@ -78,9 +59,7 @@ def test_options_are_passed_on(command, given, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["loader", "crop-33"], "unknown loader case 'crop-33': did you mean 'crop-32'?"),
         (["writing", "folder-gif-32"], "unknown writing case 'folder-gif-32'"),
-        (["training", "timm-65"], "unknown training case 'timm-65': did you mean 'timm-64'?"),
     ],
 )
 def test_bad_input_gets_one_sentence_and_status_2(command, arguments, complaint):

@@ -11,6 +11,8 @@ from zeroreal.benchmarks.generation.contender import GeneratorName, parse_conten
     [
         ("diffusers/fp32", ("diffusers", "", "fp32")),
         ("diffusers:compiled/bf16@16", ("diffusers:compiled", "", "bf16", "auto", False, 16)),
+        ("optimum:onnxruntime/fp32", ("optimum:onnxruntime", "", "fp32")),
+        ("optimum:openvino/bf16@4", ("optimum:openvino", "", "bf16", "auto", False, 4)),
         ("ours:torch/fp32", ("ours", "torch", "fp32")),
         ("ours:onnxruntime:cuda/fp16", ("ours", "onnxruntime:cuda", "fp16")),
         ("ours:torch/bf16/cudnn/graphs@32:8", ("ours", "torch", "bf16", "cudnn", True, 32, 8)),
@@ -38,6 +40,7 @@ def test_ours_can_do_without_kernels_and_with_levers():
         ("ours:tensort/fp16", "unknown engine 'tensort': did you mean 'tensorrt'?"),
         ("ours:torch:quick/fp32", "unknown variant of engine torch 'quick'"),
         ("diffusers", "has no precision of fp32, bf16, fp16: write ours:ENGINE/PRECISION"),
+        ("optimum:onnxruntime/bf16", "has no precision of fp32, fp16"),
         ("diffusers/fp8", "has no precision of fp32, bf16, fp16"),
         ("diffusers/fp16/xformers", "unknown option of contender"),
         ("diffusers/fp16/4-steps", "unknown option of contender"),
@@ -58,5 +61,5 @@ def test_a_name_that_cannot_be_read_gets_one_sentence(text, complaint):
 def test_an_unknown_program_gets_a_list_of_all():
     with pytest.raises(InputError) as error:
         parse_contender("comfyui/fp16")
-    for known in ("diffusers", "diffusers:compiled", "ours:torch:compiled", "ours:tensorrt"):
+    for known in ("diffusers:compiled", "optimum:openvino", "ours:torch:compiled", "ours:tensorrt"):
         assert known in str(error.value)

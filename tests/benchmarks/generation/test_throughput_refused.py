@@ -4,8 +4,8 @@ import pytest
 
 from zeroreal.base import InputError
 from zeroreal.benchmarks.generation import throughput as module
-from zeroreal.benchmarks.generation.throughput import bench_throughput
-from zeroreal.benchmarks.generation.throughput_settings import ThroughputSettings
+from zeroreal.benchmarks.generation.settings import ThroughputSettings
+from zeroreal.benchmarks.generation.throughput import measure_throughput
 
 
 @pytest.mark.parametrize(
@@ -28,15 +28,7 @@ from zeroreal.benchmarks.generation.throughput_settings import ThroughputSetting
 def test_bad_settings_get_one_sentence_before_anything_is_measured(
     near_workers, monkeypatch, settings, complaint
 ):
-    monkeypatch.setattr(module, "matmul_ceiling", None)
+    monkeypatch.setattr(module, "measure_matmul", None)
     with pytest.raises(InputError) as error:
-        bench_throughput(ThroughputSettings(**{"device": "cpu", **settings}))
+        measure_throughput(ThroughputSettings(**{"device": "cpu", **settings}))
     assert complaint in str(error.value)
-
-
-def test_a_result_that_cannot_be_written_is_found_before_anything_is_measured(
-    near_workers, monkeypatch, tmp_path
-):
-    monkeypatch.setattr(module, "matmul_ceiling", None)
-    with pytest.raises(InputError, match="is a folder"):
-        bench_throughput(ThroughputSettings(device="cpu", result=tmp_path))

@@ -3,12 +3,12 @@
 import pytest
 
 from zeroreal.base import InputError
+from zeroreal.benchmarks.generation.settings import TraceSettings
 from zeroreal.benchmarks.generation.trace import (
     Gaps,
-    TraceSettings,
-    bench_trace,
     device_intervals,
     gaps_between,
+    measure_trace,
 )
 
 
@@ -35,22 +35,29 @@ def test_only_what_runs_on_the_device_is_taken_from_a_trace():
 
 
 @pytest.mark.parametrize(
-    ("settings", "complaint"),
+    ("contender", "settings", "complaint"),
     [
-        (("diffusers/fp32@8",), "'diffusers/fp32@8' cannot be traced: give ours with a batch"),
-        (("ours:torch/fp32",), "'ours:torch/fp32' cannot be traced"),
-        (("ours:torch/fp32@8", "a", "sd15"), "both a model and random weights were given"),
+        ("diffusers/fp32@8", {}, "'diffusers/fp32@8' cannot be traced: give ours with a batch"),
+        ("ours:torch/fp32", {}, "'ours:torch/fp32' cannot be traced"),
+        (
+            "ours:torch/fp32@8",
+            {"model": "a", "random_weights": "sd15"},
+            "both a model and random weights were given",
+        ),
+        ("ours:torch/fp32@8", {"batches": 0}, "batches is 0: at least 1 is needed"),
+        ("ours:torch/fp32@8", {"device": "cpu"}, "on 'cpu' there is no other device to wait for"),
     ],
 )
-def test_what_cannot_be_traced_gets_one_sentence(settings, complaint):
+def test_what_cannot_be_traced_gets_one_sentence(contender, settings, complaint):
     with pytest.raises(InputError) as error:
-        bench_trace(TraceSettings(*settings))
+        measure_trace(TraceSettings(contender=contender, **settings))
     assert complaint in str(error.value)
 
 
 @pytest.mark.gpu
 def test_the_gaps_of_a_short_run_are_a_share_of_it(tmp_path):
     path = tmp_path / "trace.json"
-    found = bench_trace(TraceSettings("ours:torch/fp32@2", steps=1, batches=2, trace=path))
-    assert 0 <= found["idle_share"] < 1
+    settings = TraceSettings(contender="ours:torch/fp32@2", steps=1, batches=2, trace=path)
+    (row,) = measure_trace(settings).rows
+    assert 0 <= row.metrics["idle_share"].median < 1
     assert path.exists()

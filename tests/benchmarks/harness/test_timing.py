@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from zeroreal.benchmarks.harness import calibrated, timed, timing
+from zeroreal.base import InputError
+from zeroreal.benchmarks.harness import calibrated, replayed, timed, timing
 
 CPU = torch.device("cpu")
 
@@ -48,3 +49,18 @@ def test_the_first_call_does_not_count_for_the_repeats(clock):
 
 def test_slow_work_is_done_once(clock):
     assert calibrated(clock(2.0).work, CPU, 0.1) == 1
+
+
+def test_a_cpu_replays_nothing():
+    with pytest.raises(InputError, match="CUDA graphs need a CUDA device, not cpu"):
+        replayed(lambda: None, CPU, 3)
+
+
+@pytest.mark.gpu
+def test_a_replay_does_all_calls():
+    device = torch.device("cuda")
+    counter = torch.zeros(1, device=device)
+    replay = replayed(lambda: counter.add_(1), device, 5)
+    before = counter.item()  # recording does nothing, warming up before it does
+    replay()
+    assert counter.item() == before + 5

@@ -1,14 +1,15 @@
 """The kernel benchmark on tiny inputs, without its compiler."""
 
-import json
-
 import pytest
 import torch
 
 from zeroreal.base import InputError
+from zeroreal.benchmarks.harness import Progress
+from zeroreal.benchmarks.harness.ceilings import Ceiling
 from zeroreal.benchmarks.kernels import bench as kernels
-from zeroreal.benchmarks.kernels.bench import KernelSettings, bench_kernels
+from zeroreal.benchmarks.kernels.bench import measure_kernels
 from zeroreal.benchmarks.kernels.cases import KERNELS, SIZES, Sizes
+from zeroreal.benchmarks.kernels.settings import KernelSettings
 
 TINY = Sizes(
     batch=2,
@@ -30,23 +31,32 @@ def tensors_of(results):
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     monkeypatch.setitem(SIZES, "cpu", TINY)
-    monkeypatch.setattr(kernels, "copy_bandwidth", lambda device: 1e9)
+    monkeypatch.setattr(kernels, "measure_copy", lambda device: Ceiling(1e9, 2.0, 3, {}))
     monkeypatch.setattr(kernels, "_ROUND_SECONDS", 0.0)
     monkeypatch.setattr(torch, "compile", lambda work: work)
 
 
-def test_every_kernel_is_measured_by_all_and_written(tmp_path):
-    path = tmp_path / "kernels.json"
-    result = bench_kernels(KernelSettings(device="cpu", rounds=2, result=path))
-    assert json.loads(path.read_text()) == result
-    assert [row["kernel"] for row in result["kernels"]] == list(KERNELS)
-    for row in result["kernels"]:
-        assert [one["name"] for one in row["contenders"]] == ["ours", "eager", "compiled"]
-        for one in row["contenders"]:
-            assert one["reason"] is None
-            assert len(one["seconds"]) == len(one["ratio_each_round"]) == 2
-            assert one["bytes_per_second"] == pytest.approx(row["bytes"] / one["spread"]["median"])
-            assert one["share_of_copy"] == pytest.approx(one["bytes_per_second"] / 1e9)
+def rows_of(found, kernel):
+    """The rows of a kernel by their names."""
+    return {row.name: row for row in found.rows if row.case.startswith(f"{kernel}, ")}
+
+
+def test_every_kernel_is_measured_by_all():
+    found = measure_kernels(KernelSettings(device="cpu", rounds=2))
+    assert found.finished
+    assert found.facts["copy_ceiling"]["best"] == 1e9
+    for kernel in KERNELS:
+        rows = rows_of(found, kernel)
+        assert list(rows) == ["ours", "eager", "compiled"]
+        assert [row.is_baseline for row in rows.values()] == [False, True, False]
+        for row in rows.values():
+            assert (row.reason, row.facts["timed_by"]) == (None, "calls")
+            seconds = row.metrics["seconds"].values
+            assert len(seconds) == len(row.metrics["ratio"].values) == 2
+            rates = [row.facts["bytes"] / one for one in seconds]
+            assert row.metrics["bytes_per_second"].values == pytest.approx(rates)
+            shares = [rate / 1e9 for rate in rates]
+            assert row.metrics["share_of_copy"].values == pytest.approx(shares)
 
 
 @pytest.mark.parametrize("name", KERNELS)
@@ -73,8 +83,8 @@ def test_ours_and_the_reference_compute_the_same(name):
     ],
 )
 def test_bytes_are_those_of_inputs_and_outputs(name, read, written):
-    (row,) = bench_kernels(KernelSettings((name,), "cpu", rounds=1))["kernels"]
-    assert row["bytes"] == read + written
+    found = measure_kernels(KernelSettings((name,), "cpu", rounds=1))
+    assert {row.facts["bytes"] for row in found.rows} == {read + written}
 
 
 def test_what_cannot_be_compiled_is_reported(monkeypatch):
@@ -85,12 +95,13 @@ def test_what_cannot_be_compiled_is_reported(monkeypatch):
         return broken
 
     monkeypatch.setattr(torch, "compile", refuse)
-    (row,) = bench_kernels(KernelSettings(("finish",), "cpu", rounds=1))["kernels"]
-    assert row["contenders"][2] == {"name": "compiled", "reason": "RuntimeError: no compiler"}
-    assert "spread" in row["contenders"][0]
+    rows = rows_of(measure_kernels(KernelSettings(("finish",), "cpu", rounds=1)), "finish")
+    assert rows["compiled"].reason == "RuntimeError: no compiler"
+    assert not rows["compiled"].metrics
+    assert "seconds" in rows["ours"].metrics
 
 
-def test_an_interruption_ends_the_measurement_with_the_finished_rounds(monkeypatch, tmp_path):
+def test_an_interruption_ends_the_measurement_with_the_finished_rounds(monkeypatch):
     times = iter([0.1] * 6 + [0.2] * 4)  # six contenders' rounds of both kernels, one of a third
 
     def timed(work, device, repeats):
@@ -100,14 +111,37 @@ def test_an_interruption_ends_the_measurement_with_the_finished_rounds(monkeypat
             raise KeyboardInterrupt from None
 
     monkeypatch.setattr(kernels, "timed", timed)
-    path = tmp_path / "kernels.json"
-    result = bench_kernels(KernelSettings(("finish", "guided_step", "augment"), "cpu", 2, path))
-    assert json.loads(path.read_text()) == result
-    finish, guided_step = result["kernels"]
-    assert result["interrupted"]
-    assert [one["seconds"] for one in finish["contenders"]] == [[0.1, 0.1]] * 3
-    assert [one["seconds"] for one in guided_step["contenders"]] == [[0.2]] * 3
-    assert "it was interrupted after 1 of 2 rounds" in guided_step["doubts"]
+    kept = []
+    found = measure_kernels(
+        KernelSettings(("finish", "guided_step", "augment"), "cpu", 2), Progress(keep=kept.append)
+    )
+    assert not found.finished
+    for kernel, seconds in (("finish", (0.1, 0.1)), ("guided_step", (0.2,))):
+        rows = rows_of(found, kernel).values()
+        assert [row.metrics["seconds"].values for row in rows] == [seconds] * 3
+    assert not rows_of(found, "augment")
+    assert "guided_step: it was interrupted after 1 of 2 rounds" in found.reasons
+    assert [len(one.rows) for one in kept] == [3, 6]
+
+
+def test_what_no_graph_records_is_timed_by_calls_and_doubted(monkeypatch):
+    def refuse(work, device, calls):
+        if len(refused) == 1:
+            return work
+        refused.append(calls)
+        raise RuntimeError("it waits for the device")
+
+    refused = []
+    monkeypatch.setattr(kernels, "replayed", refuse)
+    monkeypatch.setattr(kernels, "calibrated", lambda work, device, seconds: 1)
+    monkeypatch.setattr(kernels, "timed", lambda work, device, repeats: 5.0)
+    case = KERNELS["finish"](TINY, torch.device("cpu"))
+    timings, _ = kernels._timings(case, torch.device("cuda"))
+    ours, eager = timings["ours"], timings["eager"]
+    assert (ours.by, ours.seconds()) == ("calls", 5.0)
+    assert "as no graph records it (RuntimeError: it waits for the device)" in ours.reason
+    assert (eager.by, eager.reason) == ("replays of a CUDA graph", None)
+    assert eager.seconds() == 5.0 / kernels._CALLS_A_REPLAY
 
 
 @pytest.mark.parametrize(
@@ -120,5 +154,5 @@ def test_an_interruption_ends_the_measurement_with_the_finished_rounds(monkeypat
 )
 def test_bad_settings_get_one_sentence(settings, complaint):
     with pytest.raises(InputError) as error:
-        bench_kernels(settings)
+        measure_kernels(settings)
     assert complaint in str(error.value)

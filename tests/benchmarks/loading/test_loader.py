@@ -1,15 +1,11 @@
-"""The loader benchmark on a few images, and the table of rates that it shares."""
-
-import json
+"""The loader benchmark on a few images."""
 
 import pytest
 import torch
 
 from zeroreal.base import InputError
-from zeroreal.benchmarks.harness import Contender
-from zeroreal.benchmarks.harness.rates import RateCase, bench_rates
 from zeroreal.benchmarks.loading import loader, loader_peer
-from zeroreal.benchmarks.loading.loader import LoaderSettings, bench_loader
+from zeroreal.benchmarks.loading.loader import measure_loader
 from zeroreal.benchmarks.loading.loader_cases import CASES
 from zeroreal.benchmarks.loading.loader_peer import (
     TransformedImages,
@@ -18,34 +14,24 @@ from zeroreal.benchmarks.loading.loader_peer import (
     torchvision_loader,
     worker_counts,
 )
+from zeroreal.benchmarks.loading.settings import LoaderSettings
 from zeroreal.train import ImagePool, Loader
 
 CPU = torch.device("cpu")
 
 
-def interrupt():
-    raise KeyboardInterrupt
-
-
-def contender(name, *seconds):
-    """One whose rounds take these seconds; past them, somebody presses Ctrl-C."""
-    times = iter(seconds)
-    return Contender(name, lambda: next(times, None) or interrupt())
-
-
-def test_every_case_is_measured_by_both_and_written(monkeypatch, tmp_path):
+def test_every_case_is_measured_by_both(monkeypatch):
     monkeypatch.setattr(loader, "_ROUND_SECONDS", 0.0)
     monkeypatch.setattr(loader_peer, "worker_counts", lambda: [0])
-    path = tmp_path / "loader.json"
-    result = bench_loader(
-        LoaderSettings(images=6, batch_size=3, device="cpu", rounds=2, result=path)
-    )
-    assert json.loads(path.read_text()) == result
-    assert [row["case"] for row in result["cases"]] == ["shift-32", "crop-32", "crop-224"]
-    for row in result["cases"]:
-        assert (row["workers"], list(row["images_per_second_by_workers"])) == (0, ["0"])
-        assert [one["name"] for one in row["contenders"]] == ["torchvision", "ours"]
-        assert [len(one["seconds"]) for one in row["contenders"]] == [2, 2]
+    found = measure_loader(LoaderSettings(images=6, batch_size=3, device="cpu", rounds=2))
+    cases = ["shift-32", "crop-32", "crop-224"]
+    assert [row.key for row in found.rows] == [
+        (case, name) for case in cases for name in ("torchvision", "ours")
+    ]
+    for row in found.rows:
+        assert (row.facts["workers"], list(row.facts["images_per_second_by_workers"])) == (0, ["0"])
+        assert len(row.metrics["seconds"].values) == 2
+    assert found.finished
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -87,42 +73,6 @@ def test_the_best_number_of_workers_is_the_fastest(monkeypatch):
     assert best_workers(times.__getitem__) == (1, times)
 
 
-def test_rates_are_of_the_median_and_against_the_first():
-    case = RateCase(
-        "a", 12, [contender("theirs", 4, 6, 5), contender("ours", 2, 4, 2)], {"side": 8}
-    )
-    result = bench_rates([case], 3, {"threads": 2}, None)
-    assert (result["threads"], result["interrupted"]) == (2, False)
-    (row,) = result["cases"]
-    theirs, ours = row["contenders"]
-    assert (row["case"], row["images"], row["side"]) == ("a", 12, 8)
-    assert theirs["images_per_second"] == pytest.approx(12 / 5)
-    assert ours["images_per_second"] == pytest.approx(12 / 2)
-    assert ours["ratio_each_round"] == pytest.approx([4 / 2, 6 / 4, 5 / 2])
-    assert ours["ratio"]["median"] == pytest.approx(2.0)
-    assert not row["valid"]
-
-
-def test_a_contender_that_fails_is_reported_with_its_reason():
-    def fail():
-        raise RuntimeError("no memory")
-
-    case = RateCase("a", 12, [contender("theirs", 4), Contender("ours", fail)])
-    theirs, ours = bench_rates([case], 1, {}, None)["cases"][0]["contenders"]
-    assert theirs["images_per_second"] == pytest.approx(3.0)
-    assert ours == {"name": "ours", "reason": "RuntimeError: no memory", "seconds": []}
-
-
-def test_an_interruption_ends_the_measurement_with_the_finished_rounds(tmp_path):
-    path = tmp_path / "rates.json"
-    cases = [RateCase(name, 12, [contender("ours", 4.0)]) for name in "ab"]
-    result = bench_rates(cases, 2, {}, path)
-    assert json.loads(path.read_text()) == result
-    assert result["interrupted"]
-    assert [row["case"] for row in result["cases"]] == ["a"]
-    assert result["cases"][0]["contenders"][0]["seconds"] == [4.0]
-
-
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
@@ -135,10 +85,5 @@ def test_an_interruption_ends_the_measurement_with_the_finished_rounds(tmp_path)
 )
 def test_bad_settings_get_one_sentence(settings, complaint):
     with pytest.raises(InputError) as error:
-        bench_loader(LoaderSettings(**settings))
+        measure_loader(LoaderSettings(**settings))
     assert complaint in str(error.value)
-
-
-def test_a_result_that_cannot_be_written_is_found_before_anything_is_measured(tmp_path):
-    with pytest.raises(InputError, match="is a folder"):
-        bench_loader(LoaderSettings(device="cpu", result=tmp_path))

@@ -1,6 +1,5 @@
 """The benchmark of exporting, with a model that costs nothing."""
 
-import json
 import time
 from types import SimpleNamespace
 
@@ -8,8 +7,10 @@ import pytest
 import torch
 
 from zeroreal.base import InputError
+from zeroreal.benchmarks.harness import Progress
 from zeroreal.benchmarks.startup import export
-from zeroreal.benchmarks.startup.export import ExportBenchSettings, bench_export
+from zeroreal.benchmarks.startup.export import measure_export
+from zeroreal.benchmarks.startup.settings import ExportBenchSettings
 from zeroreal.benchmarks.startup.stages import Stages
 from zeroreal.export import ExportProgress
 from zeroreal.export.onnx.verify import OutputError
@@ -38,18 +39,19 @@ def quick(monkeypatch):
     monkeypatch.setattr(export, "export_model", export_model)
 
 
-def test_time_and_memory_of_an_export_are_measured_and_written(quick, tmp_path):
-    path, lines = tmp_path / "export.json", []
-    result = bench_export(ExportBenchSettings(work=tmp_path, result=path), lines.append)
-    assert json.loads(path.read_text()) == result
-    assert result["graphs"]["denoise"]["precision"] == "float16"
-    assert result["graphs"]["denoise"]["notes"] == ["a note"]
-    assert result["peak_bytes"] >= 10**8, "PyTorch alone takes that much"
-    assert result["peak_over_weights"] == result["peak_bytes"] / 1000
+def test_time_and_memory_of_an_export_are_measured(quick, tmp_path):
+    lines = []
+    found = measure_export(ExportBenchSettings(work=tmp_path), Progress(lines.append))
+    graph = found.facts["graphs"]["denoise"]
+    assert (graph["precision"], graph["notes"]) == ("float16", ["a note"])
+    rows = {row.name: row.metrics for row in found.rows}
+    whole = rows["all"]
+    assert whole["peak_bytes"].median >= 10**8, "PyTorch alone takes that much"
+    assert whole["peak_over_weights"].median == whole["peak_bytes"].median / 1000
     for stage in ("denoise: trace", "denoise: verify"):
-        assert 0.1 <= result["stages"][stage]["seconds"] <= result["seconds"]
-    assert "tensorrt" not in result
-    assert list(tmp_path.iterdir()) == [path], "the model and its export are gone"
+        assert 0.1 <= rows[stage]["seconds"].median <= whole["seconds"].median
+    assert {row.case for row in found.rows} == {"export"}
+    assert list(tmp_path.iterdir()) == [], "the model and its export are gone"
     assert lines == ["making a model of random weights", "denoise: trace", "denoise: verify"]
 
 
@@ -58,8 +60,12 @@ def test_plans_that_cannot_be_built_are_in_the_result_with_the_reason(quick, mon
         raise InputError(f"there is no compiler for {target}")
 
     monkeypatch.setattr(export, "build_plans", refuse)
-    result = bench_export(ExportBenchSettings(target="sm_89"))
-    assert result["tensorrt"] == {"reason": "there is no compiler for sm_89"}
+    kept = []
+    found = measure_export(ExportBenchSettings(target="sm_89"), Progress(keep=kept.append))
+    last = found.rows[-1]
+    assert last.key == ("plans for sm_89, batch 1:8:16", "tensorrt")
+    assert last.reason == "there is no compiler for sm_89"
+    assert [(one.rows, one.finished) for one in kept] == [(found.rows[:-1], False)]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +78,7 @@ def test_plans_that_cannot_be_built_are_in_the_result_with_the_reason(quick, mon
 def test_bad_settings_get_one_sentence_before_anything_is_made(monkeypatch, settings, complaint):
     monkeypatch.setattr(export, "_make_model", None)
     with pytest.raises(InputError) as error:
-        bench_export(ExportBenchSettings(**settings))
+        measure_export(ExportBenchSettings(**settings))
     assert complaint in str(error.value)
 
 

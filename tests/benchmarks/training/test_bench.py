@@ -1,7 +1,5 @@
 """The training benchmark on a few images, and the peers in it."""
 
-import json
-
 import pytest
 import torch
 from torch import nn
@@ -10,8 +8,9 @@ from zeroreal.base import InputError
 from zeroreal.benchmarks.loading import loader_peer
 from zeroreal.benchmarks.loading.cached_loader import CachedLoader
 from zeroreal.benchmarks.training import bench as training
-from zeroreal.benchmarks.training.bench import TrainingSettings, bench_training
+from zeroreal.benchmarks.training.bench import measure_training
 from zeroreal.benchmarks.training.cases import CASES, DEFAULT_CASES, TrainingCase
+from zeroreal.benchmarks.training.settings import TrainingSettings
 from zeroreal.benchmarks.training.timm_training import PilImages, TimmTraining, timm_loader
 from zeroreal.kernels import AugmentRanges
 from zeroreal.train import ImagePool, Loader, TrainSettings
@@ -19,33 +18,42 @@ from zeroreal.train import ImagePool, Loader, TrainSettings
 CPU = torch.device("cpu")
 
 
-def test_cases_are_measured_by_both_and_written(monkeypatch, tmp_path):
+def test_cases_are_measured_by_both(monkeypatch):
     monkeypatch.setattr(loader_peer, "worker_counts", lambda: [0])
     cases = {
         name: TrainingCase(against, "test_resnet", 32, 32)
         for name, against in (("a", "cached"), ("b", "timm"))
     }
     monkeypatch.setattr(training, "CASES", cases)
-    path = tmp_path / "training.json"
-    result = bench_training(
+    found = measure_training(
         TrainingSettings(
-            ("a", "b"),
-            batch_size=2,
-            batches=2,
-            device="cpu",
-            precision="fp32",
-            rounds=1,
-            result=path,
+            ("a", "b"), batch_size=2, batches=2, device="cpu", precision="fp32", rounds=1
         )
     )
-    assert json.loads(path.read_text()) == result
-    cached, timm = result["cases"]
-    assert [one["name"] for one in cached["contenders"]] == ["cached", "ours"]
-    assert [one["name"] for one in timm["contenders"]] == ["timm", "ours"]
-    for row in (cached, timm):
-        assert row["images"] == 4
-        assert [one["reason"] for one in row["contenders"]] == [None, None]
-    assert timm["workers"] == 0
+    assert [(row.key, row.is_baseline) for row in found.rows] == [
+        (("a", "cached"), True),
+        (("a", "ours"), False),
+        (("b", "timm"), True),
+        (("b", "ours"), False),
+    ]
+    for row in found.rows:
+        assert (row.reason, row.facts["images"]) == (None, 4)
+    assert found.rows[2].facts["workers"] == 0
+    assert found.facts == {"precision": "float32"}
+
+
+@pytest.mark.parametrize(("batches", "epochs"), [(1, 3), (2, 2), (3, 1), (16, 1)])
+def test_three_batches_at_least_warm_up(batches, epochs):
+    settings = TrainingSettings(batch_size=2, batches=batches, rounds=4)
+    bench = training._Bench("cached-32", settings, CPU, print)
+    trained = []
+
+    class Counted:
+        def epoch(self):
+            trained.append(1)
+
+    bench._warmed_up(Counted())
+    assert (len(trained), bench._train.epochs) == (epochs, 4 + epochs)
 
 
 def test_the_cases_of_a_device_exist():
@@ -106,5 +114,5 @@ def test_timms_loop_learns_black_from_white():
 )
 def test_bad_settings_get_one_sentence(settings, complaint):
     with pytest.raises(InputError) as error:
-        bench_training(TrainingSettings(**{"device": "cpu", **settings}))
+        measure_training(TrainingSettings(**{"device": "cpu", **settings}))
     assert complaint in str(error.value)

@@ -1,19 +1,17 @@
 """The benchmark of sharing a device, with images that cost nothing."""
 
-import json
-
 import pytest
 import torch
 
 from zeroreal.base import InputError
-from zeroreal.benchmarks.harness import Measurement, Rounds
+from zeroreal.benchmarks.harness import Measurement, Progress, Rounds
 from zeroreal.benchmarks.training import sharing
+from zeroreal.benchmarks.training.settings import SharingSettings
 from zeroreal.benchmarks.training.shared import Shared
 from zeroreal.benchmarks.training.sharing import (
-    SharingSettings,
     balanced_epochs,
-    bench_sharing,
     figures,
+    measure_sharing,
     modes_of,
 )
 from zeroreal.generate import ImageBatch, SamplePlan, load_recipe, parse_classes
@@ -66,18 +64,29 @@ def test_training_takes_about_as_long_as_generating(shared, monkeypatch, generat
 def test_modes_are_held_against_the_longer_part_and_half_of_the_shorter(shared):
     seconds = {"generating": [4.0], "training": [6.0], "alternate": [10.0], "overlap": [7.0]}
     parts = tuple(Measurement(name, times) for name, times in seconds.items())
-    result = figures(Rounds((*parts, Measurement("partition", [], "no")), 1, 1), shared)
-    assert result["target_seconds"] == 8.0
+    found = figures(Rounds(parts, 1, 1), shared, {"partition": "no"})
+    assert found.facts["target_seconds"] == 8.0
     # Four images; four more beside four samples; then twelve of the sixteen samples.
-    assert result["scheduled_seconds"] == 2.0 + 2.0 + 4.5
-    assert result["of_target"] == {"alternate": 1.25, "overlap": 0.875}
-    assert result["failed"] == {"partition": "no"}
+    assert found.facts["scheduled_seconds"] == 2.0 + 2.0 + 4.5
+    of_target = {
+        row.name: row.metrics["of_target"].median
+        for row in found.rows
+        if "of_target" in row.metrics
+    }
+    assert of_target == {"alternate": 1.25, "overlap": 0.875}
+    assert (found.rows[-1].name, found.rows[-1].reason) == ("partition", "no")
 
 
-def test_parts_that_cannot_be_measured_alone_are_an_error(shared):
-    parts = (Measurement("generating", [1.0]), Measurement("training", [], "no memory"))
-    with pytest.raises(InputError, match="training: no memory"):
-        figures(Rounds(parts, 1, 1), shared)
+def test_without_a_part_alone_there_is_no_target(shared):
+    parts = (
+        Measurement("generating", [1.0]),
+        Measurement("training", [], "no memory"),
+        Measurement("overlap", [2.0]),
+    )
+    found = figures(Rounds(parts, 1, 1), shared, {})
+    assert [row.reason for row in found.rows] == [None, "no memory", None]
+    assert "of_target" not in found.rows[2].metrics
+    assert "generating or training alone was not measured, so there is no target" in found.reasons
 
 
 def test_a_cpu_is_not_partitioned():
@@ -96,17 +105,22 @@ def test_a_cpu_is_not_partitioned():
 )
 def test_bad_settings_get_one_sentence(settings, complaint):
     with pytest.raises(InputError) as error:
-        bench_sharing(SharingSettings(**settings))
+        measure_sharing(SharingSettings(**settings))
     assert complaint in str(error.value)
 
 
-def test_every_way_of_sharing_is_measured_and_written(shared, monkeypatch, tmp_path):
+def test_every_way_of_sharing_is_measured(shared, monkeypatch):
     monkeypatch.setattr(sharing, "_shared", lambda settings: shared)
     monkeypatch.setattr(sharing, "timed", lambda work, device: 1.0)
-    path, lines = tmp_path / "sharing.json", []
-    result = bench_sharing(SharingSettings("cpu", rounds=2, result=path), lines.append)
-    assert json.loads(path.read_text()) == result
-    assert list(result["seconds"]) == ["generating", "training", "alternate", "overlap"]
-    assert list(result["modes_missing"]) == ["partition"]
-    assert result["images"] == 8
+    kept, lines = [], []
+    found = measure_sharing(SharingSettings("cpu", rounds=2), Progress(lines.append, kept.append))
+    assert [(row.name, len(row.metrics)) for row in found.rows] == [
+        ("generating", 1),
+        ("training", 1),
+        ("alternate", 2),
+        ("overlap", 2),
+        ("partition", 0),
+    ]
+    assert found.facts["images"] == 8
+    assert [(len(one.rows), one.finished) for one in kept] == [(5, False)] * 2
     assert lines[-1] == "round 2 of 2"

@@ -3,9 +3,11 @@
 import pytest
 
 from zeroreal.base import InputError
+from zeroreal.benchmarks.bench import bench
 from zeroreal.benchmarks.harness import Progress
 from zeroreal.benchmarks.waterfall.bench import measure_waterfall
 from zeroreal.benchmarks.waterfall.settings import WaterfallSettings
+from zeroreal.report.results.reading import read_result
 
 EAGER, LAST, OURS = "diffusers/fp32", "diffusers:channels-last/fp32", "ours:torch/fp32/unfused"
 ROWS = ("diffusers", "channels-last", "our-loop")
@@ -80,10 +82,8 @@ def test_bad_settings_get_one_sentence(settings, complaint):
     assert complaint in str(error.value)
 
 
+@pytest.mark.usefixtures("near_workers")
 def test_rows_of_the_embedded_model_make_the_same_images(tmp_path):
-    from zeroreal.benchmarks.bench import bench
-    from zeroreal.report.results.reading import read_result
-
     rows = ("diffusers", "our-loop", "fused-kernels", "4-steps")
     settings = WaterfallSettings(rows=rows, steps=5, images=2, batch_size=2, rounds=1, device="cpu")
     path = tmp_path / "waterfall.json"
@@ -98,3 +98,12 @@ def test_rows_of_the_embedded_model_make_the_same_images(tmp_path):
     assert all(row.metrics["memory_bytes"].median > 10**8 for row in result.rows)
     few = result.row("4-steps").facts["flop_per_image"]
     assert few < result.row("fused-kernels").facts["flop_per_image"]
+
+
+@pytest.mark.slow
+def test_rows_in_their_own_processes_take_turns():
+    rows = ("diffusers", "our-loop")
+    settings = WaterfallSettings(rows=rows, steps=2, images=2, batch_size=2, rounds=2, device="cpu")
+    figures = measure_waterfall(settings)
+    assert [len(row.metrics["seconds"].values) for row in figures.rows] == [2, 2]
+    assert figures.rows[1].metrics["load_seconds"].median > 0
