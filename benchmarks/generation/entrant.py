@@ -1,4 +1,4 @@
-"""A contender of the throughput benchmark before its rounds."""
+"""Contenders of the throughput benchmark, as they are before and after their rounds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..harness import BatchSearch
+from ..harness import BatchSearch, Rounds
 from .contender import GeneratorName
 
 
@@ -38,3 +38,13 @@ class Entrant:
     search: BatchSearch | None = None
     first: FirstRun | None = None
     reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Contest:
+    """The contenders, and their rounds so far."""
+
+    entrants: tuple[Entrant, ...]
+    rounds: Rounds
+    in_turn: bool
+    """Whether all were in memory at once, and took turns."""

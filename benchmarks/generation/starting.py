@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -27,20 +27,10 @@ from ..harness import (
 )
 from .contender import GeneratorName
 from .contestant import GenerationWorker
-from .entrant import Entrant
+from .entrant import Contest, Entrant
 from .job import GenerationJob
 
 Tell = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Contest:
-    """The contenders, and their rounds so far."""
-
-    entrants: tuple[Entrant, ...]
-    rounds: Rounds
-    in_turn: bool
-    """Whether all were in memory at once, and took turns."""
 
 
 def searched(name: GeneratorName, job: GenerationJob, tell: Tell) -> Entrant:

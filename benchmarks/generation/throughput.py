@@ -18,10 +18,11 @@ from ...report.results.result import Figures
 from ..harness import SILENT, Progress
 from ..harness.ceilings import measure_matmul
 from .contender import GeneratorName
+from .entrant import Contest
 from .flops import count_flops
 from .job import GenerationJob
 from .settings import ThroughputSettings
-from .starting import Contest, hold_contest, searched
+from .starting import hold_contest, searched
 from .throughput_figures import figures
 from .work import benchmark_model, check_settings, generation_job
 

@@ -10,8 +10,7 @@ import numpy as np
 
 from ...report.results.result import Figures, Row
 from ..harness import Measurement, doubts, measured_row
-from .entrant import Entrant, FirstRun
-from .starting import Contest
+from .entrant import Contest, Entrant, FirstRun
 
 
 def figures(contest: Contest, facts: Mapping[str, Any]) -> Figures:

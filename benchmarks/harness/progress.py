@@ -19,7 +19,7 @@ class Progress:
 
     tell: Callable[[str], None] = _nobody
     """Is given a line whenever a benchmark gets on."""
-    keep: Callable[[Figures], None] = _nobody
+    keep: Callable[[Figures], object] = _nobody
     """Is given the figures so far, which stay if the benchmark is killed after."""
 
 

@@ -60,7 +60,7 @@ def compare(before: BenchmarkResult, after: BenchmarkResult, force: bool = False
             "of the same benchmark"
         )
     refused = _differences(before.settings, after.settings, "setting ")
-    refused += _differences(*(_device(one) for one in (before, after)), "")
+    refused += _differences(_device(before), _device(after), "")
     if refused and not force:
         raise InputError(
             f"the results are not of the same thing ({'; '.join(refused)}): measure both alike, or "
