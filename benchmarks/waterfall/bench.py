@@ -15,8 +15,9 @@ from ...base.device import PRECISIONS
 from ...export import check_model_folder
 from ...report.results.result import Figures
 from ..generation.contender import parse_contender
+from ..generation.entrant import Contest
 from ..generation.job import GenerationJob
-from ..generation.starting import Contest, hold_contest, searched
+from ..generation.starting import hold_contest, searched
 from ..generation.work import benchmark_model, check_work, generation_job
 from ..harness import SILENT, Progress, check_counts
 from .chain import Link, chain, chosen

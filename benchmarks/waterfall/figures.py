@@ -10,9 +10,8 @@ import numpy as np
 
 from ...report.results.metric import Metric
 from ...report.results.result import Figures, Row
-from ..generation.entrant import Entrant, FirstRun
+from ..generation.entrant import Contest, Entrant, FirstRun
 from ..generation.job import GenerationJob
-from ..generation.starting import Contest
 from ..harness import Measurement, doubts, measured_row, ratios
 from .chain import Link
 

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from zeroreal.benchmarks.generation.contender import parse_contender
-from zeroreal.benchmarks.generation.entrant import Entrant, FirstRun
+from zeroreal.benchmarks.generation.entrant import Contest, Entrant, FirstRun
 from zeroreal.benchmarks.generation.job import GenerationJob
-from zeroreal.benchmarks.generation.starting import Contest
 from zeroreal.benchmarks.harness import Measurement, Rounds
 from zeroreal.benchmarks.waterfall.chain import Link
 from zeroreal.benchmarks.waterfall.figures import figures, peak_signal_to_noise
