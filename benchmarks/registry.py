@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from ..base.errors import unknown
-from . import accuracy, clusters, dataset, generation, kernels, loading, startup, training, writing
+from . import (
+    accuracy,
+    clusters,
+    dataset,
+    generation,
+    kernels,
+    loading,
+    startup,
+    training,
+    waterfall,
+    writing,
+)
 from .benchmark import Benchmark
 
 BENCHMARKS: dict[str, Benchmark] = {
     one.name: one
     for one in (
         *generation.BENCHMARKS,
+        *waterfall.BENCHMARKS,
         *loading.BENCHMARKS,
         *training.BENCHMARKS,
         *accuracy.BENCHMARKS,

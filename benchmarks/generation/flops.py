@@ -54,17 +54,18 @@ def count_flops(folder: Path, generate_size: int) -> ModelFlops:
         text = 0
         for config in configs:
             encoder = transformers.CLIPTextModel(config)
-            text += _flops(partial(encoder, tokens))
+            text += forward_flops(partial(encoder, tokens))
         return ModelFlops(
             text=text,
-            unet_row=_flops(
+            unet_row=forward_flops(
                 partial(unet, latents, torch.zeros(1), embeddings, added_cond_kwargs=added)
             ),
-            vae_decoder=_flops(partial(vae.decode, latents)),
+            vae_decoder=forward_flops(partial(vae.decode, latents)),
         )
 
 
-def _flops(forward: Callable[[], object]) -> int:
+def forward_flops(forward: Callable[[], object]) -> int:
+    """FLOP of what `forward` computes; tensors on the meta device will do."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         forward()
     return int(counter.get_total_flops())

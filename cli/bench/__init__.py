@@ -7,6 +7,7 @@ import typer
 from ...benchmarks.registry import BENCHMARKS
 from .command import bench_command
 from .documented import measure_all, tables
+from .gpu import gpu
 from .results import compare, page
 
 bench_app = typer.Typer(
@@ -15,6 +16,7 @@ bench_app = typer.Typer(
 )
 for benchmark in BENCHMARKS.values():
     bench_app.command()(bench_command(benchmark))
+bench_app.command()(gpu)
 bench_app.command("all")(measure_all)
 bench_app.command()(tables)
 bench_app.command()(compare)

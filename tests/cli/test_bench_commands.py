@@ -7,6 +7,7 @@ COMMANDS = (
     "throughput",
     "loop",
     "trace",
+    "waterfall",
     "loader",
     "training",
     "sharing",
@@ -20,8 +21,11 @@ COMMANDS = (
     "kernels",
     "export",
     "load",
+    "gpu",
     "all",
     "tables",
+    "compare",
+    "page",
 )
 
 
