@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from ..base.errors import unknown
-from . import kernels
+from . import kernels, latency
 from .benchmark import Benchmark
 
-BENCHMARKS: dict[str, Benchmark] = {one.name: one for one in (*kernels.BENCHMARKS,)}
+BENCHMARKS: dict[str, Benchmark] = {
+    one.name: one for one in (*latency.BENCHMARKS, *kernels.BENCHMARKS)
+}
 """In the order in which help lists them."""
 
 

@@ -15,7 +15,7 @@ ABSENT = "-"
 
 @dataclass(frozen=True)
 class Column:
-    """One column: the median of a metric, or a fact, of each row."""
+    """One column: the median or another figure of a metric, or a fact, of each row."""
 
     title: str
     """Short, with the unit: a table has 80 characters."""
@@ -27,6 +27,8 @@ class Column:
     """What a number is multiplied by: 1e3 for ms of a metric in s."""
     with_quartiles: bool = False
     """Whether the quartiles follow in parentheses, for values of several rounds."""
+    figure: str = "p50"
+    """Which figure of the metric's block; a percentile needs enough values."""
 
     def text(self, row: Row) -> str:
         """The cell of `row`."""
@@ -38,7 +40,10 @@ class Column:
         return ABSENT if fact is None else str(fact)
 
     def _of_metric(self, metric: Metric) -> str:
-        middle = format(self.scale * metric.median, self.form)
+        figure = metric.block()[self.figure]
+        if figure is None:
+            return ABSENT
+        middle = format(self.scale * figure, self.form)
         if not self.with_quartiles or len(metric.values) < 2:
             return middle
         low, _, high = statistics.quantiles(metric.values, n=4, method="inclusive")
