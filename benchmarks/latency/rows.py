@@ -40,7 +40,6 @@ def whole_row(records: Sequence[BatchRecord], unseen: Sequence[float], loaded: L
     metrics = {
         "seconds": Metric(seconds, "s", "lower"),
         "unseen_seconds": Metric(tuple(unseen), "s", "lower"),
-        "images_per_second": Metric(_rates(loaded.batch_size, seconds), "images/s", "higher"),
         "share_of_stages": Metric(shares, "1"),
     }
     return Row("whole", f"batch {loaded.batch_size}", metrics)

@@ -99,7 +99,8 @@ class LatencyWorker:
         if generator.device.type == "cuda":
             torch.cuda.synchronize(generator.device)
         generator.seconds.timeline = timeline if is_seen else None
-        timeline.start()
+        if is_seen:
+            timeline.start()
         began = time.perf_counter()
         for _ in generator.generate(specs, quality=_ONE_ATTEMPT):
             pass

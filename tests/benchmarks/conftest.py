@@ -34,3 +34,9 @@ def near_workers(monkeypatch):
 
     monkeypatch.setattr(throughput, "Worker", NearWorker)
     monkeypatch.setattr(throughput, "matmul_ceiling", lambda device, dtype: 1e12)
+
+
+@pytest.fixture(scope="session")
+def near_worker():
+    """The class that stands in for `Worker`."""
+    return NearWorker

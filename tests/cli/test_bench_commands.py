@@ -22,6 +22,7 @@ COMMANDS = (
     "workers",
     "dataset",
     "plan",
+    "latency",
     "kernels",
     "export",
     "load",
