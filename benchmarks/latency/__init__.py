@@ -21,6 +21,7 @@ BENCHMARKS = (
             Column("GB", "peak_memory_bytes", ".3g", 1e-9),
             Column("J/image", "joules_per_image", ".3g"),
             Column("note", "note"),
+            Column("s", "process_seconds", ".3g", with_quartiles=True),
             Column("PSNR dB", "psnr", ".1f"),
             Column("largest of 255", "largest_difference_of_255", ".0f", figure="max"),
         ),

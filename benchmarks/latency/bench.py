@@ -116,7 +116,7 @@ def _stages(
 ) -> None:
     progress.tell("measuring what the device can do")
     limits = measure_limits(torch.device(job.device), {loaded.dtype, loaded.vae_dtype})
-    work = batch_work(job, loaded)
+    work = batch_work(job, loaded, find_model(settings.reference or job.settings.model))
     timed = time_batches(job, settings.batches, progress.tell)
     if timed.seen:
         _keep_stages(timed, loaded, work, limits, found)

@@ -67,7 +67,7 @@ class GuardWorker:
 
     def images(self, count: int) -> dict[int, Pixels]:
         """The first images of the job, by their samples' indices; what is no picture is not."""
-        found = {}
+        found: dict[int, Pixels] = {}
         for batch in self._generator.generate(self._job.specs(count)):
             pixels = batch.images.cpu().numpy()
             found |= {spec.index: image for spec, image in zip(batch.specs, pixels, strict=True)}

@@ -51,7 +51,7 @@ def start_rows(starts: Sequence[Start]) -> list[Row]:
         "cold start": [one.whole for one in starts],
     }
     return [
-        Row(name, START, {"seconds": Metric(tuple(values), "s", "lower")})
+        Row(name, START, {"process_seconds": Metric(tuple(values), "s", "lower")})
         for name, values in seconds.items()
     ]
 

@@ -51,7 +51,7 @@ class LatencySettings:
     least_psnr: float = 20.0
     """Signal-to-noise ratio in dB that these must reach for the result to be valid."""
     reference: str | None = option(None, shown="the model itself")
-    """The model that an export was made from, for these images."""
+    """The model that an export was made from, for these images and to count operations on."""
     generate: GenerateSettings = section(GenerateSettings, panel="Generation")
 
     def __post_init__(self) -> None:

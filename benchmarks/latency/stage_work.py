@@ -34,12 +34,14 @@ class BatchWork:
         return None if self.reasons else sum(work.flop for work in self.stages.values())
 
 
-def batch_work(job: LatencyJob, loaded: Loaded) -> BatchWork:
-    """Count on the shapes of the job's model; an export has none to count on."""
+def batch_work(job: LatencyJob, loaded: Loaded, folder: Path) -> BatchWork:
+    """Count on the shapes of the model in `folder`; an export has none to count on."""
     finishing = {"finish": _finishing(loaded)}
-    folder = Path(job.settings.model or "")
     if is_exported(folder):
-        reason = "operations are not counted: an export holds graphs, not the model's shapes"
+        reason = (
+            "operations are not counted: an export holds graphs, not the model's shapes: give the "
+            "model with --reference"
+        )
         return BatchWork(finishing, (), (reason,))
     flops = count_flops(folder, loaded.generate_size)
     found = counted_work(flops, count_traffic(folder, loaded.generate_size), loaded)

@@ -61,7 +61,7 @@ class _Counter(TorchDispatchMode):
     """Counts the values of each operator's inputs and results."""
 
     def __init__(self, weights: Iterable[Tensor]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._of_weights = {_storage(one) for one in weights}
         self.weights = self.activations = 0
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from ...base import peak_memory_bytes
+from ...base import peak_memory_bytes, resolve_device
+from ...base.memory import MemoryMeter
 from ...export import noise_levels
 from ...generate import SampleSpec
 from ...generate.filters.quality import Quality
@@ -60,6 +61,7 @@ class LatencyWorker:
     """Generates the batches of a job, in turn from `_KINDS` of them."""
 
     def __init__(self, job: LatencyJob) -> None:
+        self._meter = MemoryMeter(resolve_device(job.device))
         self._generator = generator = job.generator()
         self._size, self._known = generator.batch_size, job.known_prompts
         self._guided = job.specs(1)[0].guidance > 1
@@ -130,13 +132,17 @@ class LatencyWorker:
         return clocks(self._generator.device)
 
     def memory(self) -> dict[str, int]:
-        """What the allocator, on a GPU, and the process, on a CPU, took so far."""
+        """The most that the process took, and on a GPU what PyTorch's allocator says of itself."""
         device = self._generator.device
-        peak = {"peak_memory_bytes": peak_memory_bytes(device)}
+        peak = peak_memory_bytes(device)
         if device.type != "cuda":
-            return peak
+            return {"peak_memory_bytes": peak}
+        # Of engines with allocators of their own, which keep what they took, the device knows.
         figures = torch.cuda.memory_stats(device)
-        return peak | {name: int(figures.get(key, 0)) for name, key in _ALLOCATOR.items()}
+        return {
+            "peak_memory_bytes": max(peak, self._meter.in_use()),
+            **{name: int(figures.get(key, 0)) for name, key in _ALLOCATOR.items()},
+        }
 
     def _rows(self) -> tuple[int, ...]:
         generator = self._generator

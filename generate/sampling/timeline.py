@@ -56,7 +56,7 @@ class Timeline:
         self._intervals, self._open = [], []
         if self._device.type == "cuda":
             self._origin = torch.cuda.Event(enable_timing=True)
-            self._origin.record()
+            self._origin.record(torch.cuda.current_stream(self._device))
         self._began = time.perf_counter()
 
     @contextmanager

@@ -82,7 +82,7 @@ def test_the_same_engine_makes_the_reference_s_images(result):
 
 def test_new_processes_say_what_they_did_until_the_first_images(result):
     names = ("import", "engine load", "first images", "cold start")
-    seconds = [result.row(name, "new process").metrics["seconds"].values for name in names]
+    seconds = [result.row(name, "new process").metrics["process_seconds"].values for name in names]
     assert seconds == [(4.0, 4.0), (3.0, 3.0), (2.0, 2.0), (9.0, 9.0)]
 
 

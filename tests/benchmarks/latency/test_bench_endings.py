@@ -7,10 +7,9 @@ import pytest
 from zeroreal.assets import TINY_FASHION
 from zeroreal.base import InputError
 from zeroreal.benchmarks.harness import ContenderError, Progress
-from zeroreal.benchmarks.latency import guard
+from zeroreal.benchmarks.latency import guard, start
 from zeroreal.benchmarks.latency.bench import measure_latency
 from zeroreal.benchmarks.latency.job import LatencyJob
-from zeroreal.benchmarks.latency.start import start_once
 from zeroreal.benchmarks.latency.worker import LatencyWorker
 
 
@@ -97,12 +96,13 @@ def test_an_export_cannot_be_compared_without_its_model(settings, monkeypatch):
 
 def test_a_new_process_really_starts_and_says_what_took_how_long(settings):
     job = LatencyJob(replace(settings.generate, model=str(TINY_FASHION)), "cpu", "base")
-    found = start_once(job)
+    found = start.start_once(job)
     assert min(found.importing, found.load, found.first) > 0
     assert found.whole == pytest.approx(found.importing + found.load + found.first)
 
 
-def test_a_new_process_that_fails_is_said(settings):
-    job = LatencyJob(replace(settings.generate, model="/no/such"), "cpu", "base")
-    with pytest.raises(InputError, match=r"a new process made no images: .*no/such"):
-        start_once(job)
+def test_a_new_process_that_fails_is_said(settings, monkeypatch):
+    monkeypatch.setattr(start, "_PROGRAM", "zeroreal.nothing")
+    job = LatencyJob(settings.generate, "cpu", "base")
+    with pytest.raises(InputError, match=r"a new process made no images: .*zeroreal\.nothing"):
+        start.start_once(job)

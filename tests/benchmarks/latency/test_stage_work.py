@@ -52,8 +52,8 @@ def test_known_prompts_take_no_work():
 
 
 def work_of(**settings):
-    job = LatencyJob(GenerateSettings(model=str(TINY_FASHION), **settings), "cpu", "base")
-    return batch_work(job, LOADED)
+    job = LatencyJob(GenerateSettings(**settings), "cpu", "base")
+    return batch_work(job, LOADED, TINY_FASHION)
 
 
 def test_a_model_s_work_is_that_of_its_shapes():
@@ -76,9 +76,10 @@ def test_what_is_not_counted_is_said():
 def test_an_export_has_no_shapes(tmp_path):
     (tmp_path / "manifest.json").touch()
     job = LatencyJob(GenerateSettings(model=str(tmp_path)), "cpu", "base")
-    found = batch_work(job, LOADED)
+    found = batch_work(job, LOADED, tmp_path)
     assert set(found.stages) == {"finish"}
     assert found.flop is None
+    assert batch_work(job, LOADED, TINY_FASHION).flop is not None  # of the model it came from
 
 
 @pytest.mark.parametrize("rows", [(2,), (1,)])

@@ -119,7 +119,7 @@ class FakeEvent:
         self.external = external
         FakeEvent.made.append(self)
 
-    def record(self):
+    def record(self, stream=None):
         self.at = FakeEvent.now
 
     def elapsed_time(self, other):
@@ -132,6 +132,7 @@ def gpu(monkeypatch, clock):
     state = SimpleNamespace(recording=False)
     FakeEvent.made, FakeEvent.now = [], 0.0
     monkeypatch.setattr(torch.cuda, "Event", FakeEvent)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: None)
     monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: state.recording)
     return state
 
