@@ -44,7 +44,7 @@ def likeness(images: Pixels, wanted: Pixels, missing: int = 0) -> Likeness:
 
 
 def reference_of(job: LatencyJob, model: str | None) -> LatencyJob:
-    """The same images by what nobody has made faster; of another `model` for an export's."""
+    """The same images by PyTorch, eager, in fp32; of another `model` for an export's."""
     settings = replace(
         job.settings,
         engine="torch",

@@ -1,5 +1,7 @@
 """Counters of energy, read from files made by hand."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -71,3 +73,52 @@ def test_joules_are_those_of_all_images_of_a_window(monkeypatch):
     monkeypatch.setattr(energy.time, "perf_counter", lambda: 0.3 * next(clock))
     meter = CounterMeter("by hand", [Counter(lambda: count, None)], joules_a_count=1.0)
     assert joules_per_image(meter, batch, images=4) == (3.0,) * 5
+
+
+class Driver:
+    """NVML's library as far as it is called; millijoules by hand."""
+
+    def __init__(self, status=0):
+        self.status, self.millijoules = status, 5000
+
+    def nvmlInit_v2(self):  # noqa: N802
+        return 0
+
+    def nvmlDeviceGetHandleByUUID(self, name, handle):  # noqa: N802
+        assert name == b"GPU-1234"
+        return 0
+
+    def nvmlDeviceGetTotalEnergyConsumption(self, handle, value):  # noqa: N802
+        value._obj.value = self.millijoules
+        return self.status
+
+
+@pytest.fixture
+def driver(monkeypatch):
+    """A function that puts a driver's library in place, or None: there is no such file."""
+
+    def install(library):
+        def load(name):
+            if library is None:
+                raise OSError(f"{name}: cannot open")
+            return library
+
+        monkeypatch.setattr("ctypes.CDLL", load)
+        properties = SimpleNamespace(uuid="1234")
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
+        return energy_meter(torch.device("cuda", 0))
+
+    return install
+
+
+def test_a_gpu_s_millijoules_are_the_driver_s(driver):
+    library = Driver()
+    meter = driver(library)
+    library.millijoules = 7500
+    assert meter.joules() == pytest.approx(2.5)
+    assert meter.source == "NVML, whole board"
+
+
+def test_a_gpu_without_a_counter_says_so(driver):
+    assert "counter cannot be read: NVML's status is 3" in driver(Driver(status=3))
+    assert "libnvidia-ml.so.1: cannot open" in driver(None)

@@ -44,7 +44,7 @@ def test_images_that_only_one_makes_are_a_reason():
     assert reason.startswith("2 images are pictures by only one")
 
 
-def test_the_reference_computes_as_nobody_has_made_faster_and_the_same_images():
+def test_the_reference_is_eager_in_fp32_and_makes_the_same_images():
     settings = GenerateSettings(
         model="export", engine="onnxruntime", precision="bf16", steps=5, deep_cache=2
     )
