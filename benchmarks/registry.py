@@ -9,6 +9,7 @@ from . import (
     dataset,
     generation,
     kernels,
+    latency,
     loading,
     startup,
     training,
@@ -22,6 +23,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     for one in (
         *generation.BENCHMARKS,
         *waterfall.BENCHMARKS,
+        *latency.BENCHMARKS,
         *loading.BENCHMARKS,
         *training.BENCHMARKS,
         *accuracy.BENCHMARKS,

@@ -15,7 +15,7 @@ ABSENT = "-"
 
 @dataclass(frozen=True)
 class Column:
-    """One column: the median of a metric, or a fact, of each row."""
+    """One column: the median or another figure of a metric, or a fact, of each row."""
 
     title: str
     """Short, with the unit: a table has 80 characters."""
@@ -29,6 +29,8 @@ class Column:
     """Whether the quartiles follow in parentheses, for values of several rounds."""
     with_deviation: bool = False
     """Whether it is the mean, and the standard deviation follows after ±, for values of seeds."""
+    figure: str = "p50"
+    """Which figure of the metric's block; a percentile needs enough values."""
 
     def text(self, row: Row) -> str:
         """The cell of `row`."""
@@ -42,7 +44,10 @@ class Column:
     def _of_metric(self, metric: Metric) -> str:
         if self.with_deviation:
             return self._of_seeds(metric)
-        middle = self._number(metric.median)
+        figure = metric.block()[self.figure]
+        if figure is None:
+            return ABSENT
+        middle = self._number(figure)
         if not self.with_quartiles or len(metric.values) < 2:
             return middle
         low, _, high = statistics.quantiles(metric.values, n=4, method="inclusive")

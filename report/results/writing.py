@@ -44,20 +44,21 @@ def check_can_write(path: Path, what: str) -> None:
 
 
 def write_result(path: Path, result: BenchmarkResult, columns: Sequence[Column] = ()) -> None:
-    """Write `path` and, for FILE.json, FILE.csv, FILE.html and, of records, FILE.jsonl.
+    """Write `path` and what stands beside FILE.json.
 
-    The page has `columns` in its tables. Each file is written whole or not at all.
+    That is FILE.csv, the page FILE.html with `columns` in its tables and, where there are such,
+    records in FILE.jsonl and a trace for ui.perfetto.dev in FILE.trace.json. Each is written whole
+    or not at all.
     """
     text = json.dumps(result.content(), indent=2, allow_nan=False)
     write_atomically(path, (text + "\n").encode())
     write_atomically(path.with_suffix(".csv"), csv_text(result).encode())
     write_atomically(path.with_suffix(".html"), result_page(result, columns))
-    records, lines = path.with_suffix(".jsonl"), result.figures.records
-    if lines:
-        text = "".join(f"{json.dumps(record, allow_nan=False)}\n" for record in lines)
-        write_atomically(records, text.encode())
-    else:
-        records.unlink(missing_ok=True)  # a result before this one's
+    lines = (f"{json.dumps(one, allow_nan=False)}\n" for one in result.figures.records)
+    _write_or_remove(path.with_suffix(".jsonl"), "".join(lines))
+    trace = {"traceEvents": list(result.figures.trace), "displayTimeUnit": "ms"}
+    text = json.dumps(trace, allow_nan=False) if result.figures.trace else ""
+    _write_or_remove(path.with_suffix(".trace.json"), text)
 
 
 def csv_text(result: BenchmarkResult) -> str:
@@ -71,3 +72,11 @@ def csv_text(result: BenchmarkResult) -> str:
             figures = (block[column] for column in (*_COLUMNS, *_PERCENTILES))
             table.writerow((result.benchmark, row.case, row.name, name, *figures))
     return buffer.getvalue()
+
+
+def _write_or_remove(path: Path, text: str) -> None:
+    """Write a text or, where there is none, remove what a result before this one left."""
+    if text:
+        write_atomically(path, text.encode())
+    else:
+        path.unlink(missing_ok=True)

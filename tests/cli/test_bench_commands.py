@@ -8,6 +8,7 @@ COMMANDS = (
     "loop",
     "trace",
     "waterfall",
+    "latency",
     "loader",
     "training",
     "sharing",
