@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..base.errors import unknown
-from . import kernels
+from . import e2e, kernels
 from .benchmark import Benchmark
 
-BENCHMARKS: dict[str, Benchmark] = {one.name: one for one in (*kernels.BENCHMARKS,)}
+BENCHMARKS: dict[str, Benchmark] = {one.name: one for one in (*kernels.BENCHMARKS, *e2e.BENCHMARKS)}
 """In the order in which help lists them."""
 
 
