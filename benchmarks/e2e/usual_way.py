@@ -13,7 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +154,7 @@ def run(job: Job) -> dict[str, Any]:
     accuracy, count = _test(model, loader.dataset.classes, job)  # type: ignore[attr-defined]
     marks.append(time.perf_counter())
     stages = ("load", "generate", "save", "train", "test")
-    seconds = [after - before for before, after in zip(marks, marks[1:], strict=False)]
+    seconds = [after - before for before, after in pairwise(marks)]
     return {
         "accuracy": accuracy,
         "tested_on": count,
