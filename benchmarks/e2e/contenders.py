@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 
@@ -60,4 +60,6 @@ def _put(content: dict[str, Any], kind: type, name: str, text: str, source: str)
     *sections, last = value.path
     for section in sections:
         content = content.setdefault(section, {})
-    content[last] = text if value.option.read is not None else yaml.safe_load(text)
+    # YAML takes off and no for booleans.
+    is_text = value.option.read is not None or str in (value.type, *get_args(value.type))
+    content[last] = text if is_text else yaml.safe_load(text)

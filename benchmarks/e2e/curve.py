@@ -29,7 +29,7 @@ def seconds_to(points: Sequence[Point], level: float) -> float | None:
     for before, after in pairwise(points):
         if after.accuracy >= level:
             share = (level - before.accuracy) / (after.accuracy - before.accuracy)
-            images = before.images * (after.images / before.images) ** share
+            images = before.images * math.exp(share * math.log(after.images / before.images))
             part = (images - before.images) / (after.images - before.images)
             return before.seconds + part * (after.seconds - before.seconds)
     return None

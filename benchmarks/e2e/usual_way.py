@@ -110,7 +110,7 @@ def train(loader: DataLoader[Any], classes: int, job: Job) -> nn.Module:
     """The loop of timm's `train.py`; the moving average of the weights."""
     device, dtype = torch.device(job["device"]), DTYPES[job["precision"]]
     model = create_classifier(job["classifier"], classes, job["image_size"])
-    model.to(device, memory_format=torch.channels_last).train()
+    model.to(device).to(memory_format=torch.channels_last).train()
     optimizer = create_optimizer_v2(model, "adamw", lr=job["learning_rate"], weight_decay=0.05)
     updates, done = job["epochs"] * len(loader), 0
     schedule = CosineLRScheduler(

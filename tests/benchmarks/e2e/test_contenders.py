@@ -29,6 +29,10 @@ def test_settings_of_ours_go_by_their_last_name_and_are_read_as_the_command_read
     assert contender.settings.train.epochs == 8
 
 
+def test_words_that_yaml_takes_for_booleans_are_words():
+    assert parse_contender("ours:tune=off").settings.generate.tune == "off"
+
+
 def test_settings_of_ours_go_by_their_whole_path_too():
     settings = parse_contender("ours:train.batch_size=128,generate.batch_size=32").settings
     assert (settings.train.batch_size, settings.generate.batch_size) == (128, 32)
@@ -42,7 +46,7 @@ def test_settings_of_peers_keep_the_peers_own_defaults():
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("theirs", "unknown contender 'theirs': did you mean"),
+        ("theirs", "unknown contender 'theirs': known are informed, ours, usual"),
         ("", "unknown contender ''"),
         ("ours:steps", "contender 'ours:steps': 'steps' has no value: write steps=VALUE"),
         ("ours:stepps=4", "unknown setting 'stepps': did you mean"),
