@@ -12,6 +12,7 @@ COMMANDS = (
     "loader",
     "training",
     "sharing",
+    "e2e",
     "recipes",
     "levers",
     "tricks",
