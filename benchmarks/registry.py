@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 from ..base.errors import unknown
-from . import generation, kernels, loading, startup, training
+from . import (
+    accuracy,
+    clusters,
+    dataset,
+    e2e,
+    generation,
+    kernels,
+    latency,
+    loading,
+    startup,
+    training,
+    waterfall,
+    writing,
+)
 from .benchmark import Benchmark
 
 BENCHMARKS: dict[str, Benchmark] = {
     one.name: one
     for one in (
         *generation.BENCHMARKS,
+        *waterfall.BENCHMARKS,
+        *latency.BENCHMARKS,
         *loading.BENCHMARKS,
         *training.BENCHMARKS,
+        *e2e.BENCHMARKS,
+        *accuracy.BENCHMARKS,
+        *writing.BENCHMARKS,
+        *clusters.BENCHMARKS,
+        *dataset.BENCHMARKS,
         *kernels.BENCHMARKS,
         *startup.BENCHMARKS,
     )

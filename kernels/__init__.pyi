@@ -12,6 +12,7 @@ from ._finish import finish, finish_reference
 from ._group_norm_silu import group_norm_silu, group_norm_silu_reference
 from ._guided_step import guided_step, guided_step_reference
 from ._native import LibraryStatus, native_library_status
+from ._operators import references_only
 from ._philox_normal import philox_normal, philox_normal_, philox_normal_reference
 from .augment_ranges import AugmentRanges
 
@@ -36,5 +37,6 @@ __all__ = [
     "philox_normal",
     "philox_normal_",
     "philox_normal_reference",
+    "references_only",
     "resolve_attention_backend",
 ]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +16,15 @@ from torch import Tensor
 
 from ._native import native_library, native_library_status
 
-__all__ = ["FLOAT", "INT", "POINTER", "SIZE", "NativeKernel", "define_operator"]
+__all__ = [
+    "FLOAT",
+    "INT",
+    "POINTER",
+    "SIZE",
+    "NativeKernel",
+    "define_operator",
+    "references_only",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +40,21 @@ _UNSERVED = (35, 209, 222)
 # Strides need no care from compilers: the kernels take any (`flexible_layout`).
 _TAGS = (torch.Tag.pt2_compliant_tag, torch.Tag.flexible_layout)
 _library = torch.library.Library("zeroreal", "FRAGMENT")
+_references_only = ContextVar("references_only", default=False)
+
+
+@contextmanager
+def references_only() -> Iterator[None]:
+    """Inside, PyTorch computes what our kernels would, as where their library is missing.
+
+    For what the kernels are worth. Holds for calls in this thread; a CUDA graph replays what was
+    recorded.
+    """
+    token = _references_only.set(True)
+    try:
+        yield
+    finally:
+        _references_only.reset(token)
 
 
 @dataclass(frozen=True)
@@ -48,13 +73,16 @@ class NativeKernel:
     ) -> bool:
         """Run it on the CPU, or launch it on the current stream of a CUDA device.
 
-        Tensors are passed as pointers, dtypes as their numbers. False where the library is missing
-        or has no code for the GPU, said once: PyTorch must compute it then.
+        Tensors are passed as pointers, dtypes as their numbers. False inside `references_only`, and
+        where the library is missing or has no code for the GPU, said once: PyTorch must compute it
+        then.
 
         Raises:
             MemoryError: where the CPU function finds no memory.
             RuntimeError: where the GPU refuses the launch.
         """
+        if _references_only.get():
+            return False
         function = _function(device.type, self)
         if function is None or device in _unserved_gpus():
             return False

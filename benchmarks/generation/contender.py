@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ...base import InputError, unknown
 from ...base.device import PRECISIONS
 from ...export import parse_engine
 from ...export.engines.choice import VARIANTS
 from ...kernels import ATTENTION_BACKENDS
+from ..accuracy.lever_settings import BASELINE, LEVERS
 
 OURS = "ours"
 DIFFUSERS = "diffusers"
+CHANNELS_LAST = "diffusers:channels-last"
 COMPILED = "diffusers:compiled"
 OPTIMUM_ONNXRUNTIME = "optimum:onnxruntime"
 OPTIMUM_OPENVINO = "optimum:openvino"
-PEERS = (DIFFUSERS, COMPILED, OPTIMUM_ONNXRUNTIME, OPTIMUM_OPENVINO)
+PEERS = (DIFFUSERS, CHANNELS_LAST, COMPILED, OPTIMUM_ONNXRUNTIME, OPTIMUM_OPENVINO)
 GRAPHS = "graphs"
+UNFUSED = "unfused"
 _FORM = "write ours:ENGINE/PRECISION or PEER/PRECISION, a peer being " + ", ".join(PEERS)
 _OF_OPTIMUM_ONNXRUNTIME = ("fp32", "fp16")  # what its exporter knows
+_LEVERS = tuple(name for name in LEVERS if name != BASELINE)
 
 
 @dataclass(frozen=True)
@@ -37,10 +42,21 @@ class GeneratorName:
     """The one to take; None: the best."""
     vae_batch_size: int | None = None
     """Ours; None: the same."""
+    fused: bool = True
+    """Ours; otherwise PyTorch's operations stand in for our kernels."""
+    levers: tuple[str, ...] = ()
+    """Ours; names of `LEVERS`."""
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What the levers change of `GenerateSettings`, the last where two change the same."""
+        return {field: value for name in self.levers for field, value in LEVERS[name].items()}
 
 
 def parse_contender(text: str) -> GeneratorName:
-    """The contender called `PROGRAM/PRECISION[/ATTENTION][/graphs][@BATCH[:VAE_BATCH]]`.
+    """The contender called `PROGRAM/PRECISION[/OPTION]...[@BATCH[:VAE_BATCH]]`.
+
+    Options of ours are a backend of attention, `graphs`, `unfused` and levers such as `4-steps`.
 
     Raises `InputError` for a part that is not known.
     """
@@ -58,20 +74,22 @@ def parse_contender(text: str) -> GeneratorName:
     can = _OF_OPTIMUM_ONNXRUNTIME if program == OPTIMUM_ONNXRUNTIME else tuple(PRECISIONS)
     if precision not in can:
         raise InputError(f"contender {text!r} has no precision of {', '.join(can)}: {_FORM}")
-    chosen = ATTENTION_BACKENDS if program == OURS else ()
+    known_options = (GRAPHS, UNFUSED, *ATTENTION_BACKENDS, *_LEVERS) if program == OURS else ()
     for option in options:
-        if program != OURS or option not in (GRAPHS, *chosen):
-            raise unknown(f"option of contender {text!r}", option, (GRAPHS, *chosen))
+        if option not in known_options:
+            raise unknown(f"option of contender {text!r}", option, known_options or ("none",))
     batch_size, vae_batch_size = _batch_sizes(text, batch, program)
     return GeneratorName(
         text=text,
         program=program,
         engine=engine,
         precision=precision,
-        attention=next((option for option in options if option != GRAPHS), "auto"),
+        attention=next((option for option in options if option in ATTENTION_BACKENDS), "auto"),
         cuda_graphs=GRAPHS in options,
         batch_size=batch_size,
         vae_batch_size=vae_batch_size,
+        fused=UNFUSED not in options,
+        levers=tuple(option for option in options if option in _LEVERS),
     )
 
 

@@ -15,7 +15,14 @@ from ...base import InputError, peak_memory_bytes, resolve_device, resolve_preci
 from ...export import check_model_folder
 from ...generate import SampleSpec
 from ..harness import timed
-from .contender import COMPILED, OPTIMUM_ONNXRUNTIME, OPTIMUM_OPENVINO, OURS, GeneratorName
+from .contender import (
+    CHANNELS_LAST,
+    COMPILED,
+    OPTIMUM_ONNXRUNTIME,
+    OPTIMUM_OPENVINO,
+    OURS,
+    GeneratorName,
+)
 from .diffusers_pipeline import DiffusersPipeline, load_diffusers, take_scheduler
 from .entrant import FirstRun
 from .job import GenerationJob
@@ -119,8 +126,10 @@ def _peer(
     elif name.program == OPTIMUM_ONNXRUNTIME:
         pipeline = load_onnxruntime(job.folder, dtype, device)
     else:
-        compiled = name.program == COMPILED
-        pipeline = load_diffusers(job.folder, dtype, device, compiled=compiled)
+        channels_last, compiled = name.program == CHANNELS_LAST, name.program == COMPILED
+        pipeline = load_diffusers(
+            job.folder, dtype, device, channels_last=channels_last, compiled=compiled
+        )
     if job.scheduler is not None:
         take_scheduler(pipeline, job.scheduler)
     return DiffusersPipeline(

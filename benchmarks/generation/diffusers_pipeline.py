@@ -122,9 +122,14 @@ def _batches(specs: Sequence[SampleSpec], size: int) -> Iterator[list[int]]:
 
 
 def load_diffusers(
-    folder: Path, dtype: torch.dtype, device: torch.device, *, compiled: bool
+    folder: Path,
+    dtype: torch.dtype,
+    device: torch.device,
+    *,
+    channels_last: bool,
+    compiled: bool,
 ) -> Any:
-    """The pipeline that a folder's `model_index.json` names."""
+    """The pipeline that a folder's `model_index.json` names; compiled, it is channels-last, too."""
     import diffusers
     import transformers
 
@@ -134,6 +139,9 @@ def load_diffusers(
         folder, torch_dtype=dtype, use_safetensors=True
     )
     pipeline.to(device)
+    if channels_last or compiled:
+        for module in (pipeline.unet, pipeline.vae):
+            module.to(memory_format=torch.channels_last)
     if compiled:
         _compile(pipeline, device)
     return pipeline
@@ -152,8 +160,6 @@ def take_scheduler(pipeline: Any, name: str) -> None:
 
 
 def _compile(pipeline: Any, device: torch.device) -> None:
-    for module in (pipeline.unet, pipeline.vae):
-        module.to(memory_format=torch.channels_last)
     options = _CUDA_OPTIONS if device.type == "cuda" else _CPU_OPTIONS
     pipeline.fuse_qkv_projections()
     pipeline.unet = torch.compile(pipeline.unet, fullgraph=True, options=options)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from ...base import InputError
 from ...engine import Cache
 from ...export import check_model_folder
 from ...generate import Generator, SampleSpec
+from ...kernels import references_only
 from .contender import GeneratorName
 from .job import GenerationJob
 
@@ -21,6 +23,9 @@ class OurGenerator:
     def __init__(self, job: GenerationJob, name: GeneratorName, batch_size: int) -> None:
         side = check_model_folder(job.folder).image_side
         self._batch_size = batch_size
+        self._kernels: Callable[[], AbstractContextManager[None]] = (
+            nullcontext if name.fused else references_only
+        )
         self._generator = Generator(
             model=job.folder,
             engine=name.engine,
@@ -28,17 +33,21 @@ class OurGenerator:
             attention=name.attention,
             cuda_graphs=name.cuda_graphs,
             device=job.device,
-            scheduler=job.scheduler,
-            steps=job.steps,
-            generate_size=None if job.generate_size == side else job.generate_size,
             batch_size=batch_size,
             vae_batch_size=name.vae_batch_size,
             cache=Cache(job.cache),
+            **{
+                "scheduler": job.scheduler,
+                "steps": job.steps,
+                "generate_size": None if job.generate_size == side else job.generate_size,
+                **name.changes,
+            },
         )
 
     def images(self, specs: Sequence[SampleSpec]) -> Tensor:
         """The images of `specs` in order, uint8 `[N, size, size, 3]` on the device."""
-        images, _ = self._generator.images(specs)
+        with self._kernels():
+            images, _ = self._generator.images(specs)
         if self._generator.batch_size < self._batch_size:  # halved, and slower than its name says
             raise InputError(f"out of memory: take a smaller batch than {self._batch_size}")
         return images

@@ -17,10 +17,19 @@ from zeroreal.benchmarks.generation.contender import GeneratorName, parse_conten
         ("ours:onnxruntime:cuda/fp16", ("ours", "onnxruntime:cuda", "fp16")),
         ("ours:torch/bf16/cudnn/graphs@32:8", ("ours", "torch", "bf16", "cudnn", True, 32, 8)),
         ("ours:tensorrt/fp16/graphs", ("ours", "tensorrt", "fp16", "auto", True)),
+        ("diffusers:channels-last/bf16", ("diffusers:channels-last", "", "bf16")),
     ],
 )
 def test_a_name_says_what_runs_and_how(text, parts):
     assert parse_contender(text) == GeneratorName(text, *parts)
+
+
+def test_ours_can_do_without_kernels_and_with_levers():
+    name = parse_contender("ours:torch/fp32/unfused/4-steps/deep-cache-2@8")
+    assert (name.fused, name.levers) == (False, ("4-steps", "deep-cache-2"))
+    assert name.changes == {"steps": 4, "deep_cache": 2}
+    assert parse_contender("ours:torch/fp32").fused
+    assert parse_contender("ours:torch/fp32").changes == {}
 
 
 @pytest.mark.parametrize(
@@ -34,6 +43,8 @@ def test_a_name_says_what_runs_and_how(text, parts):
         ("optimum:onnxruntime/bf16", "has no precision of fp32, fp16"),
         ("diffusers/fp8", "has no precision of fp32, bf16, fp16"),
         ("diffusers/fp16/xformers", "unknown option of contender"),
+        ("diffusers/fp16/4-steps", "unknown option of contender"),
+        ("ours:torch/fp16/5-steps", "did you mean"),
         ("ours:torch/fp16/flush", "did you mean 'flash'?"),
         ("diffusers/fp32@", "'' is not a batch size for contender 'diffusers/fp32@': write @8"),
         ("diffusers/fp32@0", "'0' is not a batch size"),

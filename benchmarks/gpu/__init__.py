@@ -1,0 +1,1 @@
+"""What takes a GPU, in parts that each end within minutes."""

@@ -1,0 +1,98 @@
+"""FLOP that a row really computes for an image: levers leave out some of what others compute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ...export import ModelInfo, check_model_folder, load_scheduler, noise_levels, schedule_of
+from ...export.graphs.deep_cache import shallow_step
+from ...export.graphs.steps import DenoiseStep
+from ...export.model.vae_folder import find_vae, vae_class
+from ...generate.sampling.steps import Call, guided_steps, plan_calls
+from ..generation.contender import OURS, GeneratorName
+from ..generation.flops import ModelFlops, count_flops, forward_flops
+from ..generation.job import GenerationJob
+
+
+@dataclass(frozen=True)
+class ImageWork:
+    """What an image takes of the model."""
+
+    calls: tuple[Call, ...]
+    """Of the UNet, one a step."""
+    flops: ModelFlops
+    shallow_row: int
+    """FLOP of one row in a step that is not full."""
+    encodes: bool
+    """Whether its prompt is encoded for it; ours are, once, before the rounds."""
+
+    def flop(self, guided: bool) -> int:
+        """FLOP of an image, with guidance or without."""
+        rows = 2 if guided else 1
+        steps = sum(
+            (2 if guided and call.guided else 1)
+            * (self.flops.unet_row if call.full else self.shallow_row)
+            for call in self.calls
+        )
+        return steps + self.flops.vae_decoder + (rows * self.flops.text if self.encodes else 0)
+
+
+def flop_per_image(job: GenerationJob, name: GeneratorName) -> float:
+    """FLOP of an image as `name` makes it, the mean over the images of `job`.
+
+    Raises `InputError` for levers that the model cannot have.
+    """
+    info = check_model_folder(job.folder)
+    work = _work(job, name, info)
+    each = [work.flop(info.guided and spec.guidance > 1) for spec in job.specs()]
+    return sum(each) / len(each)
+
+
+def _work(job: GenerationJob, name: GeneratorName, info: ModelInfo) -> ImageWork:
+    changes = name.changes
+    scheduler = load_scheduler(job.folder, job.scheduler)
+    schedule = schedule_of(scheduler, changes.get("steps", job.steps))
+    acts = guided_steps(noise_levels(scheduler, schedule), changes.get("guidance_interval"))
+    calls = tuple(plan_calls(acts, changes.get("deep_cache", 1)))
+    flops, side = count_flops(job.folder, job.generate_size), job.generate_size // info.vae_scale
+    shallow = 0
+    if not all(call.full for call in calls):
+        shallow = _shallow_row(job.folder, info, side)
+    if "vae" in changes:
+        decoder = _decoder(find_vae(job.folder, info, changes["vae"]), info, side)
+        flops = ModelFlops(flops.text, flops.unet_row, decoder)
+    return ImageWork(calls, flops, shallow, encodes=name.program != OURS)
+
+
+def _shallow_row(folder: Path, info: ModelInfo, side: int) -> int:
+    from diffusers import UNet2DConditionModel
+
+    with torch.device("meta"):
+        unet = UNet2DConditionModel.from_config(
+            UNet2DConditionModel.load_config(folder, subfolder="unet")
+        )
+        inputs: dict[str, Any] = {
+            "sample": torch.zeros(1, info.latent_channels, side, side),
+            "timestep": torch.zeros(1),
+            "encoder_hidden_states": torch.zeros(1, info.tokens, info.context_channels),
+            "deep_features": torch.zeros(1, info.unet_channels, side, side),
+        }
+        if info.pooled_channels is not None:
+            pooled = torch.zeros(1, info.pooled_channels)
+            added = {"text_embeds": pooled, "time_ids": torch.zeros(1, 6)}
+            inputs["added_cond_kwargs"] = added
+        return forward_flops(partial(shallow_step(DenoiseStep(unet, None)).unet, **inputs))
+
+
+def _decoder(folder: Path, info: ModelInfo, side: int) -> int:
+    import diffusers
+
+    kind = getattr(diffusers, vae_class(folder))
+    with torch.device("meta"):
+        vae = kind.from_config(kind.load_config(folder))
+        return forward_flops(partial(vae.decode, torch.zeros(1, info.latent_channels, side, side)))
