@@ -1,5 +1,1 @@
-"""Figures as files: facts of a machine and run, HTML parts, pictures."""
-
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+"""Figures as files: results of benchmarks, HTML parts, pictures."""

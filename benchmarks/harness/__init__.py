@@ -1,12 +1,10 @@
 """Comparing contenders: each at its best batch, in turn, round after round, with a verdict."""
 
-from ...report.facts import check_result_path, run_facts, write_result
 from .batch_search import BatchPoint, BatchSearch, search_best_batch
 from .progress import SILENT, Progress, check_counts
 from .rounds import Contender, Measurement, Rounds, run_rounds
 from .rows import measured_row
-from .settings import Tell, silent
-from .summary import doubts, ratios, spread
+from .summary import doubts, ratios
 from .timing import calibrated, replayed, timed
 from .worker import ContenderError, Worker, reason_of
 
@@ -19,21 +17,15 @@ __all__ = [
     "Measurement",
     "Progress",
     "Rounds",
-    "Tell",
     "Worker",
     "calibrated",
     "check_counts",
-    "check_result_path",
     "doubts",
     "measured_row",
     "ratios",
     "reason_of",
     "replayed",
-    "run_facts",
     "run_rounds",
     "search_best_batch",
-    "silent",
-    "spread",
     "timed",
-    "write_result",
 ]
