@@ -1,1 +1,1 @@
-"""Figures as files: facts of a machine and run, HTML parts, pictures."""
+"""Figures as files: results of benchmarks, HTML parts, pictures."""

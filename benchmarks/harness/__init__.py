@@ -4,7 +4,7 @@ from .batch_search import BatchPoint, BatchSearch, search_best_batch
 from .progress import SILENT, Progress, check_counts
 from .rounds import Contender, Measurement, Rounds, run_rounds
 from .rows import measured_row
-from .summary import doubts, ratios, spread
+from .summary import doubts, ratios
 from .timing import calibrated, replayed, timed
 from .worker import ContenderError, Worker, reason_of
 
@@ -27,6 +27,5 @@ __all__ = [
     "replayed",
     "run_rounds",
     "search_best_batch",
-    "spread",
     "timed",
 ]
