@@ -1,6 +1,10 @@
 """A command in a process of its own."""
 
+import os
+import signal
 import sys
+import threading
+import time
 
 import pytest
 
@@ -21,3 +25,19 @@ def test_a_failure_is_told_by_its_last_line(tmp_path):
         timed_process((sys.executable, "-c", program), tmp_path / "log")
     with pytest.raises(ContenderError, match=r"^nothing was said \(status 3\)$"):
         timed_process((sys.executable, "-c", "raise SystemExit(3)"), tmp_path / "log")
+
+
+def test_ctrl_c_ends_the_process(tmp_path):
+    log = tmp_path / "log"
+
+    def interrupt():
+        while not (log.exists() and log.read_text().endswith("\n")):
+            time.sleep(0.05)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    program = "import os, time; print(os.getpid(), flush=True); time.sleep(100)"
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        timed_process((sys.executable, "-c", program), log)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(log.read_text()), 0)
