@@ -5,6 +5,8 @@
 
 PYTHON ?= python3
 ARGS ?=
+# Processes that the tests are spread over, each with its share of the cores.
+WORKERS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -22,10 +24,10 @@ run: $(VENV)/installed ## Train with the embedded pipeline; ARGS go to `zeroreal
 	$(BIN)/zeroreal run $(ARGS)
 
 test: $(VENV)/installed-dev ## Run all tests but the slow ones; ARGS go to pytest.
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist loadfile $(ARGS)
 
 test-slow: $(VENV)/installed-dev ## Run the slow tests: series of kills, fuzzing, clusters.
-	$(BIN)/python -m pytest -m slow $(ARGS)
+	$(BIN)/python -m pytest -m slow -n $(WORKERS) --dist loadfile $(ARGS)
 
 # mypy follows no import hooks, which an editable install is: it reads a tree of links instead.
 lint: $(VENV)/installed-dev ## Check style, format and types.

@@ -7,9 +7,7 @@ result = bench("kernels", KernelSettings(device="cpu"), path=Path("kernels.json"
 from __future__ import annotations
 
 import json
-import multiprocessing
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -21,10 +19,13 @@ from ..base.settings import plain
 from ..report.results.conditions import Conditions
 from ..report.results.emitting import FORMS
 from ..report.results.environment import command_line, result_environment
-from ..report.results.result import BenchmarkResult, Figures, joined_figures
+from ..report.results.page.content import result_page
+from ..report.results.reading import read_records, read_result
+from ..report.results.result import BenchmarkResult, Figures
 from ..report.results.writing import check_result_path, write_result
 from .harness.progress import Progress, check_counts
-from .registry import benchmark
+from .registry import BENCHMARKS, benchmark
+from .repeats import repeated
 
 
 def bench(
@@ -34,6 +35,7 @@ def bench(
     path: Path | None = None,
     repeats: int = 1,
     emit: Sequence[str] = (),
+    command: str | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> BenchmarkResult:
     """Measure, and give the result, which is written to `path` whenever there is more of it.
@@ -44,12 +46,14 @@ def bench(
         path: the JSON file; others stand beside it.
         repeats: in how many processes, one after the other, to measure the same.
         emit: further files beside `path`: `bmf`, `pytest-benchmark`.
+        command: what the result is to say was typed; None: what started this process.
         tell: is given a line whenever the measurement gets on.
 
     Ctrl-C ends the measurement with the figures so far, which are marked as not finished. Raises
     `InputError` for settings that cannot be used; what cannot serve has its reason in the result.
     """
-    measure = benchmark(name).measurement()
+    chosen = benchmark(name)
+    measure = chosen.measurement()
     check_counts({"repeats": repeats})
     for form in emit:
         if form not in FORMS:
@@ -66,50 +70,38 @@ def bench(
     def keep(figures: Figures) -> BenchmarkResult:
         result = BenchmarkResult(
             benchmark=name,
-            command=command_line(),
+            command=command_line() if command is None else command,
             date=date,
             environment={**environment, "conditions": conditions.content()},
-            settings=_settings_content(settings),
+            settings=settings_content(settings),
             figures=replace(figures, reasons=(*figures.reasons, *conditions.reasons())),
         )
         if path is not None:
-            write_result(path, result)
+            write_result(path, result, chosen.columns)
             for form in emit:
                 _write_form(path, form, result)
         return result
 
+    progress = Progress(tell, keep)
     if repeats == 1:
-        return keep(measure(settings, Progress(tell, keep)))
-    return keep(_repeated(name, settings, repeats, Progress(tell, keep)))
+        return keep(measure(settings, progress))
+    return keep(repeated(measure, settings, repeats, progress))
 
 
-def measure_once(name: str, settings: Any) -> Figures:
-    """What a process of its own does."""
-    return benchmark(name).measurement()(settings, Progress())
+def write_page(path: Path) -> Path:
+    """Write the page of the result `path` again, from it and the records beside it; gives its path.
+
+    Raises `InputError` for a result that cannot be read.
+    """
+    result = read_result(path)
+    figures = replace(result.figures, records=read_records(path))
+    known = BENCHMARKS.get(result.benchmark)
+    content = result_page(replace(result, figures=figures), known.columns if known else ())
+    write_atomically(path.with_suffix(".html"), content)
+    return path.with_suffix(".html")
 
 
-def _repeated(name: str, settings: Any, repeats: int, progress: Progress) -> Figures:
-    """The figures of `repeats` processes, as one."""
-    parts: list[Figures] = []
-    for number in range(repeats):
-        progress.tell(f"process {number + 1} of {repeats}")
-        # A new one each time: what a process settles on at its start differs from one to the next.
-        context = multiprocessing.get_context("spawn")
-        try:
-            with ProcessPoolExecutor(1, mp_context=context) as pool:
-                parts.append(pool.submit(measure_once, name, settings).result())
-        except KeyboardInterrupt:
-            if not parts:
-                raise
-            return replace(joined_figures(parts), finished=False)
-        together = joined_figures(parts)
-        if not together.finished:
-            return together
-        progress.keep(replace(together, finished=len(parts) == repeats))
-    return together
-
-
-def _settings_content(settings: Any) -> dict[str, Any]:
+def settings_content(settings: Any) -> dict[str, Any]:
     """The settings as JSON has them."""
     content: dict[str, Any] = json.loads(json.dumps(plain(settings), default=str))
     return content

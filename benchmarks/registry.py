@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from ..base.errors import unknown
-from . import generation, kernels, loading, startup, training, waterfall
+from . import (
+    accuracy,
+    clusters,
+    dataset,
+    e2e,
+    generation,
+    kernels,
+    latency,
+    loading,
+    startup,
+    training,
+    waterfall,
+    writing,
+)
 from .benchmark import Benchmark
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -11,8 +24,14 @@ BENCHMARKS: dict[str, Benchmark] = {
     for one in (
         *generation.BENCHMARKS,
         *waterfall.BENCHMARKS,
+        *latency.BENCHMARKS,
         *loading.BENCHMARKS,
         *training.BENCHMARKS,
+        *e2e.BENCHMARKS,
+        *accuracy.BENCHMARKS,
+        *writing.BENCHMARKS,
+        *clusters.BENCHMARKS,
+        *dataset.BENCHMARKS,
         *kernels.BENCHMARKS,
         *startup.BENCHMARKS,
     )

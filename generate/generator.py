@@ -109,13 +109,13 @@ class Generator:
             info.empty_negative_is_zero,
         )
         graphs = GraphMemory.on(self.device) if choice.cuda_graphs else None
-        self._sampler = Sampler(
-            self.engines.denoise, self.schedule, calls, self.engines.denoise_shallow, graphs
-        )
-        self._decoder = Decoder(
-            self.engines.vae_decoder, self.image_size, choice.vae_batch_size or choice.batch_size
-        )
         self.seconds = StageSeconds(self.device)
+        part = self.seconds.part
+        self._sampler = Sampler(
+            self.engines.denoise, self.schedule, calls, self.engines.denoise_shallow, graphs, part
+        )
+        vae_batch_size = choice.vae_batch_size or choice.batch_size
+        self._decoder = Decoder(self.engines.vae_decoder, self.image_size, vae_batch_size, part)
         self._left_out = LeftOut(self.dtype)
         self.rejected = self._left_out.specs
         """Samples whose image was no picture at any attempt: blank, saturated or not finite."""

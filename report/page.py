@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from PIL import Image
 
 from .pictures import png_bytes
 
+_TEMPLATES = Path(__file__).with_name("templates")
 SPACE = "\N{NO-BREAK SPACE}"  # so that no unit lands on the next line
 
 
@@ -112,13 +114,17 @@ def moment(iso: str) -> str:
 
 
 def page(template: Path, content: Mapping[str, Any]) -> bytes:
-    """The Jinja template in a file, filled with `content`, as UTF-8."""
+    """The Jinja template in a file, filled with `content`, as UTF-8.
+
+    It may extend and import the templates of `report/templates`, which hold the style of all pages.
+    """
     return _environment(template.parent).get_template(template.name).render(content).encode()
 
 
+@cache
 def _environment(folder: Path) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(folder),
+        loader=FileSystemLoader((folder, _TEMPLATES)),
         autoescape=True,  # class names come from the user
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -2,10 +2,17 @@
 
 import functools
 import itertools
+import os
 import signal
 import threading
 import time
 from contextlib import contextmanager
+
+# Before PyTorch reads it, and for the processes that tests start: workers share the cores.
+os.environ.setdefault(
+    "OMP_NUM_THREADS",
+    str(max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))),
+)
 
 import pytest
 import torch

@@ -17,103 +17,49 @@ with the same settings; for new speeds, remove `speed-*.json` there.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from ...base import InputError, resolve_device, unknown
+from ...base import InputError, unknown
 from ...base.files import write_atomically
-from ...train import TrainSettings
-from ..harness import Tell, check_counts, check_result_path, run_facts, silent, write_result
+from ...report.results.result import Figures
+from ...report.results.writing import check_can_write
+from ..harness import SILENT, Progress, check_counts
 from .kept import keep_figures, kept_figures, kept_path
+from .lever_figures import CURVE, IMAGES, chosen, equal_time_images, lever_figures
 from .lever_settings import BASELINE, LEVERS
 from .lever_speed import measure_speed, speed_key
-from .lever_table import Results, lever_table
+from .lever_table import lever_table
 from .runs import Accuracy, AccuracyRuns
-from .summary import summarize_both
-
-PHASES = ("speed", "images", "time", "curve")
-IMAGES = 2_000
-CURVE = (50, 100, 200, 500, 1_000, IMAGES, 4_000)
-_ROUNDED_TO = 100  # images: speeds are not known better than to a few percent
+from .settings import PHASES, LeversSettings
 
 
-@dataclass(frozen=True)
-class LeversSettings:
-    """Which levers are measured, and how."""
+def measure_levers(settings: LeversSettings, progress: Progress = SILENT) -> Figures:
+    """Measure what is not kept, and write the table if it is asked for.
 
-    real: Path
-    """The folder of Fashion-MNIST's IDX files."""
-    phases: tuple[str, ...] = PHASES
-    """Some of `PHASES`."""
-    settings: tuple[str, ...] = tuple(LEVERS)
-    """Names of `LEVERS`."""
-    seeds: tuple[int, ...] = (0, 1, 2)
-    """Each makes its own images and its own training."""
-    rounds: int = 5
-    """How often the settings take their turn when speeds are measured."""
-    device: str = "auto"
-    """`auto`, `cpu`, `cuda` or `cuda:N`."""
-    work: Path = Path("build/levers")
-    """Where everything that is measured is kept."""
-    result: Path | None = None
-    """The file to write."""
-    table: Path | None = None
-    """The file for the table that time budgets go by; by default none is written."""
-
-
-def bench_levers(settings: LeversSettings, tell: Tell = silent) -> dict[str, Any]:
-    """Measure what is not kept, and give the result, which is written as well.
-
-    Raises `InputError` for settings that cannot be used.
+    What there is is kept after each training. Ctrl-C ends the measurement with the trainings that
+    are finished, and without a table. Raises `InputError` for settings that cannot be used.
     """
     _check(settings)
-    speed = _speed(settings, tell)
-    runs = AccuracyRuns(settings.work, settings.real, settings.device)
     results: dict[str, dict[int, dict[int, Accuracy]]] = {}
-    for seed in settings.seeds:
-        for name, images in dict.fromkeys(_wanted(seed, settings, speed)):
-            accuracy = runs.accuracy(name, LEVERS[name], seed, images)
-            results.setdefault(name, {}).setdefault(images, {})[seed] = accuracy
-            tell(f"{name}, {images} images, seed {seed}: {100 * accuracy.test:.2f} %")
-    result = {**run_facts(resolve_device(settings.device)), **summary(results, speed)}
-    if settings.result is not None:
-        write_result(settings.result, result)
+    speed: dict[str, Any] | None = None
+
+    def so_far(finished: bool) -> Figures:
+        return lever_figures(settings, results, speed, finished)
+
+    try:
+        speed = _speed(settings, progress)
+        runs = AccuracyRuns(settings.work, settings.real, settings.device)
+        for seed in settings.seeds:
+            for name, images in dict.fromkeys(_wanted(seed, settings, speed)):
+                accuracy = runs.accuracy(name, LEVERS[name], seed, images)
+                results.setdefault(name, {}).setdefault(images, {})[seed] = accuracy
+                progress.tell(f"{name}, {images} images, seed {seed}: {100 * accuracy.test:.2f} %")
+                progress.keep(so_far(finished=False))
+    except KeyboardInterrupt:
+        return so_far(finished=False)
     if settings.table is not None and speed is not None:
         write_atomically(settings.table, lever_table(results, speed, IMAGES).encode())
-    return result
-
-
-def equal_time_images(speed: Mapping[str, Any], name: str) -> int:
-    """Images of setting `name`, in hundreds, that take as long as the baseline's `IMAGES`.
-
-    Generation and training are counted.
-    """
-    training: float = TrainSettings.epochs / speed["training"]["images_per_second"]["median"]
-
-    def seconds(setting: str) -> float:
-        rate: float = speed["generation"][setting]["images_per_second"]["median"]
-        return 1 / rate + training
-
-    return round(IMAGES * seconds(BASELINE) / seconds(name) / _ROUNDED_TO) * _ROUNDED_TO
-
-
-def summary(results: Results, speed: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The result file's figures: by setting, then by number of images."""
-    return {
-        "epochs": TrainSettings.epochs,
-        "speed": speed,
-        "settings": {
-            name: {
-                "change": LEVERS[name],
-                "equal_time_images": speed and equal_time_images(speed, name),
-                "images": {
-                    count: summarize_both(by_seed) for count, by_seed in sorted(by_count.items())
-                },
-            }
-            for name, by_count in results.items()
-        },
-    }
+    return so_far(finished=True)
 
 
 def _check(settings: LeversSettings) -> None:
@@ -124,16 +70,14 @@ def _check(settings: LeversSettings) -> None:
         if name not in LEVERS:
             raise unknown("setting", name, LEVERS)
     check_counts({"rounds": settings.rounds})
-    has_baseline = "images" in settings.phases and BASELINE in settings.settings
+    has_baseline = "images" in settings.phases and BASELINE in chosen(settings)
     if settings.table is not None and not has_baseline and "curve" not in settings.phases:
         raise InputError(
             f"the table compares to {BASELINE!r} at equal images, which would not be measured: add "
             f"the phase 'images' and the setting {BASELINE!r}, or the phase 'curve'"
         )
-    resolve_device(settings.device)
-    for path in (settings.result, settings.table):
-        if path is not None:
-            check_result_path(path)
+    if settings.table is not None:
+        check_can_write(settings.table, "table")
 
 
 def _wanted(
@@ -141,9 +85,9 @@ def _wanted(
 ) -> Iterator[tuple[str, int]]:
     """Settings and numbers of images; the largest numbers of the curve with the first seed only."""
     if "images" in settings.phases:
-        yield from ((name, IMAGES) for name in settings.settings)
+        yield from ((name, IMAGES) for name in chosen(settings))
     if "time" in settings.phases and speed is not None:
-        for name in settings.settings:
+        for name in chosen(settings):
             if name in speed["generation"]:
                 yield name, equal_time_images(speed, name)
     if "curve" in settings.phases:
@@ -151,9 +95,9 @@ def _wanted(
         yield from ((BASELINE, images) for images in CURVE if images <= largest)
 
 
-def _speed(settings: LeversSettings, tell: Tell) -> dict[str, Any] | None:
+def _speed(settings: LeversSettings, progress: Progress) -> dict[str, Any] | None:
     """The speeds that are kept, measured first where that is asked for; None if there are none."""
-    levers = {name: LEVERS[name] for name in dict.fromkeys((BASELINE, *settings.settings))}
+    levers = {name: LEVERS[name] for name in dict.fromkeys((BASELINE, *chosen(settings)))}
     key = speed_key(levers, settings.rounds, settings.device)
     speed: dict[str, Any] | None
     if "speed" in settings.phases:
@@ -161,7 +105,7 @@ def _speed(settings: LeversSettings, tell: Tell) -> dict[str, Any] | None:
             settings.work,
             "speed",
             key,
-            lambda: measure_speed(levers, settings.rounds, settings.device, tell),
+            lambda: measure_speed(levers, settings.rounds, settings.device, progress),
         )
     else:
         speed = kept_figures(kept_path(settings.work, "speed", key))

@@ -10,30 +10,32 @@ The unlabelled real images for BatchNorm are the first of the training split.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
-from ...base import resolve_device, unknown
+from ...base import unknown
 from ...data.fashion_mnist import as_rgb, load_fashion_mnist
+from ...report.results.result import Figures, Row
 from ...train import DegradeRanges, Trainer, TrainSettings, train_settings
 from ...train.classifier.batch_norm import re_estimate
 from ...train.classifier.evaluate import normalize
 from ...train.settings import augmentation
-from ..harness import Tell, check_result_path, run_facts, silent, write_result
+from ..harness import SILENT, Progress
+from .figures import both
 from .kept import keep_figures
 from .runs import Accuracy, AccuracyRuns
-from .summary import summarize_both
+from .settings import TricksSettings
 
 IMAGES = 2_000
+NONE = "none"
 BATCH_NORM = "re-estimated BatchNorm"
 _REAL = 2_000  # unlabelled images for it
 
 _DEFAULT = TrainSettings()
 TRICKS: Mapping[str, TrainSettings] = {
-    "none": _DEFAULT,
+    NONE: _DEFAULT,
     "resolution 24": replace(_DEFAULT, degrade=DegradeRanges(resolution=24)),
     "blur 1": replace(_DEFAULT, degrade=DegradeRanges(blur=1.0)),
     "noise 0.1": replace(_DEFAULT, degrade=DegradeRanges(noise=0.1)),
@@ -47,57 +49,33 @@ TRICKS: Mapping[str, TrainSettings] = {
 }
 
 
-@dataclass(frozen=True)
-class TricksSettings:
-    """Which tricks are measured, and on what."""
+def measure_tricks(settings: TricksSettings, progress: Progress = SILENT) -> Figures:
+    """Measure what is not kept; what there is is kept after each training.
 
-    real: Path
-    """The folder of Fashion-MNIST's IDX files."""
-    tricks: tuple[str, ...] = tuple(TRICKS)
-    """Names of `TRICKS`."""
-    seeds: tuple[int, ...] = (0, 1, 2)
-    """Each makes its own images and its own training."""
-    device: str = "auto"
-    """`auto`, `cpu`, `cuda` or `cuda:N`."""
-    images: Path = Path("build/levers")
-    """Where images are kept, also those of the benchmark of levers."""
-    work: Path = Path("build/tricks")
-    """Where accuracies are kept."""
-    result: Path | None = None
-    """The file to write."""
-
-
-def bench_tricks(settings: TricksSettings, tell: Tell = silent) -> dict[str, Any]:
-    """Measure what is not kept, and give the result, which is written as well.
-
-    Raises `InputError` for settings that cannot be used.
+    Ctrl-C ends the measurement with the trainings that are finished. Raises `InputError` for
+    settings that cannot be used.
     """
-    _check(settings)
-    runs = AccuracyRuns(settings.images, settings.real, settings.device)
-    unlabelled = as_rgb(load_fashion_mnist(settings.real, "train")[0][:_REAL], 32)
-    rows: dict[str, dict[int, Accuracy]] = {}
-    for seed in settings.seeds:
-        for name in settings.tricks:
-            accuracy = _accuracy(name, seed, runs, unlabelled, settings.work)
-            rows.setdefault(name, {})[seed] = accuracy
-            tell(f"{name}, seed {seed}: {100 * accuracy.test:.2f} %")
-    result = {
-        **run_facts(resolve_device(settings.device)),
-        "images": IMAGES,
-        "tricks": {name: _row(name, by_seed) for name, by_seed in rows.items()},
-    }
-    if settings.result is not None:
-        write_result(settings.result, result)
-    return result
-
-
-def _check(settings: TricksSettings) -> None:
     for name in settings.tricks:
         if name not in TRICKS:
             raise unknown("trick", name, TRICKS)
-    resolve_device(settings.device)
-    if settings.result is not None:
-        check_result_path(settings.result)
+    runs = AccuracyRuns(settings.images, settings.real, settings.device)
+    unlabelled = as_rgb(load_fashion_mnist(settings.real, "train")[0][:_REAL], 32)
+    found: dict[str, dict[int, Accuracy]] = {}
+
+    def so_far(finished: bool) -> Figures:
+        rows = (_row(name, by_seed) for name, by_seed in found.items())
+        return Figures(tuple(rows), {"images": IMAGES}, finished=finished)
+
+    try:
+        for seed in settings.seeds:
+            for name in settings.tricks or TRICKS:
+                accuracy = _accuracy(name, seed, runs, unlabelled, settings.work)
+                found.setdefault(name, {})[seed] = accuracy
+                progress.tell(f"{name}, seed {seed}: {100 * accuracy.test:.2f} %")
+                progress.keep(so_far(finished=False))
+    except KeyboardInterrupt:
+        return so_far(finished=False)
+    return so_far(finished=True)
 
 
 def _accuracy(name: str, seed: int, runs: AccuracyRuns, unlabelled: Tensor, work: Path) -> Accuracy:
@@ -122,9 +100,10 @@ def _adapt(trainer: Trainer, unlabelled: Tensor) -> None:
     re_estimate(trainer.model, (normalize(part) for part in whole.split(size)))
 
 
-def _row(name: str, by_seed: Mapping[int, Accuracy]) -> dict[str, Any]:
-    return {
+def _row(name: str, by_seed: Mapping[int, Accuracy]) -> Row:
+    facts = {
+        "seeds": list(by_seed),
         "settings": asdict(TRICKS[name]),
         "uses_real_images": name == BATCH_NORM,
-        **summarize_both(by_seed),
     }
+    return Row(name, metrics=both(by_seed), facts=facts, is_baseline=name == NONE)

@@ -15,12 +15,8 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from ...base import InputError
 from ...generate.dataset.config.config import read_config
@@ -29,36 +25,17 @@ from ...generate.dataset.describing import read_records
 from ...generate.dataset.making import Executor, generate_dataset
 from ...generate.dataset.store.places import open_store
 from ...generate.settings import GenerateSettings
-from ..harness import Contender, Tell, check_counts, check_result_path, run_facts, silent
-from ..harness.rates import RateCase, bench_rates
-from ..harness.worker import Worker
+from ...report.results.result import Figures
+from ..harness import SILENT, Contender, Progress, Worker, check_counts
+from ..harness.rates import RateCase, measure_rates
+from .settings import WorkersSettings
 
 _CLASSES = 10  # of the embedded model
 _LEAST_SHARDS = 4  # of each worker
 
 
-@dataclass(frozen=True)
-class WorkersSettings:
-    """How many workers, and what they make."""
-
-    workers: int = 2
-    """That are compared with one; each needs a core."""
-    images: int = 6000
-    """Of the dataset that is made in each round by each contender."""
-    shard_size: int = 100
-    """Images in a shard."""
-    steps: int = 4
-    """Denoising steps."""
-    rounds: int = 5
-    """How often each contender makes the dataset."""
-    work: Path | None = None
-    """The folder to write into for a while; the system's for temporary files if `None`."""
-    result: Path | None = None
-    """The file to write."""
-
-
-def bench_workers(settings: WorkersSettings, tell: Tell = silent) -> dict[str, Any]:
-    """Measure, and give the result, which is written as well.
+def measure_workers(settings: WorkersSettings, progress: Progress = SILENT) -> Figures:
+    """Measure one worker and several.
 
     Ctrl-C ends the measurement with the rounds that it has. Raises `InputError` for settings that
     cannot be used.
@@ -76,8 +53,6 @@ def bench_workers(settings: WorkersSettings, tell: Tell = silent) -> dict[str, A
             f"images is {settings.images}: give a multiple of {_CLASSES}, at least {least}, so "
             f"that each worker makes {_LEAST_SHARDS} shards"
         )
-    if settings.result is not None:
-        check_result_path(settings.result)
     with ExitStack() as stack:
         contenders = [
             Contender(
@@ -87,9 +62,7 @@ def bench_workers(settings: WorkersSettings, tell: Tell = silent) -> dict[str, A
         ]
         facts = {"shard_size": settings.shard_size, "steps": settings.steps}
         case = RateCase("ray, a core each", settings.images, contenders, facts)
-        return bench_rates(
-            [case], settings.rounds, run_facts(torch.device("cpu")), settings.result, tell
-        )
+        return measure_rates([case], settings.rounds, {}, progress)
 
 
 def _measure(

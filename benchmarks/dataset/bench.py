@@ -10,32 +10,29 @@ contact sheet, which a round has once however short it is.
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from ...base import resolve_device, unknown
+from ...base import unknown
 from ...data.formats import IMAGE_FORMATS, SHARD_FORMATS
 from ...generate import GenerateSettings, Generator
 from ...generate.dataset.config.settings import DatasetSettings
+from ...report.results.metric import Metric
+from ...report.results.result import Figures, Row
 from ..harness import (
+    SILENT,
     Contender,
     Measurement,
+    Progress,
     Rounds,
-    Tell,
     check_counts,
-    check_result_path,
     doubts,
-    ratios,
-    run_facts,
+    measured_row,
     run_rounds,
-    silent,
-    spread,
-    write_result,
 )
-from .jobs import Job, NullSink, totals, with_format
+from .jobs import Job, NullSink, job_metrics, with_format
+from .settings import DatasetBenchSettings
 
 NULL_SINK = "null sink"
 CASES = (
@@ -44,45 +41,19 @@ CASES = (
 )
 
 
-@dataclass(frozen=True)
-class DatasetBenchSettings:
-    """What is generated, and how it is written."""
-
-    cases: tuple[str, ...] = ("webdataset-jpg",)
-    """Names of `CASES`: a format and that of its images."""
-    images_per_class: int = 128
-    """Of the ten classes, in a round."""
-    shard_size: int = 256
-    """Images in a shard."""
-    device: str = "cpu"
-    """`auto`, `cpu`, `cuda` or `cuda:N`."""
-    engine: str = "auto"
-    """As for `Generator`."""
-    precision: str = "auto"
-    """What the models compute in: `auto`, `fp32`, `bf16` or `fp16`."""
-    batch_size: int | None = None
-    """Images of a batch; what tuning finds if `None`."""
-    steps: int = 12
-    """Denoising steps."""
-    rounds: int = 5
-    """How often all take their turn."""
-    work: Path | None = None
-    """The folder to write into for a while; the system's for temporary files if `None`."""
-    result: Path | None = None
-    """The file to write."""
-
-
-def bench_dataset(settings: DatasetBenchSettings, tell: Tell = silent) -> dict[str, Any]:
-    """Measure, and give the result, which is written after every round as well.
+def measure_dataset(settings: DatasetBenchSettings, progress: Progress = SILENT) -> Figures:
+    """Measure; what there is is kept after every round.
 
     Ctrl-C ends the measurement with the rounds that are finished. Raises `InputError` for settings
     that cannot be used.
     """
-    device = _check(settings)
-    tell("preparing the generator")
+    for name in settings.cases:
+        if name not in CASES:
+            raise unknown("dataset case", name, CASES)
+    check_counts({"rounds": settings.rounds, "images per class": settings.images_per_class})
+    progress.tell("preparing the generator")
     written = _dataset_settings(settings)
     generator = Generator(written.generate, device=settings.device)
-    result: dict[str, Any] = {**run_facts(device), **_facts(settings, generator)}
     with tempfile.TemporaryDirectory(dir=settings.work) as folder:
         jobs = {
             name: Job(with_format(written, name), generator, Path(folder))
@@ -90,32 +61,18 @@ def bench_dataset(settings: DatasetBenchSettings, tell: Tell = silent) -> dict[s
         }
         null = NullSink(generator, next(iter(jobs.values())).plan)
         sinks: dict[str, NullSink | Job] = {NULL_SINK: null, **jobs}
-        tell("warming up")
+        facts = _facts(settings, generator, len(null.plan))
+        progress.tell("warming up")
         null.measure()
         null.process_cpu.clear()
 
-        def keep(rounds: Rounds) -> None:
-            result.update(_figures(rounds, sinks, len(null.plan)))
-            if settings.result is not None:
-                write_result(settings.result, result)
-
         def on_round(rounds: Rounds) -> None:
-            tell(f"round {rounds.done} of {rounds.wanted}")
-            keep(rounds)
+            progress.tell(f"round {rounds.done} of {rounds.wanted}")
+            progress.keep(_figures(rounds, sinks, facts, finished=False))
 
         contenders = [Contender(name, sink.measure) for name, sink in sinks.items()]
-        keep(run_rounds(contenders, settings.rounds, on_round))
-    return result
-
-
-def _check(settings: DatasetBenchSettings) -> torch.device:
-    for name in settings.cases:
-        if name not in CASES:
-            raise unknown("dataset case", name, CASES)
-    check_counts({"rounds": settings.rounds, "images per class": settings.images_per_class})
-    if settings.result is not None:
-        check_result_path(settings.result)
-    return resolve_device(settings.device)
+        rounds = run_rounds(contenders, settings.rounds, on_round)
+    return _figures(rounds, sinks, facts, finished=rounds.done == rounds.wanted)
 
 
 def _dataset_settings(settings: DatasetBenchSettings) -> DatasetSettings:
@@ -133,47 +90,39 @@ def _dataset_settings(settings: DatasetBenchSettings) -> DatasetSettings:
     )
 
 
-def _facts(settings: DatasetBenchSettings, generator: Generator) -> dict[str, Any]:
+def _facts(settings: DatasetBenchSettings, generator: Generator, images: int) -> dict[str, Any]:
     facts = generator.facts
     return {
-        "threads": torch.get_num_threads(),
         "engine": facts.engine,
         "precision": str(facts.dtype).removeprefix("torch."),
         "batch_size": facts.batch_size,
         "image_size": facts.image_size,
         "steps": settings.steps,
         "shard_size": settings.shard_size,
-    }
-
-
-def _figures(rounds: Rounds, sinks: dict[str, NullSink | Job], images: int) -> dict[str, Any]:
-    baseline, found = rounds.measurements[0], doubts(rounds)
-    return {
         "images": images,
-        "rounds": rounds.done,
-        "interrupted": rounds.done < rounds.wanted,
-        "sinks": [_row(one, baseline, sinks[one.name], images) for one in rounds.measurements],
-        "valid": not found,
-        "doubts": found,
     }
 
 
-def _row(
-    own: Measurement, baseline: Measurement, sink: NullSink | Job, images: int
-) -> dict[str, Any]:
-    row: dict[str, Any] = {"name": own.name, "reason": own.reason, "seconds": own.seconds}
-    if not own.seconds:
+def _figures(
+    rounds: Rounds, sinks: dict[str, NullSink | Job], facts: dict[str, Any], finished: bool
+) -> Figures:
+    baseline = rounds.measurements[0]
+    rows = (_row(one, baseline, sinks[one.name], facts["images"]) for one in rounds.measurements)
+    return Figures(tuple(rows), facts, tuple(doubts(rounds)), finished)
+
+
+def _row(own: Measurement, baseline: Measurement, sink: NullSink | Job, images: int) -> Row:
+    rates = {"images_per_second": (float(images), "images/s")}
+    row = measured_row(own, baseline, rates=rates)
+    done = len(own.seconds)
+    if not done:
         return row
-    row |= {"spread": spread(own.seconds)}
-    row |= {"images_per_second": images / row["spread"]["median"]}
     if isinstance(sink, NullSink):
-        seconds = [one / images for one in sink.process_cpu]
-        return {**row, "process_cpu_seconds_per_image": seconds}
-    percent = [100 * (1 / ratio - 1) for ratio in ratios(own, baseline)]
-    row |= {"cost_percent_each_round": percent, "cost_percent": _percent(percent)}
-    return row | totals(sink.costs, images)
-
-
-def _percent(values: list[float]) -> dict[str, float]:
-    """The spread of percentages, whose mean may well be near 0: no coefficient of variation."""
-    return {name: value for name, value in spread(values).items() if name != "variation"}
+        cpu = tuple(one / images for one in sink.process_cpu[:done])
+        more = {"process_cpu_seconds_per_image": Metric(cpu, "s", "lower")}
+    else:
+        more = job_metrics(sink.costs[:done], images)
+    if own is not baseline and "ratio" in row.metrics:
+        costs = tuple(1 / ratio - 1 for ratio in row.metrics["ratio"].values)
+        more["cost"] = Metric(costs, "1", "lower")
+    return replace(row, metrics={**row.metrics, **more})

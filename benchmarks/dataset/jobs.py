@@ -25,6 +25,7 @@ from ...generate.dataset.writing.encoding import encoder_of
 from ...generate.dataset.writing.sheet import SheetWriter
 from ...generate.dataset.writing.worker import Worker
 from ...generate.plan.content import recipe_content
+from ...report.results.metric import Metric
 from ..harness import timed
 
 
@@ -139,15 +140,16 @@ def with_format(settings: DatasetSettings, name: str) -> DatasetSettings:
     return replace(settings, format=shard_format, image_format=image_format or "jpg")
 
 
-def totals(costs: Sequence[RoundCosts], images: int) -> dict[str, list[float]]:
-    """The costs of all rounds as a result holds them; the CPU's seconds are of an image."""
-    return {
+def job_metrics(costs: Sequence[RoundCosts], images: int) -> dict[str, Metric]:
+    """The costs of at least one round; the seconds of the CPU are those of an image."""
+    each = {
         "waited_seconds": [one.waited for one in costs],
         "writer_busy_seconds": [one.writer_seconds for one in costs],
         "writer_cpu_seconds_per_image": [one.writer_cpu / images for one in costs],
         "process_cpu_seconds_per_image": [one.process_cpu / images for one in costs],
         "sync_seconds_per_shard": [one.sync for one in costs],
     }
+    return {name: Metric(tuple(values), "s", "lower") for name, values in each.items()}
 
 
 @contextmanager

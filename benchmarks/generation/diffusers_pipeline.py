@@ -130,11 +130,14 @@ def load_diffusers(
     compiled: bool,
 ) -> Any:
     """The pipeline that a folder's `model_index.json` names; compiled, it is channels-last, too."""
-    from diffusers import DiffusionPipeline
-    from diffusers.utils.logging import disable_progress_bar
+    import diffusers
+    import transformers
 
-    disable_progress_bar()
-    pipeline = DiffusionPipeline.from_pretrained(folder, torch_dtype=dtype, use_safetensors=True)
+    for library in (diffusers, transformers):
+        library.utils.logging.disable_progress_bar()
+    pipeline = diffusers.DiffusionPipeline.from_pretrained(
+        folder, torch_dtype=dtype, use_safetensors=True
+    )
     pipeline.to(device)
     if channels_last or compiled:
         for module in (pipeline.unet, pipeline.vae):

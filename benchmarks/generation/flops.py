@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,8 +32,23 @@ class ModelFlops:
         return rows * (self.text + unet_calls * self.unet_row) + self.vae_decoder
 
 
+@dataclass(frozen=True)
+class Part:
+    """A part of a model that has shapes and no values, and a call of it with a batch of 1."""
+
+    modules: tuple[torch.nn.Module, ...]
+    forward: Callable[[], object]
+
+
 def count_flops(folder: Path, generate_size: int) -> ModelFlops:
     """Count from the configurations in a model folder; weights are not read."""
+    with parts_of(folder, generate_size) as parts:
+        return ModelFlops(**{name: forward_flops(part.forward) for name, part in parts.items()})
+
+
+@contextmanager
+def parts_of(folder: Path, generate_size: int) -> Iterator[dict[str, Part]]:
+    """The parts by the names of `ModelFlops`, in float32, to be called inside."""
     import transformers
     from diffusers import AutoencoderKL, UNet2DConditionModel
 
@@ -43,6 +59,7 @@ def count_flops(folder: Path, generate_size: int) -> ModelFlops:
             kind.from_config(kind.load_config(folder, subfolder=part))
             for kind, part in ((UNet2DConditionModel, "unet"), (AutoencoderKL, "vae"))
         )
+        texts = tuple(transformers.CLIPTextModel(config) for config in configs)
         side = generate_size // 2 ** (len(vae.config.block_out_channels) - 1)
         tokens = torch.zeros(1, configs[0].max_position_embeddings, dtype=torch.int64)
         latents = torch.zeros(1, unet.config.in_channels, side, side)
@@ -51,17 +68,12 @@ def count_flops(folder: Path, generate_size: int) -> ModelFlops:
             "time_ids": torch.zeros(1, 6),
             "text_embeds": torch.zeros(1, configs[-1].projection_dim),
         }
-        text = 0
-        for config in configs:
-            encoder = transformers.CLIPTextModel(config)
-            text += forward_flops(partial(encoder, tokens))
-        return ModelFlops(
-            text=text,
-            unet_row=forward_flops(
-                partial(unet, latents, torch.zeros(1), embeddings, added_cond_kwargs=added)
-            ),
-            vae_decoder=forward_flops(partial(vae.decode, latents)),
-        )
+        step = partial(unet, latents, torch.zeros(1), embeddings, added_cond_kwargs=added)
+        yield {
+            "text": Part(texts, lambda: [encoder(tokens) for encoder in texts]),
+            "unet_row": Part((unet,), step),
+            "vae_decoder": Part((vae,), partial(vae.decode, latents)),
+        }
 
 
 def forward_flops(forward: Callable[[], object]) -> int:

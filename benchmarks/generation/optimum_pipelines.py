@@ -1,6 +1,7 @@
 """Peers on other engines: `optimum`'s pipelines, which have the interface of those of `diffusers`.
 
-https://huggingface.co/docs/optimum-onnx and https://huggingface.co/docs/optimum-intel
+https://huggingface.co/docs/optimum-onnx and https://huggingface.co/docs/optimum-intel. They export
+when they load, so that a process's peak memory counts that, too.
 """
 
 from __future__ import annotations

@@ -13,12 +13,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -27,32 +25,18 @@ from ...data.encode import ImageEncoder, pillow_settings
 from ...data.shard_files import sync_all
 from ...data.shard_writer import new_shard
 from ...generate.dataset.writing.open_shard import SCHEMA
-from ..harness import Contender, Tell, check_counts, check_result_path, run_facts, silent
-from ..harness.rates import RateCase, bench_rates
+from ...report.results.result import Figures
+from ..harness import SILENT, Contender, Progress, check_counts
+from ..harness.rates import RateCase, measure_rates
 from .cases import CASES, CLASSES, WritingCase, images_of, rows_of
 from .peers import PEERS, Write
+from .settings import WritingSettings
 
 _BATCH = 64  # images that a generator hands over at a time
 
 
-@dataclass(frozen=True)
-class WritingSettings:
-    """What is written, and where to."""
-
-    cases: tuple[str, ...] = tuple(CASES)
-    """Names of `CASES`."""
-    images: int = 4096
-    """Images of 32 pixels in a round; of larger ones as many pixels, but at least 32 images."""
-    rounds: int = 7
-    """How often each contender writes all images."""
-    work: Path | None = None
-    """The folder to write into for a while; the system's for temporary files if `None`."""
-    result: Path | None = None
-    """The file to write."""
-
-
-def bench_writing(settings: WritingSettings, tell: Tell = silent) -> dict[str, Any]:
-    """Measure, and give the result, which is written after every case as well.
+def measure_writing(settings: WritingSettings, progress: Progress = SILENT) -> Figures:
+    """Measure; what there is is kept after every case.
 
     Ctrl-C ends the case in hand with the rounds that it has, and the measurement. Raises
     `InputError` for settings that cannot be used.
@@ -61,16 +45,13 @@ def bench_writing(settings: WritingSettings, tell: Tell = silent) -> dict[str, A
         if name not in CASES:
             raise unknown("writing case", name, CASES)
     check_counts({"images": settings.images, "rounds": settings.rounds})
-    if settings.result is not None:
-        check_result_path(settings.result)
-    facts = run_facts(torch.device("cpu"))
     with tempfile.TemporaryDirectory(dir=settings.work) as folder, ExitStack() as stack:
         cases = _cases(settings, Path(folder), stack)
-        return bench_rates(cases, settings.rounds, facts, settings.result, tell)
+        return measure_rates(cases, settings.rounds, {}, progress)
 
 
 def _cases(settings: WritingSettings, folder: Path, stack: ExitStack) -> Iterator[RateCase]:
-    for name in settings.cases:
+    for name in settings.cases or CASES:
         yield _case(name, CASES[name], images_of(CASES[name].size, settings.images), folder, stack)
 
 

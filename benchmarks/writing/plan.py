@@ -9,11 +9,8 @@ what the place takes, which is not measured.
 from __future__ import annotations
 
 import random
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -24,29 +21,20 @@ from ...generate.dataset.config.config import CONFIG, DatasetConfig
 from ...generate.dataset.config.settings import DatasetSettings
 from ...generate.dataset.status import dataset_status
 from ...generate.dataset.store.store import LocalStore
+from ...report.results.result import Figures
 from ..harness import (
-    Tell,
+    SILENT,
+    Contender,
+    Progress,
     check_counts,
-    check_result_path,
-    run_facts,
-    silent,
-    spread,
-    write_result,
+    doubts,
+    measured_row,
+    run_rounds,
+    timed,
 )
+from .settings import PlanBenchSettings
 
 _IMAGES = 2  # of each shard, as many as there are classes
-
-
-@dataclass(frozen=True)
-class PlanBenchSettings:
-    """How many shards are planned, and how often."""
-
-    shards: int = 1_000_000
-    """Of the dataset, half of which are done."""
-    rounds: int = 5
-    """How often each is measured."""
-    result: Path | None = None
-    """The file to write."""
 
 
 class NamesStore(LocalStore):
@@ -75,15 +63,14 @@ class NamesStore(LocalStore):
         return self._config
 
 
-def bench_plan(settings: PlanBenchSettings, tell: Tell = silent) -> dict[str, Any]:
-    """Measure, and give the result, which is written as well.
+def measure_plan(settings: PlanBenchSettings, progress: Progress = SILENT) -> Figures:
+    """Measure both in turn.
 
-    Raises `InputError` for settings that cannot be used.
+    Ctrl-C ends the measurement with the rounds that it has. Raises `InputError` for settings that
+    cannot be used.
     """
     check_counts({"rounds": settings.rounds})
     check_counts({"shards": settings.shards}, least=2)
-    if settings.result is not None:
-        check_result_path(settings.result)
     store, config = half_done(settings.shards)
     suffix = main_suffix(config.settings.format)
 
@@ -98,17 +85,17 @@ def bench_plan(settings: PlanBenchSettings, tell: Tell = silent) -> dict[str, An
         raise InputError(
             f"the plan of {settings.shards} shards is wrong: this is a mistake of ours"
         )
-    tell(f"{settings.shards} shards, {done} of them done")
-    result = {
-        **run_facts(torch.device("cpu")),
-        "shards": settings.shards,
-        "done": done,
-        "planning": _timed(plan, settings.rounds),
-        "status": _timed(status, settings.rounds),
-    }
-    if settings.result is not None:
-        write_result(settings.result, result)
-    return result
+    progress.tell(f"{settings.shards} shards, {done} of them done")
+    here = torch.device("cpu")
+    works = {"planning": plan, "status": status}
+    contenders = [Contender(name, partial(timed, work, here)) for name, work in works.items()]
+    rounds = run_rounds(contenders, settings.rounds)
+    return Figures(
+        rows=tuple(measured_row(one, None) for one in rounds.measurements),
+        facts={"shards": settings.shards, "done": done},
+        reasons=tuple(doubts(rounds)),
+        finished=rounds.done == rounds.wanted,
+    )
 
 
 def half_done(shards: int) -> tuple[NamesStore, DatasetConfig]:
@@ -119,12 +106,3 @@ def half_done(shards: int) -> tuple[NamesStore, DatasetConfig]:
     config = DatasetConfig(settings, {}, "0" * 64, (shards,))
     names = list(config.plan.files(main_suffix(settings.format)))
     return NamesStore(config, random.Random(0).sample(names, shards // 2)), config
-
-
-def _timed(work: Callable[[], object], rounds: int) -> dict[str, Any]:
-    seconds = []
-    for _ in range(rounds):
-        began = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - began)
-    return {"seconds": seconds, "spread": spread(seconds)}

@@ -80,7 +80,7 @@ def show(result: BenchmarkResult, benchmark: Benchmark) -> None:
 
     for case, table in tables(result, benchmark.columns):
         if table.rows:
-            output.print(_rich(table, case))
+            output.print(rich_table(table, case))
     for line in failures(result):
         output.print(line, markup=False, highlight=False, soft_wrap=True)
     output.print("VALID" if result.is_valid else "INVALID", style="bold")
@@ -90,7 +90,8 @@ def show(result: BenchmarkResult, benchmark: Benchmark) -> None:
         raise KeyboardInterrupt
 
 
-def _rich(table: TextTable, title: str) -> Table:
+def rich_table(table: TextTable, title: str) -> Table:
+    """The table for a terminal; its first column gives way where it is narrow."""
     shown = Table(
         title=title or None,
         title_justify="left",

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from string import Formatter
-
-import inflect
+from typing import TYPE_CHECKING, TypeVar
 
 from ...base.errors import InputError, unknown
 
+if TYPE_CHECKING:
+    import inflect
+
 FIELDS = ("class", "domain")
+Function = TypeVar("Function", bound=Callable[..., object])
 _ARTICLE = re.compile(r"\b(an?)(\s+)\{(\w+)\}", re.IGNORECASE)
 
 
@@ -48,4 +52,17 @@ def indefinite_article(phrase: str) -> str:
 
 @lru_cache(maxsize=1)
 def _english() -> inflect.engine:
+    # typeguard, on which inflect stands, compiles every one of its methods anew to check types that
+    # we know: two seconds, as long as PyTorch takes to import.
+    import typeguard
+
+    checking, typeguard.typechecked = typeguard.typechecked, _unchecked  # type: ignore[assignment]
+    try:
+        import inflect
+    finally:
+        typeguard.typechecked = checking
     return inflect.engine()
+
+
+def _unchecked(function: Function) -> Function:
+    return function

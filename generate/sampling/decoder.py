@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +14,7 @@ from ...base.memory import is_out_of_memory
 from ...engine import Engine
 from ...kernels import finish
 from ..filters.pictures import faults_of
+from .stages import unseen
 
 _log = logging.getLogger(__name__)
 
@@ -45,11 +46,18 @@ class Decoder:
         engine: the VAE decoder: latents to images of -1..1.
         image_size: side of the finished images in pixels.
         batch_size: images decoded together.
+        part: is told of each call of the `vae`, and of each `finish`; see `StageSeconds.part`.
     """
 
-    def __init__(self, engine: Engine, image_size: int, batch_size: int) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        image_size: int,
+        batch_size: int,
+        part: Callable[[str], AbstractContextManager[object]] = unseen,
+    ) -> None:
         self.image_size, self.batch_size = image_size, batch_size
-        self._engine = engine
+        self._engine, self._part = engine, part
         self._stream = None
         if engine.device.type == "cuda":
             self._stream = torch.cuda.Stream(engine.device)
@@ -89,9 +97,11 @@ class Decoder:
     def _finished(self, latents: Tensor) -> tuple[Tensor, Tensor] | None:
         """Pixels and faults; None for more than one image that do not fit into memory."""
         try:
-            decoded = self._engine({"latents": latents})["images"]
-            pixels, statistics = finish(decoded, self.image_size, self.image_size)
-            return pixels, faults_of(pixels, statistics)
+            with self._part("vae"):
+                decoded = self._engine({"latents": latents})["images"]
+            with self._part("finish"):
+                pixels, statistics = finish(decoded, self.image_size, self.image_size)
+                return pixels, faults_of(pixels, statistics)
         except Exception as error:
             if len(latents) == 1 or not is_out_of_memory(error):
                 raise

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from ...engine import Engine, GraphMemory, record
 from ...export import Schedule
 from ...kernels import philox_normal_
+from .stages import unseen
 from .steps import Call, plan_calls
 from .text import Conditions
 
@@ -31,6 +33,7 @@ class Sampler:
         calls: how each of them calls the model; by default fully and with guidance.
         shallow: the engine of the steps whose call is not full (DeepCache, arXiv 2312.00858).
         graphs: where given, a shape's steps are recorded as one CUDA graph when it comes again.
+        part: is told of each `step`; see `StageSeconds.part`.
     """
 
     def __init__(
@@ -40,9 +43,10 @@ class Sampler:
         calls: Sequence[Call] | None = None,
         shallow: Engine | None = None,
         graphs: GraphMemory | None = None,
+        part: Callable[[str], AbstractContextManager[object]] = unseen,
     ) -> None:
         calls = calls or plan_calls([True] * len(schedule.steps))
-        self._steps = _Steps(engine, shallow, schedule, calls)
+        self._steps = _Steps(engine, shallow, schedule, calls, part)
         self._graphs = graphs
         self._trajectories: OrderedDict[tuple[torch.Size, ...], _Trajectory] = OrderedDict()
 
@@ -85,6 +89,7 @@ class _Steps:
     shallow: Engine | None
     schedule: Schedule
     calls: Sequence[Call]
+    part: Callable[[str], AbstractContextManager[object]]
 
 
 class _Trajectory:
@@ -138,11 +143,12 @@ class _Trajectory:
             engine = self._steps.engine if call.full else self._steps.shallow
             assert engine is not None, "calls that are not full need the shallow engine"
             conditions = given if call.guided else conditional
-            inputs = {**self._inputs(number, engine, seeds), **conditions}
-            if not call.full:
-                assert features is not None, "the first call is full"
-                inputs["deep_features"] = features[: len(conditions["text_embeddings"])]
-            results = engine(inputs, self._outputs(number))
+            with self._steps.part("step"):
+                inputs = {**self._inputs(number, engine, seeds), **conditions}
+                if not call.full:
+                    assert features is not None, "the first call is full"
+                    inputs["deep_features"] = features[: len(conditions["text_embeddings"])]
+                results = engine(inputs, self._outputs(number))
             features = results.get("deep_features", features)
 
     def _inputs(self, number: int, engine: Engine, seeds: Tensor) -> dict[str, Tensor]:

@@ -5,11 +5,21 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
+from .timeline import Timeline
+
 STAGES = ("text", "denoise", "decode")
+
+
+_NOTHING = nullcontext()
+
+
+def unseen(name: str) -> AbstractContextManager[object]:
+    """A part of a stage that nobody looks at."""
+    return _NOTHING
 
 
 class StageSeconds:
@@ -18,19 +28,27 @@ class StageSeconds:
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self.totals = dict.fromkeys(STAGES, 0.0)
+        self.timeline: Timeline | None = None
+        """Where there is one, it is told of every stage and its parts."""
         self._open: deque[tuple[str, torch.cuda.Event, torch.cuda.Event]] = deque()
+
+    def part(self, name: str) -> AbstractContextManager[object]:
+        """Let the timeline know what is enqueued inside as `name`."""
+        return _NOTHING if self.timeline is None else self.timeline.interval(name)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Count what is enqueued inside as stage `name`."""
         if self.device.type != "cuda":
             started = time.perf_counter()
-            yield
+            with self.part(name):
+                yield
             self.totals[name] += time.perf_counter() - started
             return
         began, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         began.record()
-        yield
+        with self.part(name):
+            yield
         ended.record()
         self._open.append((name, began, ended))
 

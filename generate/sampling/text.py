@@ -92,6 +92,10 @@ class TextEmbeddings:
     def __len__(self) -> int:
         return len(self._rows)
 
+    def forget(self) -> None:
+        """Have every prompt encoded again when it is next asked for."""
+        self._rows.clear()
+
     def lookup(self, prompts: Sequence[str]) -> Conditions:
         """Embeddings of `prompts` on the engine's device."""
         self.add(prompts)

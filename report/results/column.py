@@ -15,7 +15,7 @@ ABSENT = "-"
 
 @dataclass(frozen=True)
 class Column:
-    """One column: the median of a metric, or a fact, of each row."""
+    """One column: the median or another figure of a metric, or a fact, of each row."""
 
     title: str
     """Short, with the unit: a table has 80 characters."""
@@ -27,6 +27,10 @@ class Column:
     """What a number is multiplied by: 1e3 for ms of a metric in s."""
     with_quartiles: bool = False
     """Whether the quartiles follow in parentheses, for values of several rounds."""
+    with_deviation: bool = False
+    """Whether it is the mean, and the standard deviation follows after ±, for values of seeds."""
+    figure: str = "p50"
+    """Which figure of the metric's block; a percentile needs enough values."""
 
     def text(self, row: Row) -> str:
         """The cell of `row`."""
@@ -34,12 +38,29 @@ class Column:
         if metric is not None:
             return self._of_metric(metric)
         if isinstance(fact, int | float) and not isinstance(fact, bool):
-            return format(self.scale * fact, self.form)
+            return self._number(fact)
         return ABSENT if fact is None else str(fact)
 
     def _of_metric(self, metric: Metric) -> str:
-        middle = format(self.scale * metric.median, self.form)
+        if self.with_deviation:
+            return self._of_seeds(metric)
+        figure = metric.block()[self.figure]
+        if figure is None:
+            return ABSENT
+        middle = self._number(figure)
         if not self.with_quartiles or len(metric.values) < 2:
             return middle
         low, _, high = statistics.quantiles(metric.values, n=4, method="inclusive")
-        return f"{middle} ({self.scale * low:{self.form}}-{self.scale * high:{self.form}})"
+        return f"{middle} ({self._number(low)}-{self._number(high)})"
+
+    def _of_seeds(self, metric: Metric) -> str:
+        mean = self._number(statistics.fmean(metric.values))
+        return mean if len(metric.values) < 2 else f"{mean} ± {self._number(metric.std)}"
+
+    def _number(self, value: float) -> str:
+        number = self.scale * value
+        text = format(round(number) if self.form.endswith("d") else number, self.form)
+        is_whole = self.form.endswith("g") and "." not in text
+        if "e+" in text or (is_whole and abs(number) >= 1000):
+            return f"{float(text):,.0f}"  # 12,350 rather than 1.235e+04
+        return text

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal
 
 from ...base import InputError
+from .flat import flat
 from .metric import Metric
 from .result import BenchmarkResult
 
@@ -43,6 +45,8 @@ class Comparison:
     changes: tuple[Change, ...]
     differences: tuple[str, ...]
     """Of settings, devices and versions, in words."""
+    doubts: tuple[str, ...]
+    """Why either result is not to be trusted."""
     only_before: tuple[str, ...]
     """Rows that the other result does not have."""
     only_after: tuple[str, ...]
@@ -75,44 +79,44 @@ def compare(before: BenchmarkResult, after: BenchmarkResult, force: bool = False
         for name, metric in row.metrics.items()
         if name in rows[row.key].metrics
     ]
-    keys = {row.key for row in before.rows}
+    before_keys = dict.fromkeys(row.key for row in before.rows)
     return Comparison(
         benchmark=before.benchmark,
         changes=tuple(changes),
         differences=(*refused, *versions),
-        only_before=tuple(" ".join(key).strip() for key in keys - rows.keys()),
-        only_after=tuple(" ".join(key).strip() for key in rows.keys() - keys),
+        doubts=(*_doubts("before", before), *_doubts("after", after)),
+        only_before=tuple(" ".join(key).strip() for key in before_keys if key not in rows),
+        only_after=tuple(" ".join(key).strip() for key in rows if key not in before_keys),
     )
 
 
 def ratio_interval(
     before: Sequence[float], after: Sequence[float], level: float = LEVEL
-) -> tuple[float, float, float]:
+) -> tuple[float, tuple[float, float] | None]:
     """Hodges and Lehmann's estimate of the ratio after/before, and its interval.
 
-    The median of all pairs' ratios, and those between which the Mann-Whitney test, by its exact
-    distribution, rejects no ratio at 1 - `level`. Values are above 0. (Hollander, Wolfe, Chicken,
-    Nonparametric Statistical Methods, section 4.2 and 4.3, on logarithms.)
+    The median of all pairs' ratios, and the ratios between which the two-sided Mann-Whitney test,
+    by its exact distribution, rejects none at 1 - `level`; None where so few values can reject
+    nothing. Values are above 0. (Hollander, Wolfe, Chicken, Nonparametric Statistical Methods,
+    sections 4.2 and 4.3, on logarithms.)
     """
     ratios = sorted(late / early for late, early in product(after, before))
-    cut = _critical(len(before), len(after), (1 - level) / 2)
-    middle = (ratios[(len(ratios) - 1) // 2] + ratios[len(ratios) // 2]) / 2
-    return middle, ratios[cut], ratios[-1 - cut]
+    middle = math.sqrt(ratios[(len(ratios) - 1) // 2] * ratios[len(ratios) // 2])
+    rank = _critical(len(before), len(after), (1 - level) / 2)
+    return middle, None if rank == 0 else (ratios[rank - 1], ratios[-rank])
 
 
 def _critical(first: int, second: int, tail: float) -> int:
-    """How many of the smallest (and largest) pairs to leave out, each side at most `tail`.
+    """How many of U's lowest values together are no likelier than `tail`.
 
-    0 keeps all, where even the most extreme order is not rare enough.
+    That many pairs in, from either end, are the bounds of the interval.
     """
-    counts = _rank_sums(first, second)
-    total, below, cut = math.comb(first + second, first), 0, 0
-    for pairs, ways in enumerate(counts):
+    total, below = math.comb(first + second, first), 0
+    for value, ways in enumerate(_rank_sums(first, second)):
         below += ways
-        if below / total > tail:
-            break
-        cut = pairs + 1
-    return cut
+        if below > tail * total:
+            return value
+    return first * second + 1
 
 
 def _rank_sums(first: int, second: int) -> list[int]:
@@ -128,21 +132,21 @@ def _rank_sums(first: int, second: int) -> list[int]:
 
 def _change(case: str, name: str, title: str, before: Metric, after: Metric) -> Change:
     early, late = before.medians, after.medians
-    enough = min(len(early), len(late)) >= LEAST_PROCESSES
-    if min(*early, *late) > 0:
-        ratio, low, high = ratio_interval(early, late)
-    else:  # a ratio means nothing
-        ratio, low, high, enough = math.nan, math.nan, math.nan, False
+    ratio, interval = math.nan, None
+    if min(*early, *late) > 0:  # else a ratio means nothing
+        ratio, interval = ratio_interval(early, late)
+    if min(len(early), len(late)) < LEAST_PROCESSES:
+        interval = None
     return Change(
         case=case,
         name=name,
         metric=title,
         unit=before.unit,
-        before=_middle(early),
-        after=_middle(late),
+        before=statistics.median(early),
+        after=statistics.median(late),
         ratio=ratio,
-        interval=(low, high) if enough else None,
-        verdict=_verdict(before, (low, high)) if enough else "not to be told",
+        interval=interval,
+        verdict="not to be told" if interval is None else _verdict(before, interval),
     )
 
 
@@ -155,9 +159,9 @@ def _verdict(metric: Metric, interval: tuple[float, float]) -> Verdict:
     return "better" if (low > 1) == (metric.better == "higher") else "worse"
 
 
-def _middle(values: Sequence[float]) -> float:
-    ordered = sorted(values)
-    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+def _doubts(which: str, result: BenchmarkResult) -> list[str]:
+    unfinished = [] if result.figures.finished else ["it did not come to its end"]
+    return [f"{which}: {reason}" for reason in (*unfinished, *result.figures.reasons)]
 
 
 def _device(result: BenchmarkResult) -> dict[str, Any]:
@@ -170,8 +174,9 @@ def _versions(result: BenchmarkResult) -> dict[str, Any]:
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any], kind: str) -> list[str]:
+    early, late = dict(flat(before)), dict(flat(after))
     return [
-        f"{kind}{name}: {before.get(name)!r} and {after.get(name)!r}"
-        for name in dict.fromkeys((*before, *after))
-        if before.get(name) != after.get(name)
+        f"{kind}{name}: {early.get(name)!r} and {late.get(name)!r}"
+        for name in dict.fromkeys((*early, *late))
+        if early.get(name) != late.get(name)
     ]

@@ -27,10 +27,11 @@ GPU_FIELDS = (
 )
 _GPU_NOW = ("clocks.sm", "clocks.mem", "temperature.gpu", "power.draw", "utilization.gpu")
 _THROTTLES = {
-    "clocks_event_reasons.hw_slowdown": "the hardware slowed its clocks",
-    "clocks_event_reasons.sw_thermal_slowdown": "it was too hot",
-    "clocks_event_reasons.sw_power_cap": "it reached its power limit",
+    "hw_slowdown": "the hardware slowed its clocks",
+    "sw_thermal_slowdown": "it was too hot",
+    "sw_power_cap": "it reached its power limit",
 }
+_REASONS = ("clocks_event_reasons", "clocks_throttle_reasons")  # drivers before 535 know the latter
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,17 @@ class Conditions:
                 f"the hypervisor gave {100 * stolen:.0f} % of the processors' time to others, "
                 f"{100 * MOST_STOLEN:.0f} % is the most"
             )
-        for name, text in _THROTTLES.items():
-            if gpu_figures(self._device, (name,)).get(name) == "Active":
-                found.append(f"the GPU was throttled at the end: {text}")
-        return found
+        throttled = (f"the GPU was throttled at the end: {text}" for text in self._throttled())
+        return [*found, *throttled]
+
+    def _throttled(self) -> list[str]:
+        """The reasons for lower clocks that the GPU names now, in words."""
+        for group in _REASONS:
+            now = gpu_figures(self._device, [f"{group}.{name}" for name in _THROTTLES])
+            if now:
+                states = zip(_THROTTLES.values(), now.values(), strict=True)
+                return [text for text, state in states if state == "Active"]
+        return []
 
     def _stolen(self) -> float | None:
         return _share(self._began, Processors.now(), "stolen")
@@ -118,7 +126,7 @@ def gpu_figures(device: torch.device, fields: Sequence[str]) -> dict[str, str]:
     except (OSError, subprocess.SubprocessError):
         return {}
     values = [value.strip() for value in done.stdout.strip().split(",")]
-    return dict(zip(fields, values, strict=False))
+    return dict(zip(fields, values, strict=True)) if len(values) == len(fields) else {}
 
 
 def _share(before: Processors | None, after: Processors | None, what: str) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 import subprocess
@@ -11,10 +12,12 @@ from typing import Any
 
 import torch
 
-from ...base import describe_environment
+from ...base import describe_device, describe_environment, instruction_set
 from .conditions import GPU_FIELDS, gpu_figures
 
 _SOURCES = Path(__file__).parents[2]
+_CODE = (".py", ".yaml", ".cpp", ".cu", ".h", ".cuh")
+_NOT_MEASURED = ("cli", "benchmarks/documented")
 
 
 def command_line() -> str:
@@ -26,14 +29,33 @@ def result_environment(device: torch.device) -> dict[str, Any]:
     """All that says what figures hold for, but the conditions of the moment.
 
     `gpu` is there on a GPU alone, `git` where the sources are a clone: revision, and whether all
-    was committed.
+    was committed. `code` is a digest of the sources, which a commit of results does not change.
     """
     environment: dict[str, Any] = dict(describe_environment(device))
-    environment["cpu"] = {"cores": os.cpu_count(), "threads": torch.get_num_threads()}
+    cpu = torch.device("cpu")
+    environment["cpu"] = {
+        "name": describe_device(cpu),
+        "instructions": instruction_set(cpu),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+    }
     if device.type == "cuda":
         environment["gpu"] = gpu_figures(device, GPU_FIELDS)
     environment["git"] = _revision()
+    environment["code"] = code_digest()
     return environment
+
+
+def code_digest() -> str:
+    """SHA-256 of all sources of ours that something measured may stand on, in hex."""
+    digest = hashlib.sha256()
+    for package in sorted(path.parent for path in _SOURCES.glob("*/py.typed")):
+        for path in sorted(package.rglob("*")):
+            name = path.relative_to(_SOURCES).as_posix()
+            if path.suffix in _CODE and not name.startswith(_NOT_MEASURED):
+                content = path.read_bytes()
+                digest.update(f"{name} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
 
 
 def _revision() -> dict[str, Any] | None:

@@ -34,8 +34,11 @@ class Metric:
     """How many of the values each process measured; all by one if empty."""
 
     def __post_init__(self) -> None:
-        if not self.values or not all(math.isfinite(value) for value in self.values):
-            raise InputError(f"a metric has the values {self.values}: finite numbers are needed")
+        if not self.values:
+            raise InputError("a metric has no values: at least one is needed")
+        for value in self.values:
+            if not math.isfinite(value):
+                raise InputError(f"a metric has the value {value}: finite numbers are needed")
         if not self.processes:
             object.__setattr__(self, "processes", (len(self.values),))
         if sum(self.processes) != len(self.values) or min(self.processes) < 1:
@@ -59,6 +62,12 @@ class Metric:
     def std(self) -> float:
         """Standard deviation of a sample; 0 of one value."""
         return statistics.stdev(self.values) if len(self.values) > 1 else 0.0
+
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """First and third quartile, linear between neighbours; twice the value if it is alone."""
+        low, high = np.percentile(self.values, (25, 75))
+        return float(low), float(high)
 
     @property
     def medians(self) -> tuple[float, ...]:
@@ -114,7 +123,7 @@ def read_metric(block: Mapping[str, Any], source: str) -> Metric:
             block["better"],
             tuple(map(int, block["processes"])),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{source} is no metric ({error}): measure it again") from None
     if metric.better not in BETTER:
         raise InputError(f"{source} has better {metric.better!r}: one of {', '.join(BETTER)}")

@@ -27,7 +27,7 @@ _ROW_KINDS = {"case": str, "name": str, "baseline": bool, "metrics": dict, "fact
 
 
 def read_result(path: Path) -> BenchmarkResult:
-    """The result in a JSON file, without its records.
+    """The result in a JSON file, without its records, which `read_records` reads.
 
     Raises `InputError` for what is no result, is of another schema version, or contradicts itself.
     """
@@ -38,11 +38,38 @@ def read_result(path: Path) -> BenchmarkResult:
         raise InputError(
             f"{source} cannot be read ({error.strerror}): give the JSON file that --result named"
         ) from None
-    except ValueError as error:  # JSON's and Unicode's errors
+    except (ValueError, RecursionError) as error:  # JSON's and Unicode's errors are the former
         raise InputError(
             f"{source} is not whole JSON ({error}): it is cut off or something else, measure again"
         ) from None
     return result_of(content, source)
+
+
+def read_records(path: Path) -> tuple[Mapping[str, Any], ...]:
+    """The records beside the result `path`; none where there is no such file.
+
+    Raises `InputError` for a file that is cut off or holds something else.
+    """
+    beside = path.with_suffix(".jsonl")
+    try:
+        lines = beside.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return ()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"records {str(beside)!r} cannot be read ({error}): remove them") from None
+    records = []
+    for number, line in enumerate(lines, 1):
+        try:
+            record = json.loads(line)
+        except ValueError:
+            record = None
+        if not isinstance(record, Mapping):
+            raise InputError(
+                f"records {str(beside)!r}, line {number}: {line[:40]!r} is no JSON object: measure "
+                "again, or remove the file for a page without them"
+            )
+        records.append(record)
+    return tuple(records)
 
 
 def result_of(content: Any, source: str = "the result") -> BenchmarkResult:

@@ -47,6 +47,8 @@ class Figures:
     """Whether all that was asked for was measured."""
     records: tuple[Mapping[str, Any], ...] = ()
     """One for each batch, step or round; they go to a file of their own."""
+    trace: tuple[Mapping[str, Any], ...] = ()
+    """What happened when, as Chrome's trace events; they go to a file of their own."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ def joined_figures(parts: Sequence[Figures]) -> Figures:
             for number, part in enumerate(parts)
             for record in part.records
         ),
+        trace=parts[0].trace,
     )
 
 

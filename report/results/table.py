@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .column import ABSENT, Column
 from .result import BenchmarkResult, Row
@@ -23,6 +23,19 @@ def tables(result: BenchmarkResult, columns: Sequence[Column]) -> tuple[tuple[st
     return tuple(
         (case, _table([row for row in result.rows if row.case == case], columns)) for case in cases
     )
+
+
+def one_table(result: BenchmarkResult, columns: Sequence[Column]) -> TextTable:
+    """All rows that have metrics in one, where there are several cases with theirs before the name.
+
+    Empty columns are left out.
+    """
+    rows = result.rows
+    if len({row.case for row in rows}) > 1:
+        rows = tuple(
+            replace(row, name=f"{row.case}: {row.name}") if row.case else row for row in rows
+        )
+    return _table(rows, columns)
 
 
 def markdown(table: TextTable) -> str:

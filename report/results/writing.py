@@ -1,14 +1,17 @@
-"""A result's files: JSON, and beside it its records as JSON lines and its metrics as CSV."""
+"""A result's files: JSON, and beside it its page, its metrics as CSV, its records as JSON lines."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from ...base import InputError
 from ...base.files import write_atomically
+from .column import Column
+from .page.content import result_page
 from .result import BenchmarkResult
 
 _COLUMNS = ("unit", "better", "count", "avg", "min", "max", "std", "cv")
@@ -22,8 +25,13 @@ def check_result_path(path: Path) -> None:
             f"result file {str(path)!r} does not end in .json: name the JSON file, the others "
             "stand beside it"
         )
+    check_can_write(path, "result file")
+
+
+def check_can_write(path: Path, what: str) -> None:
+    """Raise `InputError` unless the file that is called `what` can be written; makes its folder."""
     if path.is_dir():
-        raise InputError(f"result file {str(path)!r} is a folder: give the path of a file in it")
+        raise InputError(f"{what} {str(path)!r} is a folder: give the path of a file in it")
     probe = path.with_name(f".{path.name}.probe")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,24 +39,26 @@ def check_result_path(path: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise InputError(
-            f"result file {str(path)!r} cannot be written ({error.strerror}): choose another path"
+            f"{what} {str(path)!r} cannot be written ({error.strerror}): choose another path"
         ) from None
 
 
-def write_result(path: Path, result: BenchmarkResult) -> None:
-    """Write `path` and, for FILE.json, FILE.csv and, where there are records, FILE.jsonl.
+def write_result(path: Path, result: BenchmarkResult, columns: Sequence[Column] = ()) -> None:
+    """Write `path` and what stands beside FILE.json.
 
-    Each is written whole or not at all.
+    That is FILE.csv, the page FILE.html with `columns` in its tables and, where there are such,
+    records in FILE.jsonl and a trace for ui.perfetto.dev in FILE.trace.json. Each is written whole
+    or not at all.
     """
     text = json.dumps(result.content(), indent=2, allow_nan=False)
     write_atomically(path, (text + "\n").encode())
     write_atomically(path.with_suffix(".csv"), csv_text(result).encode())
-    records, lines = path.with_suffix(".jsonl"), result.figures.records
-    if lines:
-        text = "".join(f"{json.dumps(record, allow_nan=False)}\n" for record in lines)
-        write_atomically(records, text.encode())
-    else:
-        records.unlink(missing_ok=True)  # a result before this one's
+    write_atomically(path.with_suffix(".html"), result_page(result, columns))
+    lines = (f"{json.dumps(one, allow_nan=False)}\n" for one in result.figures.records)
+    _write_or_remove(path.with_suffix(".jsonl"), "".join(lines))
+    trace = {"traceEvents": list(result.figures.trace), "displayTimeUnit": "ms"}
+    text = json.dumps(trace, allow_nan=False) if result.figures.trace else ""
+    _write_or_remove(path.with_suffix(".trace.json"), text)
 
 
 def csv_text(result: BenchmarkResult) -> str:
@@ -62,3 +72,11 @@ def csv_text(result: BenchmarkResult) -> str:
             figures = (block[column] for column in (*_COLUMNS, *_PERCENTILES))
             table.writerow((result.benchmark, row.case, row.name, name, *figures))
     return buffer.getvalue()
+
+
+def _write_or_remove(path: Path, text: str) -> None:
+    """Write a text or, where there is none, remove what a result before this one left."""
+    if text:
+        write_atomically(path, text.encode())
+    else:
+        path.unlink(missing_ok=True)

@@ -36,3 +36,9 @@ def near_workers(monkeypatch):
     monkeypatch.setattr(starting, "Worker", NearWorker)
     ceiling = Ceiling(1e12, 2.0, 3, {})
     monkeypatch.setattr(throughput, "measure_matmul", lambda device, dtype: ceiling)
+
+
+@pytest.fixture(scope="session")
+def near_worker():
+    """The class that stands in for `Worker`."""
+    return NearWorker

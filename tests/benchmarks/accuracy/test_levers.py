@@ -3,23 +3,33 @@
 import pytest
 
 from zeroreal.base import InputError
-from zeroreal.benchmarks.accuracy import levers
+from zeroreal.benchmarks.accuracy import lever_figures, levers
+from zeroreal.benchmarks.accuracy.lever_figures import CURVE, equal_time_images
 from zeroreal.benchmarks.accuracy.lever_settings import LEVERS
 from zeroreal.benchmarks.accuracy.lever_table import lever_table
-from zeroreal.benchmarks.accuracy.levers import LeversSettings, bench_levers, equal_time_images
+from zeroreal.benchmarks.accuracy.levers import measure_levers
 from zeroreal.benchmarks.accuracy.runs import Accuracy
+from zeroreal.benchmarks.accuracy.settings import LeversSettings
+from zeroreal.benchmarks.harness import Progress
 from zeroreal.generate import GenerateSettings
 from zeroreal.run.budget.levers import LeverSetting, read_levers
 
 SPEED = {
-    "training": {"images_per_second": {"median": 1600.0}},  # 0.01 s an image in 16 epochs
+    "date": "2026-11-27",
+    "doubts": ["2 rounds are few"],
+    "refused": {"tiny-vae": "no such VAE"},
+    "training": {"images_per_second": [1500.0, 1600.0, 1700.0]},  # 0.01 s an image in 16 epochs
     "generation": {
         "baseline": {
-            "images_per_second": {"median": 50.0},
+            "images_per_second": [50.0, 20.0, 60.0],
+            "ratio": [1.0, 1.0, 1.0],
+            "engine": "torch",
             "stage_seconds": {"text": 0.001, "denoise": 0.017, "decode": 0.002},
         },
         "guidance-0.6-6": {
-            "images_per_second": {"median": 80.0},
+            "images_per_second": [80.0],
+            "ratio": [1.6],
+            "engine": "torch",
             "stage_seconds": {"text": 0.001, "denoise": 0.008, "decode": 0.003},
         },
     },
@@ -60,7 +70,7 @@ def test_every_lever_is_one_of_a_run():
 
 
 @pytest.fixture
-def bench(tmp_path, monkeypatch):
+def measure(tmp_path, monkeypatch):
     """A function that runs the benchmark with fakes; `asked` are the accuracies asked for."""
     asked, speeds = [], []
 
@@ -69,49 +79,115 @@ def bench(tmp_path, monkeypatch):
             pass
 
         def accuracy(self, name, change, seed, images):
+            if len(asked) == run.stops_after:
+                raise KeyboardInterrupt
             asked.append((name, seed, images))
-            return Accuracy(0.5, 0.5)
+            return Accuracy(seed / 10, images / 10_000)
 
-    def measure_speed(chosen, rounds, device, tell):
+    def measure_speed(chosen, rounds, device, progress):
         speeds.append(list(chosen))
-        return {**SPEED, "number": len(speeds)}
+        return {**SPEED, "date": f"measurement {len(speeds)}"}
 
     monkeypatch.setattr(levers, "AccuracyRuns", FakeRuns)
     monkeypatch.setattr(levers, "measure_speed", measure_speed)
 
-    def run(*phases, **settings):
+    def run(*phases, keep=lambda figures: None, **settings):
         settings = {"settings": ("baseline", "guidance-0.6-6"), "seeds": (3, 4), **settings}
-        return bench_levers(
-            LeversSettings(tmp_path, phases, work=tmp_path / "work", device="cpu", **settings)
-        )
+        chosen = LeversSettings(tmp_path, phases, work=tmp_path / "work", device="cpu", **settings)
+        return measure_levers(chosen, Progress(keep=keep))
 
-    run.asked, run.speeds = asked, speeds
+    run.asked, run.speeds, run.stops_after = asked, speeds, None
     return run
 
 
+def rows_of(figures):
+    return {row.key: row for row in figures.rows}
+
+
 @pytest.mark.parametrize("phase", ["images", "curve"])
-def test_phases_without_speeds_need_none(phase, bench, tmp_path):
-    result = tmp_path / "result.json"
-    bench(phase, result=result, settings=("baseline", "ddim"))
-    assert result.exists()
+def test_phases_without_speeds_need_none(phase, measure):
+    assert measure(phase, settings=("baseline", "ddim")).finished
     expected = {
         "images": [("baseline", s, 2000) for s in (3, 4)] + [("ddim", s, 2000) for s in (3, 4)],
-        "curve": [("baseline", 3, n) for n in levers.CURVE]
-        + [("baseline", 4, n) for n in levers.CURVE if n <= 2000],
+        "curve": [("baseline", 3, n) for n in CURVE]
+        + [("baseline", 4, n) for n in CURVE if n <= 2000],
     }
-    assert sorted(bench.asked) == sorted(expected[phase])
-    assert bench.speeds == []
+    assert sorted(measure.asked) == sorted(expected[phase])
+    assert measure.speeds == []
 
 
-def test_speeds_are_kept_for_the_settings_that_they_are_of(bench, monkeypatch):
-    assert bench("speed")["speed"]["number"] == 1
-    assert bench("speed", "time")["speed"]["number"] == 1
-    assert ("guidance-0.6-6", 3, 2700) in bench.asked
-    assert bench("speed", settings=("ddim",))["speed"]["number"] == 2
-    assert bench.speeds == [["baseline", "guidance-0.6-6"], ["baseline", "ddim"]]
-    monkeypatch.setattr(levers, "LEVERS", {**LEVERS, "ddim": {"scheduler": "PNDMScheduler"}})
-    assert bench("speed", settings=("ddim",))["speed"]["number"] == 3
-    assert bench("speed", settings=("ddim",), rounds=9)["speed"]["number"] == 4
+def test_a_lever_has_speed_and_accuracies_of_every_seed_in_one_row(measure):
+    figures = measure("speed", "images", "time")
+    rows = rows_of(figures)
+    baseline, lever = rows["", "baseline"], rows["", "guidance-0.6-6"]
+    assert baseline.is_baseline
+    assert not lever.is_baseline
+    assert lever.metrics["images_per_second"].values == (80.0,)
+    assert lever.metrics["ratio"].values == (1.6,)
+    assert lever.metrics["accuracy"].values == (0.3, 0.4)
+    assert lever.metrics["held_out_accuracy"].values == (0.2, 0.2)  # of 2,000 images
+    assert lever.metrics["held_out_accuracy_at_equal_time"].values == (0.27, 0.27)  # of 2,700
+    assert lever.facts["equal_time_images"] == 2700
+    assert lever.facts["change"] == {"guidance_interval": (0.6, 6.0)}
+    assert rows["training", "training"].metrics["images_per_second"].median == 1600
+    assert figures.reasons == ("speed: 2 rounds are few",)
+
+
+def test_the_curve_is_a_case_of_its_own(measure):
+    rows = rows_of(measure("curve"))
+    curve = [row for (case, _), row in rows.items() if case == "baseline by images"]
+    assert [row.facts["images"] for row in curve] == sorted(CURVE)
+    assert curve[-1].metrics["accuracy"].values == (0.3,)  # the first seed alone
+    assert curve[0].metrics["accuracy"].values == (0.3, 0.4)
+
+
+def test_a_lever_that_cannot_serve_has_its_reason(measure):
+    rows = rows_of(measure("speed", settings=("baseline", "tiny-vae")))
+    assert rows["", "tiny-vae"].reason == "no such VAE"
+    assert rows["", "tiny-vae"].metrics == {}
+
+
+def test_speeds_are_kept_for_the_settings_that_they_are_of(measure, monkeypatch):
+    def when(*phases, **settings):
+        return measure(*phases, **settings).facts["speeds_measured"]["date"]
+
+    assert when("speed") == "measurement 1"
+    assert when("speed", "time") == "measurement 1"
+    assert ("guidance-0.6-6", 3, 2700) in measure.asked
+    assert when("speed", settings=("ddim",)) == "measurement 2"
+    assert measure.speeds == [["baseline", "guidance-0.6-6"], ["baseline", "ddim"]]
+    for module in (levers, lever_figures):
+        monkeypatch.setattr(module, "LEVERS", {**LEVERS, "ddim": {"scheduler": "PNDMScheduler"}})
+    assert when("speed", settings=("ddim",)) == "measurement 3"
+    assert when("speed", settings=("ddim",), rounds=9) == "measurement 4"
+
+
+def test_an_interruption_leaves_what_is_measured_and_no_table(measure, tmp_path):
+    kept = []
+    measure.stops_after = 3
+    table = tmp_path / "levers.yaml"
+    figures = measure("speed", "images", table=table, keep=kept.append)
+    assert not figures.finished
+    rows = rows_of(figures)
+    assert rows["", "baseline"].metrics["accuracy"].values == (0.3, 0.4)
+    assert rows["", "guidance-0.6-6"].metrics["accuracy"].values == (0.3,)
+    assert [one.finished for one in kept] == [False] * 3
+    assert not table.exists()
+    measure.stops_after = None
+    assert measure("speed", "images", table=table).finished
+    assert table.exists()
+
+
+def test_speed_that_is_interrupted_is_measured_again(monkeypatch, measure):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    speed = levers.measure_speed
+    monkeypatch.setattr(levers, "measure_speed", interrupted)
+    assert not measure("speed", "images").finished
+    monkeypatch.setattr(levers, "measure_speed", speed)
+    assert measure("speed", "images").finished
+    assert len(measure.speeds) == 1
 
 
 @pytest.mark.parametrize(
@@ -124,10 +200,10 @@ def test_speeds_are_kept_for_the_settings_that_they_are_of(bench, monkeypatch):
         (["speed", "time"], {"table": "levers.yaml"}, "the table compares to 'baseline'"),
     ],
 )
-def test_what_cannot_be_measured_gets_one_sentence(phases, settings, complaint, bench, tmp_path):
+def test_what_cannot_be_measured_gets_one_sentence(phases, settings, complaint, measure, tmp_path):
     if "table" in settings:
         settings = {"table": tmp_path / settings["table"]}
     with pytest.raises(InputError) as error:
-        bench(*phases, **settings)
+        measure(*phases, **settings)
     assert complaint in str(error.value)
-    assert bench.asked == []
+    assert measure.asked == []

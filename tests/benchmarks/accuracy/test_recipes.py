@@ -7,8 +7,12 @@ import pytest
 import torch
 
 from zeroreal.base import InputError
+from zeroreal.base.progress import StageProgress
 from zeroreal.benchmarks.accuracy import recipes
-from zeroreal.benchmarks.accuracy.recipes import RecipesSettings, bench_recipes
+from zeroreal.benchmarks.accuracy.recipes import measure_recipes
+from zeroreal.benchmarks.accuracy.settings import RecipesSettings
+from zeroreal.benchmarks.harness import Progress
+from zeroreal.run import RunInterruptedError
 
 FINISHED = Path(__file__).parents[2] / "fixtures" / "run-version-1" / "finished" / "metrics.json"
 
@@ -34,23 +38,23 @@ def ran(monkeypatch):
 def measure(tmp_path):
     """A function that measures recipe `base` with two seeds."""
 
-    def run(*names, tell=lambda line: None, **settings):
+    def run(*names, tell=lambda line: None, keep=lambda figures: None, **settings):
         chosen = {"seeds": (10, 20), "device": "cpu", "work": tmp_path / "work", **settings}
-        return bench_recipes(RecipesSettings(names or ("base",), **chosen), tell)
+        return measure_recipes(RecipesSettings(names or ("base",), **chosen), Progress(tell, keep))
 
     return run
 
 
-def test_every_recipe_has_the_mean_and_deviation_of_its_seeds(measure, ran, tmp_path):
-    path, lines = tmp_path / "result.json", []
-    measure("base", "merged", images_per_class=20, epochs=2, tell=lines.append, result=path)
-    found = json.loads(path.read_text())
-    assert list(found["results"]) == ["base", "merged"]
-    assert found["results"]["base"]["mean_accuracy"] == pytest.approx(0.15)
-    assert found["results"]["base"]["deviation"] == pytest.approx(0.0707107)  # 0.1 over root 2
-    assert found["results"]["base"]["by_seed"] == {"10": 0.1, "20": 0.2}
-    assert (found["images_per_class"], found["epochs"]) == (20, 2)
-    assert found["environment"]["torch"] == torch.__version__
+def test_every_recipe_has_the_accuracy_of_each_seed(measure, ran):
+    lines, kept = [], []
+    found = measure(
+        "base", "merged", images_per_class=20, epochs=2, tell=lines.append, keep=kept.append
+    )
+    assert [row.name for row in found.rows] == ["base", "merged"]
+    accuracy = found.rows[0].metrics["accuracy"]
+    assert (accuracy.values, accuracy.unit, accuracy.better) == ((0.1, 0.2), "1", "higher")
+    assert found.rows[0].facts["seeds"] == [10, 20]
+    assert (found.facts["images"], found.facts["epochs"]) == (200, 2)
     assert lines[0] == "base, seed 10: 10.00 %"
     assert [(one.recipe, one.seed) for one in ran] == [
         ("base", 10),
@@ -58,12 +62,41 @@ def test_every_recipe_has_the_mean_and_deviation_of_its_seeds(measure, ran, tmp_
         ("merged", 10),
         ("merged", 20),
     ]
+    assert found.finished
+    assert [one.finished for one in kept] == [False] * 4
 
 
 def test_a_finished_run_is_not_run_again(measure, ran):
     first, second = measure(), measure()
-    assert first["results"] == second["results"]
+    assert first.rows == second.rows
     assert len(ran) == 2
+
+
+def test_an_interrupted_run_leaves_those_that_are_finished(measure, ran, monkeypatch, tmp_path):
+    finish = recipes.run
+
+    def run(settings, folder, on_progress):
+        if settings.seed == 20:
+            raise RunInterruptedError(tmp_path, 1, 2)
+        finish(settings, folder, on_progress)
+
+    monkeypatch.setattr(recipes, "run", run)
+    found = measure()
+    assert not found.finished
+    assert [row.metrics["accuracy"].values for row in found.rows] == [(0.1,)]
+
+
+def test_each_stage_of_a_run_is_told_once(measure, ran, monkeypatch):
+    finish, lines = recipes.run, []
+
+    def run(settings, folder, on_progress):
+        for done in range(3):
+            on_progress(StageProgress("denoise", done, 3))
+        finish(settings, folder, on_progress)
+
+    monkeypatch.setattr(recipes, "run", run)
+    measure(seeds=(10,), tell=lines.append)
+    assert lines == ["base, seed 10: denoise", "base, seed 10: 10.00 %"]
 
 
 @pytest.mark.parametrize(
@@ -94,8 +127,8 @@ def test_real_images_are_a_row_of_their_own_and_kept_by_settings(
 
     monkeypatch.setattr(recipes, "_train_on_real", train_on_real)
     for epochs in (1, 1, 2):
-        results = measure(real=tmp_path, epochs=epochs)["results"]
-    assert results["real images"]["mean_accuracy"] == 0.5
+        row = measure(real=tmp_path, epochs=epochs).rows[-1]
+        assert (row.name, row.metrics["accuracy"].values) == ("real images", (0.5, 0.5))
     assert trained == [(10, 1), (20, 1), (10, 2), (20, 2)]
 
 

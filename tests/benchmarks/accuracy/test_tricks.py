@@ -11,7 +11,9 @@ from zeroreal.base import InputError
 from zeroreal.benchmarks.accuracy import runs as lever_accuracy
 from zeroreal.benchmarks.accuracy import tricks
 from zeroreal.benchmarks.accuracy.runs import AccuracyRuns
-from zeroreal.benchmarks.accuracy.tricks import TricksSettings, bench_tricks
+from zeroreal.benchmarks.accuracy.settings import TricksSettings
+from zeroreal.benchmarks.accuracy.tricks import measure_tricks
+from zeroreal.benchmarks.harness import Progress
 from zeroreal.train import TrainSettings
 
 QUICK = TrainSettings(epochs=1, batch_size=20)
@@ -37,7 +39,7 @@ def real(tmp_path_factory):
 
 @pytest.fixture
 def measure(real, tmp_path, monkeypatch):
-    """A function that runs the benchmark on 40 images and gives the rows of its result."""
+    """A function that runs the benchmark on 40 images and gives its figures."""
     monkeypatch.setattr(tricks, "IMAGES", 40)
     monkeypatch.setattr(tricks, "_REAL", 40)
     monkeypatch.setattr(lever_accuracy, "FASHION_MNIST_TEST", real)
@@ -48,20 +50,10 @@ def measure(real, tmp_path, monkeypatch):
     )
 
     def run(*names, seeds=(3,), tell=lambda line: None):
-        result = tmp_path / "result.json"
-        bench_tricks(
-            TricksSettings(
-                real,
-                names,
-                seeds,
-                device="cpu",
-                images=tmp_path / "images",
-                work=tmp_path / "work",
-                result=result,
-            ),
-            tell,
+        chosen = TricksSettings(
+            real, names, seeds, "cpu", images=real / "images", work=tmp_path / "work"
         )
-        return json.loads(result.read_text())
+        return measure_tricks(chosen, Progress(tell))
 
     return run
 
@@ -82,16 +74,18 @@ def trained(monkeypatch):
 
 def test_every_trick_has_a_row(measure):
     lines = []
-    result = measure("none", tricks.BATCH_NORM, tell=lines.append)
-    assert result["images"] == 40
-    rows = result["tricks"]
-    assert list(rows) == ["none", tricks.BATCH_NORM]
-    assert [row["uses_real_images"] for row in rows.values()] == [False, True]
-    assert rows["none"]["settings"]["batch_size"] == 20
-    for row in rows.values():
-        shares = row["test"]["by_seed"]["3"] * 80, row["held_out"]["by_seed"]["3"] * 40
-        assert shares == pytest.approx([round(share) for share in shares])
-        assert row["test"]["mean_accuracy"] == row["test"]["by_seed"]["3"]
+    figures = measure("none", tricks.BATCH_NORM, tell=lines.append)
+    assert figures.facts["images"] == 40
+    none, adapted = figures.rows
+    assert (none.name, adapted.name) == ("none", tricks.BATCH_NORM)
+    assert (none.is_baseline, adapted.is_baseline) == (True, False)
+    assert [row.facts["uses_real_images"] for row in figures.rows] == [False, True]
+    assert none.facts["settings"]["batch_size"] == 20
+    for row in figures.rows:
+        (test,) = row.metrics["accuracy"].values
+        (held_out,) = row.metrics["held_out_accuracy"].values
+        assert test * 80 == pytest.approx(round(test * 80))
+        assert held_out * 40 == pytest.approx(round(held_out * 40))
     assert [line.partition(":")[0] for line in lines] == [
         "none, seed 3",
         "re-estimated BatchNorm, seed 3",
@@ -102,14 +96,27 @@ def test_what_is_kept_is_not_measured_again(measure, tmp_path, trained):
     first = measure("none")
     (kept,) = (tmp_path / "work").glob("none-3-*.json")
     content = json.loads(kept.read_text())
-    test = content["figures"]["test"]
-    assert first["tricks"]["none"]["test"]["by_seed"] == {"3": test}
+    assert first.rows[0].metrics["accuracy"].values == (content["figures"]["test"],)
     kept.write_text(json.dumps({**content, "figures": {"test": 0.25, "held_out": 0.5}}))
-    second = measure("none", "jpeg 50", seeds=(3, 4))
+    none, jpeg = measure("none", "jpeg 50", seeds=(3, 4)).rows
     assert [seed for seed, _ in trained] == [3, 3, 4, 4]
-    assert second["tricks"]["none"]["test"]["by_seed"]["3"] == 0.25
-    assert second["tricks"]["none"]["held_out"]["by_seed"]["3"] == 0.5
-    assert list(second["tricks"]["jpeg 50"]["test"]["by_seed"]) == ["3", "4"]
+    assert none.metrics["accuracy"].values[0] == 0.25
+    assert none.metrics["held_out_accuracy"].values[0] == 0.5
+    assert jpeg.facts["seeds"] == [3, 4]
+
+
+def test_an_interruption_leaves_the_trainings_that_are_finished(measure, monkeypatch):
+    fit = AccuracyRuns.trained
+
+    def trained(runs, images, labels, seed, settings):
+        if seed == 4:
+            raise KeyboardInterrupt
+        return fit(runs, images, labels, seed, settings)
+
+    monkeypatch.setattr(AccuracyRuns, "trained", trained)
+    figures = measure("none", seeds=(3, 4))
+    assert not figures.finished
+    assert figures.rows[0].facts["seeds"] == [3]
 
 
 def test_a_trick_whose_settings_are_others_is_measured_again(measure, monkeypatch, trained):

@@ -1,15 +1,10 @@
 """The benchmark of several workers: what it counts, what it refuses, and that it runs."""
 
-import json
-
 import pytest
 
 from zeroreal.base import InputError
-from zeroreal.benchmarks.clusters.workers import (
-    WorkersSettings,
-    bench_workers,
-    rate_while_all_work,
-)
+from zeroreal.benchmarks.clusters.settings import WorkersSettings
+from zeroreal.benchmarks.clusters.workers import measure_workers, rate_while_all_work
 
 
 def test_one_worker_is_measured_from_its_first_commit_on():
@@ -35,17 +30,14 @@ def test_time_in_which_a_worker_has_not_begun_or_has_ended_does_not_count():
 )
 def test_settings_that_cannot_be_used_are_refused(settings, message):
     with pytest.raises(InputError, match=message):
-        bench_workers(WorkersSettings(**{"workers": 1, **settings}))
+        measure_workers(WorkersSettings(**{"workers": 1, **settings}))
 
 
 @pytest.mark.slow
 def test_both_clusters_make_the_dataset_in_each_round(tmp_path):
     pytest.importorskip("ray")
-    path, work = tmp_path / "workers.json", tmp_path / "work"
-    work.mkdir()
-    settings = WorkersSettings(1, 400, 20, steps=1, rounds=1, work=work, result=path)
-    result = bench_workers(settings)
-    assert json.loads(path.read_text()) == result
-    (case,) = result["cases"]
-    assert [one["reason"] for one in case["contenders"]] == [None]
-    assert list(work.iterdir()) == []
+    settings = WorkersSettings(1, 400, 20, steps=1, rounds=1, work=tmp_path)
+    figures = measure_workers(settings)
+    assert [(row.name, row.reason) for row in figures.rows] == [("1 worker", None)]
+    assert len(figures.rows[0].metrics["images_per_second"].values) == 1
+    assert list(tmp_path.iterdir()) == []

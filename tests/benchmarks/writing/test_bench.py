@@ -1,36 +1,32 @@
 """The writing benchmark on a few images: everybody writes the same, and all are measured."""
 
-import json
-
 import numpy as np
 import pytest
 
 from zeroreal.base import InputError
 from zeroreal.benchmarks.writing import bench, cases
-from zeroreal.benchmarks.writing.bench import WritingSettings, bench_writing
+from zeroreal.benchmarks.writing.bench import measure_writing
 from zeroreal.benchmarks.writing.cases import CASES, CLASSES, WritingCase, images_of, rows_of
 from zeroreal.benchmarks.writing.peers import PEERS
+from zeroreal.benchmarks.writing.settings import WritingSettings
 from zeroreal.data.encode import ImageEncoder, pillow_settings
 from zeroreal.data.source import load_images
 
 SMALL = [name for name in CASES if name.endswith("-32")]
 
 
-def test_every_format_is_measured_against_its_peer_and_written(tmp_path):
-    path = tmp_path / "writing.json"
-    work = tmp_path / "work"
-    work.mkdir()
-    result = bench_writing(
-        WritingSettings(tuple(SMALL), images=40, rounds=2, work=work, result=path)
-    )
-    assert json.loads(path.read_text()) == result
-    assert [row["case"] for row in result["cases"]] == SMALL
-    for row in result["cases"]:
-        names = [one["name"] for one in row["contenders"]]
-        assert names[1:] in (["ours, 1 thread", "ours"], ["ours"])
-        assert [len(one["seconds"]) for one in row["contenders"]] == [2] * len(names)
-        assert all(one["reason"] is None for one in row["contenders"])
-    assert list(work.iterdir()) == []
+def test_every_format_is_measured_against_its_peer(tmp_path):
+    figures = measure_writing(WritingSettings(tuple(SMALL), images=40, rounds=2, work=tmp_path))
+    assert list(dict.fromkeys(row.case for row in figures.rows)) == SMALL
+    for name in SMALL:
+        peer, *ours = [row for row in figures.rows if row.case == name]
+        assert peer.is_baseline
+        assert [row.name for row in ours] in (["ours, 1 thread", "ours"], ["ours"])
+        for row in (peer, *ours):
+            assert row.reason is None
+            assert len(row.metrics["images_per_second"].values) == 2
+            assert row.facts["images"] == 40
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -82,4 +78,4 @@ def test_cases_are_named_by_format_encoding_and_size():
 )
 def test_settings_that_cannot_be_used_are_refused(settings, message):
     with pytest.raises(InputError, match=message):
-        bench_writing(WritingSettings(**settings))
+        measure_writing(WritingSettings(**settings))

@@ -1,5 +1,8 @@
 """Prompts of every shipped recipe against expectations written by hand."""
 
+import subprocess
+import sys
+
 import pytest
 
 from zeroreal.base import InputError
@@ -120,3 +123,16 @@ def test_the_domain_is_empty_unless_given():
 def test_a_template_s_fields_are_found_once_each():
     assert template_fields("a {domain} of a {class}, {class}") == {"class", "domain"}
     assert template_fields("nothing") == set()
+
+
+def test_the_library_of_articles_is_spared_its_checks_of_types_and_no_other_is():
+    program = (
+        "import typeguard\n"
+        "before = typeguard.typechecked\n"
+        "from zeroreal.generate.plan.prompts import fill\n"
+        "print(fill('a {class}', 'ape'), typeguard.typechecked is before)\n"
+        "import inflect\n"
+        "print(any('check' in name for name in inflect.engine.a.__code__.co_names))\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ended.stdout.splitlines() == ["an ape True", "False"], ended.stderr

@@ -1,0 +1,1 @@
+"""The measurements that the documents show: their settings, and writing them down."""

@@ -1,0 +1,120 @@
+"""The documented set: what is measured, with which settings, and the file that has the result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...base.settings import build
+from ..registry import benchmark
+
+
+@dataclass(frozen=True)
+class Part:
+    """One measurement; settings that are not named are the defaults."""
+
+    benchmark: str
+    file: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    needs_real: bool = False
+    """Whether it takes the folder of Fashion-MNIST's IDX files."""
+
+    def build(self, real: Path | None = None) -> Any:
+        """Settings of the benchmark's class; `real` is for a part that needs it."""
+        more = {"real": real} if self.needs_real else {}
+        return build(benchmark(self.benchmark).settings_class(), {**self.settings, **more})
+
+
+PARTS = (
+    Part(
+        "throughput",
+        "throughput-embedded-cpu.json",
+        {
+            "contenders": (
+                "diffusers/fp32",
+                "diffusers:compiled/fp32@64",
+                "ours:torch/fp32",
+                "ours:onnxruntime/fp32",
+                "ours:torch:compiled/fp32@64",
+                "diffusers/bf16",
+                "diffusers:compiled/bf16@64",
+                "ours:torch/bf16",
+                "ours:torch:compiled/bf16@64",
+            ),
+            "images": 128,
+            "device": "cpu",
+        },
+    ),
+    Part(
+        "throughput",
+        "throughput-sd15-256-cpu.json",
+        {
+            "contenders": (
+                "diffusers/fp32@2",
+                "diffusers/bf16@2",
+                "ours:torch/fp32@2",
+                "ours:torch/bf16@2",
+            ),
+            "random_weights": "sd15",
+            "generate_size": 256,
+            "steps": 4,
+            "guidance": "off",
+            "scheduler": "DDIMScheduler",
+            "images": 2,
+            "device": "cpu",
+        },
+    ),
+    Part("loop", "loop-embedded-cpu.json", {"batch_size": 16, "steps": 4}),
+    Part("loader", "loader-cpu.json", {"device": "cpu"}),
+    Part("training", "training-cpu.json", {"device": "cpu", "rounds": 5}),
+    Part(
+        "training",
+        "training-resnet50-cpu.json",
+        {"cases": ("timm-224",), "device": "cpu", "rounds": 5, "batch_size": 32, "batches": 4},
+    ),
+    Part("kernels", "kernels-cpu.json", {"device": "cpu"}),
+    Part("plan", "plan-cpu.json"),
+    Part("writing", "writing-cpu.json"),
+    Part("workers", "workers-cpu.json"),
+    Part(
+        "dataset",
+        "dataset-cpu.json",
+        {
+            "cases": ("webdataset-jpg", "parquet-jpg", "folder-png", "npy"),
+            "engine": "torch",
+            "precision": "bf16",
+            "batch_size": 32,
+            "rounds": 7,
+        },
+    ),
+    Part("load", "load-cpu.json"),
+    Part("export", "export-sd15-fp16.json", {"target": "sm_89"}),
+    Part(
+        "recipes",
+        "accuracy-2000-images.json",
+        {"images_per_class": 200, "device": "cpu"},
+        needs_real=True,
+    ),
+    Part(
+        "recipes",
+        "accuracy-4000-images.json",
+        {"images_per_class": 400, "recipes": ("random-guidance",), "device": "cpu"},
+        needs_real=True,
+    ),
+    Part(
+        "recipes",
+        "accuracy-20000-images.json",
+        {
+            "images_per_class": 2000,
+            "recipes": ("random-guidance",),
+            "seeds": (0,),
+            "device": "cpu",
+        },
+    ),
+    Part("levers", "levers-cpu.json", {"device": "cpu"}, needs_real=True),
+    Part("tricks", "tricks-cpu.json", {"device": "cpu"}, needs_real=True),
+)
+"""In the order in which they are measured: what needs a quiet machine, then accuracies, which take
+hours."""

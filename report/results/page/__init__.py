@@ -1,0 +1,1 @@
+"""The page of a result: its summary, tables and drawings."""
