@@ -20,7 +20,7 @@ from .bars import bars
 from .batches import batch_drawing, batch_drawings
 from .energy import energy_drawing
 from .families import without_numbered
-from .headline import headlines, main_metric, words_of
+from .headline import headlines, is_mean, main_metric, words_of
 from .percentiles import percentile_drawings
 from .roofline import roofline_drawing
 from .stages import stage_drawings
@@ -132,15 +132,15 @@ def _cases(result: BenchmarkResult, columns: Sequence[Column], main: str | None)
                 name,
                 TextTable(table.titles, tuple(row for row in table.rows if row[0] in names)),
                 TextTable(table.titles, tuple(row for row in table.rows if row[0] not in names)),
-                _of_case(rows, main),
+                _of_case(rows, main, columns),
             )
 
 
-def _of_case(rows: Sequence[Row], main: str | None) -> Drawing | None:
+def _of_case(rows: Sequence[Row], main: str | None, columns: Sequence[Column]) -> Drawing | None:
     """Throughput by batch size, where that is what the rows are, and else bars."""
     if (curve := batch_drawing(rows)) is not None:
         return curve
-    return None if main is None else bars(words_of(main), rows, main)
+    return None if main is None else bars(words_of(main), rows, main, is_mean(main, columns))
 
 
 def _drawings(result: BenchmarkResult) -> list[Drawing]:

@@ -144,6 +144,19 @@ def test_of_many_cases_one_contenders_mean_and_extremes_are_shown(page):
     assert "greatest 8× ours, b" in text
 
 
+def test_of_several_seeds_means_are_shown(page):
+    values = (0.80, 0.82, 0.87)
+    rows = [
+        Row(name, metrics={"accuracy": Metric(values, "1", "higher")}) for name in ("ours", "real")
+    ]
+    columns = (Column("accuracy, %", "accuracy", ".1f", 100, with_deviation=True),)
+    path = page(result(*rows), columns)
+    text = plain(path)
+    assert "accuracy 83 % ours accuracy 83 % real" in text
+    assert "ours 83.0 ± 3.6" in text
+    assert drawings(path) == {"accuracy": "ours 83 %; real 83 %"}
+
+
 def test_the_whole_of_stages_is_what_a_latency_is_about(page):
     shown = latency()
     whole = shown.row("whole", "batch 8").metrics["seconds"]
