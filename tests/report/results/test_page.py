@@ -41,6 +41,7 @@ def latency():
     rows.append(Row("step", "batch 8", {"seconds": steps, "flop_per_second": flops}, facts))
     rows += [Row(f"step {number}", "batch 8", {"seconds": steps}) for number in range(1, 5)]
     rows.append(Row("whole", "batch 8", {"seconds": seconds(*whole)}))
+    rows.append(Row("import", "new process", {"process_seconds": seconds(3.0, 3.1)}))
     for size, images in ((1, 5.0), (2, 8.0), (4, 12.0)):
         joules = Metric((60 / images,), "J", "lower")
         metrics = {"images_per_second": rate(images), "joules_per_image": joules}
@@ -169,6 +170,7 @@ def test_all_that_can_be_drawn_is_drawn(page):
     found = drawings(page(latency()))
     assert list(found) == [
         "time",
+        "process seconds",  # another metric than that of the other cases
         "Throughput by batch size",
         "Waterfall of a batch",
         "Shares of the stages",
