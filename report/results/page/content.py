@@ -20,7 +20,7 @@ from .bars import bars
 from .batches import batch_drawing, batch_drawings
 from .energy import energy_drawing
 from .families import without_numbered
-from .headline import headlines, main_metric, words_of
+from .headline import headlines, is_mean, main_metric, words_of
 from .percentiles import percentile_drawings
 from .roofline import roofline_drawing
 from .stages import stage_drawings
@@ -59,13 +59,12 @@ def result_page(result: BenchmarkResult, columns: Sequence[Column] = ()) -> byte
     Without columns, they are the metrics of the rows.
     """
     columns = columns or _own_columns(result.rows)
-    main = main_metric(result.rows, columns)
     content = {
         "result": result,
         "when": moment(result.date),
         "headlines": headlines(result, columns),
         "machine": _machine(result),
-        "cases": list(_cases(result, columns, main)),
+        "cases": list(_cases(result, columns)),
         "drawings": _drawings(result),
         "failures": failures(result),
         "statistic_names": _STATISTICS,
@@ -108,7 +107,7 @@ def _machine(result: BenchmarkResult) -> list[tuple[str, str]]:
     found = [("device", _words(environment.get("device")))]
     cpu, gpu = environment.get("cpu"), environment.get("gpu")
     if isinstance(cpu, Mapping):
-        found.append(("processor", f"{cpu.get('cores')} cores, {cpu.get('threads')} threads used"))
+        found.append(("processor", f"{cpu.get('cores')} cores, threads used: {cpu.get('threads')}"))
     if isinstance(gpu, Mapping) and gpu.get("power.limit"):
         found.append(("power limit", f"{gpu['power.limit']} W, driver {gpu.get('driver_version')}"))
     if environment.get("torch"):
@@ -123,7 +122,7 @@ def _machine(result: BenchmarkResult) -> list[tuple[str, str]]:
     return found
 
 
-def _cases(result: BenchmarkResult, columns: Sequence[Column], main: str | None) -> Iterator[Case]:
+def _cases(result: BenchmarkResult, columns: Sequence[Column]) -> Iterator[Case]:
     for name, table in tables(result, columns):
         rows = without_numbered([row for row in result.rows if row.case == name])
         names = {row.name for row in rows}
@@ -132,15 +131,16 @@ def _cases(result: BenchmarkResult, columns: Sequence[Column], main: str | None)
                 name,
                 TextTable(table.titles, tuple(row for row in table.rows if row[0] in names)),
                 TextTable(table.titles, tuple(row for row in table.rows if row[0] not in names)),
-                _of_case(rows, main),
+                _of_case(rows, columns),
             )
 
 
-def _of_case(rows: Sequence[Row], main: str | None) -> Drawing | None:
+def _of_case(rows: Sequence[Row], columns: Sequence[Column]) -> Drawing | None:
     """Throughput by batch size, where that is what the rows are, and else bars."""
     if (curve := batch_drawing(rows)) is not None:
         return curve
-    return None if main is None else bars(words_of(main), rows, main)
+    main = main_metric(rows, columns)
+    return None if main is None else bars(words_of(main), rows, main, is_mean(main, columns))
 
 
 def _drawings(result: BenchmarkResult) -> list[Drawing]:

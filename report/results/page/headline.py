@@ -31,12 +31,18 @@ def main_metric(rows: Sequence[Row], columns: Sequence[Column]) -> str | None:
     return next((key for key in keys if key in there), None)
 
 
+def is_mean(name: str, columns: Sequence[Column]) -> bool:
+    """Whether the tables show a metric's mean, as they do of several seeds, and not its median."""
+    return any(column.key == name and column.with_deviation for column in columns)
+
+
 def headlines(result: BenchmarkResult, columns: Sequence[Column]) -> list[Headline]:
     """Those figures.
 
     Where contenders are compared with a baseline, of the best of each case or, of many cases, the
     first contender's mean ratio and its extremes, so that no case is picked for its figure. Else of
-    the largest row of the first case, which is the whole where the others are its parts.
+    the rows of the first case, where they are few, or of the largest, which is the whole where the
+    others are its parts.
     """
     main = main_metric(result.rows, columns)
     if main is None:
@@ -50,10 +56,12 @@ def headlines(result: BenchmarkResult, columns: Sequence[Column]) -> list[Headli
     if leaders:
         best = leaders[0]
         return [_of_case(best, main, result.rows), *_further(best, main, columns)]
-    case = next(iter(cases))
+    case, mean = next(iter(cases)), is_mean(main, columns)
     rows = [row for row in result.rows if row.case == case and main in row.metrics]
+    if 1 < len(rows) <= _MOST:
+        return [_of_row(row, main, mean) for row in rows]
     whole = max(rows, key=lambda row: row.metrics[main].median)
-    return [_of_row(whole, main), *_further(whole, main, columns)]
+    return [_of_row(whole, main, mean), *_further(whole, main, columns)]
 
 
 def _leader(rows: Sequence[Row], case: str, main: str) -> Row | None:
@@ -76,10 +84,11 @@ def _of_case(row: Row, main: str, rows: Sequence[Row]) -> Headline:
     return replace(headline, detail=f"{headline.detail}, {compared}")
 
 
-def _of_row(row: Row, main: str) -> Headline:
+def _of_row(row: Row, main: str, mean: bool = False) -> Headline:
     metric = row.metrics[main]
     where = ", ".join(part for part in (row.name, row.case) if part)
-    return _headline(words_of(main), metric.median, metric.unit, where)
+    value = statistics.fmean(metric.values) if mean else metric.median
+    return _headline(words_of(main), value, metric.unit, where)
 
 
 def _further(row: Row, main: str, columns: Sequence[Column]) -> list[Headline]:
@@ -93,8 +102,10 @@ def _further(row: Row, main: str, columns: Sequence[Column]) -> list[Headline]:
         metric = row.metrics.get(key)
         if metric is None or key in (main, RATIO):
             continue
-        spread = f"median of {len(metric.values)}" if len(metric.values) > 1 else "measured once"
-        found.append(_headline(words_of(key), metric.median, metric.unit, spread))
+        mean = is_mean(key, columns)
+        told = f"{'mean' if mean else 'median'} of {len(metric.values)}"
+        value = statistics.fmean(metric.values) if mean else metric.median
+        found.append(_headline(words_of(key), value, metric.unit, told))
     return found[: _MOST - 1]
 
 

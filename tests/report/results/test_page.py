@@ -41,6 +41,7 @@ def latency():
     rows.append(Row("step", "batch 8", {"seconds": steps, "flop_per_second": flops}, facts))
     rows += [Row(f"step {number}", "batch 8", {"seconds": steps}) for number in range(1, 5)]
     rows.append(Row("whole", "batch 8", {"seconds": seconds(*whole)}))
+    rows.append(Row("import", "new process", {"process_seconds": seconds(3.0, 3.1)}))
     for size, images in ((1, 5.0), (2, 8.0), (4, 12.0)):
         joules = Metric((60 / images,), "J", "lower")
         metrics = {"images_per_second": rate(images), "joules_per_image": joules}
@@ -144,6 +145,19 @@ def test_of_many_cases_one_contenders_mean_and_extremes_are_shown(page):
     assert "greatest 8× ours, b" in text
 
 
+def test_of_several_seeds_means_are_shown(page):
+    values = (0.80, 0.82, 0.87)
+    rows = [
+        Row(name, metrics={"accuracy": Metric(values, "1", "higher")}) for name in ("ours", "real")
+    ]
+    columns = (Column("accuracy, %", "accuracy", ".1f", 100, with_deviation=True),)
+    path = page(result(*rows), columns)
+    text = plain(path)
+    assert "accuracy 83 % ours accuracy 83 % real" in text
+    assert "ours 83.0 ± 3.6" in text
+    assert drawings(path) == {"accuracy": "ours 83 %; real 83 %"}
+
+
 def test_the_whole_of_stages_is_what_a_latency_is_about(page):
     shown = latency()
     whole = shown.row("whole", "batch 8").metrics["seconds"]
@@ -156,6 +170,7 @@ def test_all_that_can_be_drawn_is_drawn(page):
     found = drawings(page(latency()))
     assert list(found) == [
         "time",
+        "process seconds",  # another metric than that of the other cases
         "Throughput by batch size",
         "Waterfall of a batch",
         "Shares of the stages",
