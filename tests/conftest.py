@@ -8,6 +8,8 @@ import threading
 import time
 from contextlib import contextmanager
 
+# xdist gives its workers one, and a console keeps that of its start.
+os.environ.pop("COLUMNS", None)
 # Before PyTorch reads it, and for the processes that tests start: workers share the cores.
 os.environ.setdefault(
     "OMP_NUM_THREADS",

@@ -157,6 +157,7 @@ def test_the_loader_example_runs_as_written(tmp_path, monkeypatch):
     assert names["state"]["epoch"] == 1
 
 
+@pytest.mark.slow
 def test_the_python_example_runs_as_written(capsys):
     names = {}
     exec(example("README.md"), names)

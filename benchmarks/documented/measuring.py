@@ -12,8 +12,8 @@ from typing import Any
 
 from ...base import InputError, describe_device, resolve_device, unknown
 from ...base.settings import Value, values_of
-from ...report.results.environment import code_digest
 from ...report.results.reading import read_result
+from ...report.results.sources import code_digest
 from ..bench import bench, settings_content
 from .documents import RESULTS, check_clone, write_documents
 from .parts import PARTS, Part

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
-from collections.abc import Iterable
 from dataclasses import asdict, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ...base import describe_environment, resolve_device
 from ...base.settings import plain
 from ...report.results.conditions import Conditions
+from ...report.results.sources import code_digest
 from ...run.settings import RunSettings
 from ..accuracy.kept import keep_figures
 from .contenders import Contender
@@ -21,13 +19,11 @@ from .peers import run_peer, settle_peer
 from .run_figures import RunFigures
 from .settings import CLASSES
 
-_PACKAGE = Path(__file__).parents[2]
 _OURS = (
     *("base", "kernels", "assets", "engine", "data", "report"),
     *("export", "encoders", "generate", "train", "run", "cli/run.py"),
 )
 _PEERS = ("benchmarks/e2e/usual_way.py", "train/classifier/create.py")
-_TEXTS = (".py", ".yaml", ".j2", ".h", ".cpp", ".cu", ".json")
 
 
 class Runs:
@@ -108,19 +104,5 @@ class Runs:
             "settings": plain(contender.settings),
             "device": str(self._device),
             "environment": self._environment,
-            "code": _code_digest(_OURS if is_ours else _PEERS),
+            "code": code_digest(*(_OURS if is_ours else _PEERS)),
         }
-
-
-@cache
-def _code_digest(places: Iterable[str]) -> str:
-    """SHA-256 of the sources in files and folders of the package."""
-    digest = hashlib.sha256()
-    for place in places:
-        path = _PACKAGE / place
-        files = [path] if path.is_file() else sorted(path.rglob("*"))
-        for file in files:
-            if file.is_file() and file.suffix in _TEXTS:
-                digest.update(str(file.relative_to(_PACKAGE)).encode() + b"\0")
-                digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ...base.files import write_atomically
+from ...report.results.sources import code_digest
 from .parts import Part
-
-SOURCES = Path(__file__).parents[2]
-"""The folder of the package's parts: of a checkout, its root."""
-_CODE = {".py", ".pyi", ".cpp", ".cu", ".h", ".yaml"}
-_OWN = Path(__file__).parent
 
 
 class Ledger:
@@ -46,8 +40,8 @@ class Ledger:
         return self._folder / part.file_name(self._gpu)
 
     def _entry(self, part: Part) -> dict[str, Any]:
-        folders = () if part.folder is None else (SOURCES / part.folder,)
-        return {"arguments": list(part.arguments), "code": code_digest(*folders)}
+        code = [code_digest(), *([] if part.folder is None else [code_digest(part.folder)])]
+        return {"arguments": list(part.arguments), "code": code}
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -68,24 +62,3 @@ def is_finished(path: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(content, dict) and content.get("finished", True) is True
-
-
-def code_digest(*further: Path) -> str:
-    """A digest of the package's sources, and of those in `further` folders.
-
-    Unlike git's revision it is there without a clone, and stays when results are committed. What
-    runs the parts does not count: it measures nothing.
-    """
-    digest = hashlib.sha256()
-    for path in sorted(_files(further)):
-        digest.update(str(path.relative_to(SOURCES)).encode() + b"\0")
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()[:16]
-
-
-def _files(further: tuple[Path, ...]) -> Iterator[Path]:
-    packages = (one for one in SOURCES.iterdir() if (one / "__init__.py").is_file())
-    for folder in (*packages, *further):
-        for path in folder.rglob("*"):
-            if path.suffix in _CODE and _OWN not in path.parents:
-                yield path

@@ -10,7 +10,8 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
-from .ledger import SOURCES, is_finished
+from ...report.results.sources import SOURCES
+from .ledger import is_finished
 from .parts import Part
 
 GRACE = 15.0

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Literal
 
 from ...base.errors import InputError, unknown
-from .ledger import SOURCES, Ledger
+from ...report.results.sources import SOURCES
+from .ledger import Ledger
 from .parts import PARTS, Part
 from .running import not_runnable_reason, run_part
 from .settings import GpuSettings

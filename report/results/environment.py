@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shlex
 import subprocess
@@ -14,10 +13,7 @@ import torch
 
 from ...base import describe_device, describe_environment, instruction_set
 from .conditions import GPU_FIELDS, gpu_figures
-
-_SOURCES = Path(__file__).parents[2]
-_CODE = (".py", ".yaml", ".cpp", ".cu", ".h", ".cuh")
-_NOT_MEASURED = ("cli", "benchmarks/documented")
+from .sources import SOURCES, code_digest
 
 
 def command_line() -> str:
@@ -46,18 +42,6 @@ def result_environment(device: torch.device) -> dict[str, Any]:
     return environment
 
 
-def code_digest() -> str:
-    """SHA-256 of all sources of ours that something measured may stand on, in hex."""
-    digest = hashlib.sha256()
-    for package in sorted(path.parent for path in _SOURCES.glob("*/py.typed")):
-        for path in sorted(package.rglob("*")):
-            name = path.relative_to(_SOURCES).as_posix()
-            if path.suffix in _CODE and not name.startswith(_NOT_MEASURED):
-                content = path.read_bytes()
-                digest.update(f"{name} {len(content)}\n".encode() + content)
-    return digest.hexdigest()
-
-
 def _revision() -> dict[str, Any] | None:
     revision, status = _git("rev-parse", "HEAD"), _git("status", "--porcelain")
     if not revision or status is None:
@@ -67,9 +51,9 @@ def _revision() -> dict[str, Any] | None:
 
 def _git(*arguments: str) -> str | None:
     """What git says of the sources; None where there is no git or no clone of ours."""
-    if not (_SOURCES / ".git").exists():
+    if not (SOURCES / ".git").exists():
         return None  # an installed package may lie in somebody else's repository
-    command = ["git", "-C", str(_SOURCES), *arguments]
+    command = ["git", "-C", str(SOURCES), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
     except (OSError, subprocess.SubprocessError):

@@ -120,5 +120,5 @@ def test_the_waterfall_s_table_fits_a_terminal(capsys, monkeypatch):
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
     shown = next(line for line in lines if "guidance-0.6-6" in line)
-    figures = ["1234", "1.25", "10.25", "0.000123", "12.34", "12.34", "255", "21.5"]
+    figures = ["1,234", "1.25", "10.25", "0.000123", "12.34", "12.34", "255", "21.5"]
     assert shown.split() == ["guidance-0.6-6", *figures]

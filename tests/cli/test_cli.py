@@ -67,6 +67,7 @@ def test_a_run_takes_an_exported_folder_as_its_model(command, tiny_export, tmp_p
     assert metrics["image_size"] == 16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_can_be_continued(tmp_path, number, zeroreal, small_run):
     arguments = [

@@ -18,6 +18,7 @@ def run(name, *arguments):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_plain_loop_trains_while_images_arrive():
     out = run("plain_loop.py", "--images-per-class", 16, "--steps", 2, "--epochs", 3)
     lines = [line for line in out.splitlines() if line.startswith("epoch")]

@@ -18,6 +18,7 @@ def live_bytes():
     return sum(storages.values())
 
 
+@pytest.mark.slow
 def test_as_much_is_allocated_after_batch_300_as_after_batch_3(generator, specs):
     """With prompts and guidance that differ, and new prompts all along."""
     ours = generator(steps=1, batch_size=2, image_size=8)

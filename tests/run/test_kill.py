@@ -123,6 +123,9 @@ def main(folder):
         assert status(go_on, folder / name) == 0, name
 
 
+pytestmark = pytest.mark.slow  # a series of kills
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """The folder of all runs."""

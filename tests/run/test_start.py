@@ -208,6 +208,7 @@ def test_classes_of_ones_own_run_without_test_data(tmp_path):
     assert (tmp_path / "run" / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_two_processes_generate_and_train_on_a_share_each(tmp_path):
     import subprocess
     import sys

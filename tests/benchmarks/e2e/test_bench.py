@@ -54,9 +54,9 @@ def test_finished_runs_are_not_run_again(asked, settings):
 
 def test_other_code_of_ours_runs_ours_again_but_not_the_peers(asked, settings, monkeypatch):
     measure_e2e(settings(images=(200,)))
-    digest = runs._code_digest
+    digest = runs.code_digest
     changed = {runs._OURS: "other"}
-    monkeypatch.setattr(runs, "_code_digest", lambda places: changed.get(places, digest(places)))
+    monkeypatch.setattr(runs, "code_digest", lambda *places: changed.get(places, digest(*places)))
     measure_e2e(settings(images=(200,)))
     assert [name for name, *_ in asked.runs[9:]] == ["ours"] * 3
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from zeroreal.benchmarks.gpu import running
-from zeroreal.benchmarks.gpu.ledger import SOURCES, code_digest, is_finished
+from zeroreal.benchmarks.gpu.ledger import is_finished
 
 PATIENT = """
 import json, signal, subprocess, sys, time
@@ -76,23 +76,3 @@ def test_an_old_result_does_not_pass_for_a_new_one(part, tmp_path):
     path = tmp_path / "a.json"
     path.write_text('{"finished": true}')
     assert "left no finished result" in running.run_part(part("a", "pass"), path, 60.0)
-
-
-def test_the_digest_of_the_code_changes_with_further_folders_alone(tmp_path, monkeypatch):
-    assert code_digest() == code_digest()
-    assert code_digest() != code_digest(SOURCES / "tests")
-
-
-def test_the_digest_of_the_code_follows_sources_and_not_results(tmp_path, monkeypatch):
-    from zeroreal.benchmarks.gpu import ledger
-
-    package = tmp_path / "train"
-    (package / "results").mkdir(parents=True)
-    (package / "__init__.py").touch()
-    monkeypatch.setattr(ledger, "SOURCES", tmp_path)
-    before = code_digest()
-    (package / "results" / "a.json").touch()
-    (tmp_path / "loose.py").touch()
-    assert code_digest() == before
-    (package / "loop.py").write_text("pass\n")
-    assert code_digest() != before

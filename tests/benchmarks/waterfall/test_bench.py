@@ -82,6 +82,7 @@ def test_bad_settings_get_one_sentence(settings, complaint):
     assert complaint in str(error.value)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("near_workers")
 def test_rows_of_the_embedded_model_make_the_same_images(tmp_path):
     rows = ("diffusers", "our-loop", "4-steps")

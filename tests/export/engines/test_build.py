@@ -18,6 +18,7 @@ needs_tensorrt = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @needs_tensorrt
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("family", FAMILIES)

@@ -159,6 +159,7 @@ def change_weights(folder, change):
     save_file({name: change(name, value) for name, value in weights.items()}, path)
 
 
+@pytest.mark.slow
 def test_a_vae_that_overflows_in_fp16_is_exported_in_bf16(tiny_model, tmp_path):
     """As SDXL's does: the numbers before a normalisation exceed 65504."""
     folder = shutil.copytree(tiny_model("sd15"), tmp_path / "model")

@@ -64,6 +64,7 @@ def test_images_of_every_family_equal_those_of_diffusers(
     assert difference.max() <= 3
 
 
+@pytest.mark.slow
 def test_images_of_the_compiled_engine_equal_those_of_diffusers(tiny_model, by_diffusers):
     ours = Generator(
         model=tiny_model("sd15"),

@@ -241,6 +241,9 @@ def check(folder, whole, content):
     assert list((folder / PENDING).iterdir()) == []
 
 
+pytestmark = pytest.mark.slow  # a series of kills
+
+
 @pytest.fixture(scope="module")
 def first_moments(tmp_path_factory):
     """The folder of datasets that were killed at exact moments."""
@@ -260,13 +263,11 @@ def test_a_dataset_killed_and_gone_on_with_is_the_same_to_the_byte(
     check(first_moments / shard_format / moment, first_moments / shard_format / "whole", content)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("shard_format", "moment"), REST)
 def test_so_is_one_of_another_format(other_moments, content, shard_format, moment):
     check(other_moments / shard_format / moment, other_moments / shard_format / "whole", content)
 
 
-@pytest.mark.slow
 def test_a_dataset_killed_at_random_again_and_again_is_the_same_to_the_byte(
     tmp_path_factory, content
 ):
@@ -279,7 +280,6 @@ def test_a_dataset_killed_at_random_again_and_again_is_the_same_to_the_byte(
     assert kills >= KILLS
 
 
-@pytest.mark.slow
 def test_two_processes_in_one_folder_of_which_one_is_killed_make_it_whole(
     tmp_path_factory, content
 ):

@@ -114,6 +114,7 @@ def test_slots_in_host_memory_are_some_of_the_pool_s(host):
         ImagePool(8, 4, CPU, spare=4, host=host)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("on_device", [0, 13])
 def test_a_run_that_spills_ends_with_the_weights_of_one_that_does_not(tmp_path, caplog, on_device):
     run(SMALL, tmp_path / "one")

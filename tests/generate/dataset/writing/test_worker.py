@@ -205,6 +205,7 @@ def bytes_in(folder):
     return sum(-(-p.stat().st_size // 4096) * 4096 for p in folder.rglob("*") if p.is_file())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shard_format", SHARD_FORMATS)
 def test_a_disk_that_is_full_in_the_middle_loses_nothing(
     small_disk, tmp_path, generator, small_settings, content, shard_format

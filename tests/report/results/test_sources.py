@@ -2,8 +2,8 @@
 
 import pytest
 
-from zeroreal.report.results import environment
-from zeroreal.report.results.environment import code_digest
+from zeroreal.report.results import sources as sources_module
+from zeroreal.report.results.sources import code_digest
 
 
 @pytest.fixture
@@ -18,11 +18,12 @@ def sources(tmp_path, monkeypatch):
         "benchmarks/py.typed": "",
         "benchmarks/results/a.json": "{}",
         "benchmarks/documented/parts.py": "c = 1\n",
+        "benchmarks/gpu/parts.py": "c = 2\n",
         "tests/test_a.py": "d = 1\n",
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    monkeypatch.setattr(environment, "_SOURCES", tmp_path)
+    monkeypatch.setattr(sources_module, "SOURCES", tmp_path)
     return tmp_path
 
 
@@ -38,6 +39,7 @@ def test_other_code_has_another_digest(sources, name):
     [
         "benchmarks/results/a.json",
         "benchmarks/documented/parts.py",
+        "benchmarks/gpu/parts.py",
         "cli/main.py",
         "tests/test_a.py",
         "README.md",
@@ -53,3 +55,11 @@ def test_moving_code_to_another_file_is_another_code(sources):
     before = code_digest()
     (sources / "train" / "loop.py").rename(sources / "train" / "loops.py")
     assert code_digest() != before
+
+
+def test_places_can_be_named(sources):
+    before = code_digest("tests", "train/loop.py")
+    (sources / "train" / "other.py").write_text("changed")
+    assert code_digest("tests", "train/loop.py") == before
+    (sources / "tests" / "test_a.py").write_text("changed")
+    assert code_digest("tests", "train/loop.py") != before
