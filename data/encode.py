@@ -29,8 +29,8 @@ _WEBP = {"method": 0}
 
 # A thread takes images of so many bytes at a time: passing on single small ones costs more.
 _BYTES_AT_ONCE = 2**18
-# Smaller JPEGs take longer in Python than in the library: threads would only wait for each other.
-_LEAST_BYTES_FOR_THREADS = {"jpg": 2**14}
+# Pillow lets other threads run while it encodes these, and not while it encodes JPEG.
+_ON_THREADS = ("png", "webp")
 
 
 class ImageEncoder:
@@ -43,7 +43,8 @@ class ImageEncoder:
     Args:
         image_format: `jpg`, `png` or `webp`.
         quality: 1 to 100; `None` means 95 for JPEG and 90 for WebP. PNG loses nothing and has none.
-        threads: on which to encode; `None` means one for each core.
+        threads: on which to encode PNG and WebP; `None` means one for each core. Pillow encodes
+            JPEG on one at a time.
         device: which encodes.
     """
 
@@ -59,11 +60,12 @@ class ImageEncoder:
         self.image_format: str = image_format
         self.quality = _quality(image_format, quality)
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        self._threads = threads or cores or 1
+        self.threads: int = (threads or cores or 1) if image_format in _ON_THREADS else 1
+        """On which images are encoded on the CPU."""
         self._device = torch.device(device)
         self.on_gpu = self._device.type == "cuda" and image_format == "jpg"
         """Whether images are encoded where they lie, and need not come to the host."""
-        self._pool = ThreadPoolExecutor(self._threads, "encode") if self._threads > 1 else None
+        self._pool = ThreadPoolExecutor(self.threads, "encode") if self.threads > 1 else None
         self._one = encoder_of_one(image_format, self.quality)
 
     @property
@@ -81,11 +83,10 @@ class ImageEncoder:
         if self.on_gpu:
             return _on_gpu(images.to(self._device), self.quality or 0)
         pixels = images.contiguous().cpu().numpy()
-        size = pixels.nbytes // max(len(pixels), 1)
-        alone = len(pixels) < 2 or size < _LEAST_BYTES_FOR_THREADS.get(self.image_format, 0)
-        if self._pool is None or alone:
+        if self._pool is None or len(pixels) < 2:
             return self._chunk(pixels)
-        share = -(-len(pixels) // self._threads)
+        size = pixels.nbytes // len(pixels)
+        share = -(-len(pixels) // self.threads)
         at_once = max(1, min(share, _BYTES_AT_ONCE // size))
         chunks = [pixels[i : i + at_once] for i in range(0, len(pixels), at_once)]
         return [file for files in self._pool.map(self._chunk, chunks) for file in files]

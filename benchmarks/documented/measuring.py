@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ def command_of(part: Part, settings: Any, path: Path) -> str:
     options: list[str] = []
     kind: type = type(settings)
     for value in values_of(kind):
-        given = getattr(settings, value.path[-1])
+        given = reduce(getattr, value.path, settings)
         if given == value.default:
             continue
         words = _words(value, given)

@@ -66,6 +66,14 @@ PARTS = (
             "device": "cpu",
         },
     ),
+    Part(
+        "latency",
+        "latency-embedded-cpu.json",
+        {
+            "generate": {"engine": "torch", "precision": "bf16", "batch_size": 32, "tune": "off"},
+            "device": "cpu",
+        },
+    ),
     Part("loop", "loop-embedded-cpu.json", {"batch_size": 16, "steps": 4}),
     Part("loader", "loader-cpu.json", {"device": "cpu"}),
     Part("training", "training-cpu.json", {"device": "cpu", "rounds": 5}),
@@ -77,7 +85,7 @@ PARTS = (
     Part("kernels", "kernels-cpu.json", {"device": "cpu"}),
     Part("plan", "plan-cpu.json"),
     Part("writing", "writing-cpu.json"),
-    Part("workers", "workers-cpu.json"),
+    Part("workers", "workers-cpu.json", {"images": 3000, "rounds": 3}),
     Part(
         "dataset",
         "dataset-cpu.json",
@@ -86,7 +94,7 @@ PARTS = (
             "engine": "torch",
             "precision": "bf16",
             "batch_size": 32,
-            "rounds": 7,
+            "images_per_class": 64,
         },
     ),
     Part("load", "load-cpu.json"),

@@ -63,7 +63,8 @@ def _case(name: str, case: WritingCase, images: Tensor, folder: Path, stack: Exi
     if case.image_format is not None:
         one = stack.enter_context(ImageEncoder(case.image_format, threads=1))
         every = stack.enter_context(ImageEncoder(case.image_format))
-        encoders = {"ours, 1 thread": one, "ours": every}
+        encoders = {"ours, 1 thread": one} if every.threads > 1 else {}
+        encoders["ours"] = every
         save = pillow_settings(case.image_format, one.quality)
         facts |= {"encoder": one.name, "encoder_settings": save}
     title, write = PEERS[case.shard_format]
