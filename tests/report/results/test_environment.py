@@ -25,7 +25,7 @@ def clone(monkeypatch, tmp_path):
     (tmp_path / "code.py").write_text("1\n")
     git("add", "code.py")
     git("commit", "-qm", "first")
-    monkeypatch.setattr(environment, "_SOURCES", tmp_path)
+    monkeypatch.setattr(environment, "SOURCES", tmp_path)
     return tmp_path, git("rev-parse", "HEAD")
 
 
