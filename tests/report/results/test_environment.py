@@ -44,7 +44,7 @@ def test_a_change_or_a_new_file_makes_it_unclean(clone, name):
 def test_an_installed_package_in_somebody_elses_clone_has_no_revision(clone, monkeypatch):
     folder, _ = clone
     (folder / "site-packages").mkdir()
-    monkeypatch.setattr(environment, "_SOURCES", folder / "site-packages")
+    monkeypatch.setattr(environment, "SOURCES", folder / "site-packages")
     assert result_environment(CPU)["git"] is None
 
 
