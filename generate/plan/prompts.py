@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from string import Formatter
 from typing import TYPE_CHECKING, TypeVar
@@ -52,16 +53,27 @@ def indefinite_article(phrase: str) -> str:
 
 @lru_cache(maxsize=1)
 def _english() -> inflect.engine:
-    # typeguard, on which inflect stands, compiles every one of its methods anew to check types that
-    # we know: two seconds, as long as PyTorch takes to import.
-    import typeguard
+    with _without_type_checks():
+        import inflect
+    return inflect.engine()
 
+
+@contextmanager
+def _without_type_checks() -> Iterator[None]:
+    """Inside, typeguard compiles no function anew to check types that we know.
+
+    It does so with all of inflect's, which takes two seconds, as long as importing PyTorch.
+    """
+    try:
+        import typeguard
+    except ImportError:  # inflect alone brings it, and need not for ever
+        yield
+        return
     checking, typeguard.typechecked = typeguard.typechecked, _unchecked  # type: ignore[assignment]
     try:
-        import inflect
+        yield
     finally:
         typeguard.typechecked = checking
-    return inflect.engine()
 
 
 def _unchecked(function: Function) -> Function:
