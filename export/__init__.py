@@ -3,7 +3,7 @@
 from .engines.build import build_plans, check_buildable, parse_range
 from .engines.choice import EngineChoice, ModelEngines, parse_engine
 from .engines.load import load_engines, native_side
-from .model.components import load_scheduler, load_tokenizers
+from .model.components import load_scheduler, load_tokenizers, load_unet
 from .model.lora import Lora, parse_lora
 from .model.model_folder import check_model_folder, find_model
 from .model.model_info import ModelInfo
@@ -35,6 +35,7 @@ __all__ = [
     "load_engines",
     "load_scheduler",
     "load_tokenizers",
+    "load_unet",
     "native_side",
     "noise_levels",
     "parse_engine",

@@ -37,7 +37,7 @@ from .sampling.decoder import Decoded, Decoder
 from .sampling.sampler import Sampler
 from .sampling.stages import StageSeconds
 from .sampling.steps import guided_steps, plan_calls
-from .sampling.text import TextEmbeddings
+from .sampling.text import Conditions, TextEmbeddings
 from .settings import GenerateSettings
 from .tuning.request import OnProgress, TuneRequest
 from .tuning.tune import tuned_choice
@@ -180,6 +180,15 @@ class Generator:
         order = to_device(places.argsort(), self.device)
         return images[order], labels[order]
 
+    @torch.inference_mode()
+    def trajectories(self, specs: Sequence[SampleSpec]) -> Tensor:
+        """The latents of `specs` before the first and after every step, as one batch.
+
+        float32 `[steps + 1, B, C, H/8, W/8]`; what distilling learns from.
+        """
+        with self._on_device():
+            return self._sampler.trajectory(*self._given([Draft(spec) for spec in specs]))
+
     def check_prompts(self, plan: SamplePlan, tell: bool = True) -> None:
         """Say how many prompts of a plan are too long for the model; `generate` then does not.
 
@@ -242,15 +251,20 @@ class Generator:
     def _work(self, drafts: list[Draft]) -> _Enqueued:
         specs = [draft.spec for draft in drafts]
         with self.seconds.stage("text"):
-            size, info = self.engines.generate_size, self.engines.info
-            away = self._settings.negative_prompt
-            conditions = conditions_of(specs, self.text, info, size, self.device, away)
+            given = self._given(drafts)
         with self.seconds.stage("denoise"):
-            seeds = to_device(torch.tensor([draft.seed for draft in drafts]), self.device)
-            latents = self._sampler(seeds, self._latent_shape, conditions)
+            latents = self._sampler(*given)
         labels = labels_of(specs, self.device)
         with self._decoder.stream_of(latents) as kept, self.seconds.stage("decode"):
             return _Enqueued(drafts, labels, self._decoder(kept))
+
+    def _given(self, drafts: list[Draft]) -> tuple[Tensor, tuple[int, int, int], Conditions]:
+        """What the sampler takes."""
+        specs, size = [draft.spec for draft in drafts], self.engines.generate_size
+        away = self._settings.negative_prompt
+        conditions = conditions_of(specs, self.text, self.engines.info, size, self.device, away)
+        seeds = to_device(torch.tensor([draft.seed for draft in drafts]), self.device)
+        return seeds, self._latent_shape, conditions
 
     def _halve_batch(self, failed: int) -> None:
         height, width = self.engines.generate_size

@@ -61,7 +61,7 @@ def _load(
         merge_into_text_encoders(encoders, loras)
         return TextEncoder(encoders)
     if name == DENOISE:
-        unet = load_unet(folder, dtype)
+        unet = load_unet(folder / "unet", dtype)
         merge_into_unet(unet, loras)
         unet.set_attn_processor(MemoryEfficientAttnProcessor(attention))
         return DenoiseStep(_streamlined(unet), info.guidance_channels)

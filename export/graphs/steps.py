@@ -89,7 +89,7 @@ class DenoiseStep(nn.Module):
         if rows is not None:
             scaled = scaled.index_select(0, rows)  # [rows, C, H/8, W/8]
         dtype = text_embeddings.dtype
-        conditions = self._conditions(guidance, dtype, pooled, time_ids)
+        conditions = self.conditions(guidance, dtype, pooled, time_ids)
         if deep_features is not None:
             conditions["deep_features"] = deep_features
         output, *features = self.unet(
@@ -115,7 +115,7 @@ class DenoiseStep(nn.Module):
         )
         return following, coefficients[5] * latents + coefficients[6] * output, *features
 
-    def _conditions(
+    def conditions(
         self, guidance: Tensor, dtype: torch.dtype, pooled: Tensor | None, time_ids: Tensor | None
     ) -> dict[str, Any]:
         """What the UNet is told beside latents, timestep and text, by its own argument names."""

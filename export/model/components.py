@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,9 @@ from .vae_folder import vae_class
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL, AutoencoderTiny, SchedulerMixin, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
+
+SPACINGS = ("leading", "linspace", "trailing")
+"""How a scheduler spreads its timesteps (arXiv 2305.08891, table 2)."""
 
 
 def load_tokenizers(folder: Path, info: ModelInfo) -> list[CLIPTokenizer]:
@@ -48,10 +51,10 @@ def load_text_encoders(
 
 
 def load_unet(folder: Path, dtype: torch.dtype | None) -> UNet2DConditionModel:
-    """The UNet in `dtype` (None: as stored), in eval mode, on the CPU."""
+    """The UNet of its own `folder` in `dtype` (None: as stored), in eval mode, on the CPU."""
     from diffusers import UNet2DConditionModel
 
-    return _load_diffusers(UNet2DConditionModel, folder / "unet", dtype)
+    return _load_diffusers(UNet2DConditionModel, folder, dtype)
 
 
 def load_vae(folder: Path, dtype: torch.dtype | None) -> AutoencoderKL | AutoencoderTiny:
@@ -119,26 +122,46 @@ def stored_dtype(part: Path) -> torch.dtype:
 
 
 def load_scheduler(folder: Path, name: str | None = None) -> SchedulerMixin:
-    """The folder's scheduler, or another one by `name` with the folder's noise schedule."""
+    """The folder's scheduler, or another one by `name` with the folder's noise schedule.
+
+    After a colon the name may have the spacing of timesteps: `Euler:trailing`.
+    """
     import diffusers
     from diffusers.schedulers import KarrasDiffusionSchedulers
 
     config = read_json(folder / "scheduler" / "scheduler_config.json")
     known = {kind.name for kind in KarrasDiffusionSchedulers} | {"LCMScheduler"}
-    chosen = name or config.get("_class_name", "")
+    named, _, spacing = (name or "").partition(":")
+    chosen = named or config.get("_class_name", "")
     if chosen not in known and f"{chosen}Scheduler" in known:
         chosen = f"{chosen}Scheduler"
     if chosen not in known:
         short_names = [full.removesuffix("Scheduler") for full in known]
         raise unknown("scheduler", chosen.removesuffix("Scheduler"), short_names)
     kind = getattr(diffusers, chosen)
+    takes = inspect.signature(kind.__init__).parameters
     # Latents are not bounded: some schedulers would clip them to -1..1 if not told otherwise.
-    clips = "clip_sample" in inspect.signature(kind.__init__).parameters
+    changes: dict[str, Any] = {"clip_sample": False} if "clip_sample" in takes else {}
+    if spacing:
+        changes["timestep_spacing"] = _spacing(chosen, spacing, takes)
     try:
-        return kind.from_config(config, **({"clip_sample": False} if clips else {}))
+        return kind.from_config(config, **changes)
     except ImportError as error:
         reason = " ".join(str(error).split())
         raise InputError(
             f"scheduler {chosen.removesuffix('Scheduler')!r} needs a library that is not installed "
             f"({reason}): install it, or choose another scheduler"
         ) from None
+
+
+def _spacing(scheduler: str, spacing: str, takes: Container[str]) -> str:
+    """A spacing of timesteps that the scheduler knows; `InputError` for any other."""
+    if spacing not in SPACINGS:
+        raise unknown("spacing of timesteps", spacing, SPACINGS)
+    if "timestep_spacing" not in takes:
+        name = scheduler.removesuffix("Scheduler")
+        raise InputError(
+            f"spacing {spacing!r} was asked for, scheduler {name!r} has one of its own: leave "
+            f"':{spacing}' out"
+        )
+    return spacing

@@ -17,6 +17,8 @@ from .stages import unseen
 from .steps import Call, plan_calls
 from .text import Conditions
 
+Keep = Callable[[Tensor], None]
+
 _OF_ROWS = ("text_embeddings", "pooled", "time_ids")
 _MOST_SHAPES = 4
 
@@ -70,6 +72,17 @@ class Sampler:
         self._trajectories.move_to_end(key)
         return trajectory.run(seeds, given)
 
+    @torch.inference_mode()
+    def trajectory(self, seeds: Tensor, shape: tuple[int, int, int], given: Conditions) -> Tensor:
+        """The latents before the first and after every step, float32 `[steps + 1, B, *shape]`.
+
+        The last are what a call with the same arguments gives.
+        """
+        points: list[Tensor] = []
+        trajectory = _Trajectory(self._steps, seeds, shape)
+        points.append(trajectory.run(seeds, given, points.append))
+        return torch.stack(points)
+
     def release(self) -> None:
         """Give back the memory held for every shape."""
         self._wait_for_graphs()
@@ -116,10 +129,13 @@ class _Trajectory:
         self._draws = torch.arange(1, self._count + 1, device=device).split(1)
         self._graph: torch.cuda.CUDAGraph | None = None
 
-    def run(self, seeds: Tensor, given: Conditions) -> Tensor:
-        """Enqueue the steps, one by one or as the graph that was recorded."""
+    def run(self, seeds: Tensor, given: Conditions, keep: Keep | None = None) -> Tensor:
+        """Enqueue the steps, one by one or as the graph that was recorded.
+
+        `keep`, which no graph takes, is given a copy of the latents before each step.
+        """
         if self._graph is None:
-            self._enqueue(seeds, given)
+            self._enqueue(seeds, given, keep)
         else:
             self._seeds.copy_(seeds)
             for name, buffer in self._given.items():
@@ -134,7 +150,7 @@ class _Trajectory:
             self._given = {name: tensor.clone() for name, tensor in given.items()}
             self._graph = record(lambda: self._enqueue(self._seeds, self._given), memory)
 
-    def _enqueue(self, seeds: Tensor, given: Conditions) -> None:
+    def _enqueue(self, seeds: Tensor, given: Conditions, keep: Keep | None = None) -> None:
         schedule = self._steps.schedule
         philox_normal_(self._latents[0], seeds, 0).mul_(schedule.initial_scale)
         conditional = _without_guidance(given)
@@ -143,6 +159,8 @@ class _Trajectory:
             engine = self._steps.engine if call.full else self._steps.shallow
             assert engine is not None, "calls that are not full need the shallow engine"
             conditions = given if call.guided else conditional
+            if keep is not None:
+                keep(self._latents[number % len(self._latents)].clone())
             with self._steps.part("step"):
                 inputs = {**self._inputs(number, engine, seeds), **conditions}
                 if not call.full:

@@ -116,7 +116,7 @@ def test_a_unet_of_one_block_has_nothing_to_skip():
 
 
 def test_a_last_block_of_another_kind_is_refused():
-    unet = load_unet(TINY_FASHION, torch.float32)
+    unet = load_unet(TINY_FASHION / "unet", torch.float32)
     unet.register_to_config(up_block_types=("UpBlock2D", "SkipUpBlock2D"))
     with pytest.raises(InputError, match="last block is a SkipUpBlock2D"):
         check_deep_cache(unet)

@@ -77,7 +77,7 @@ def test_weights_follow_the_seed(tmp_path):
 
 
 def test_weights_are_normal_and_biases_and_normalisations_neutral(tiny_model):
-    for name, weight in load_unet(tiny_model("sd15"), None).named_parameters():
+    for name, weight in load_unet(tiny_model("sd15") / "unet", None).named_parameters():
         if weight.dim() == 1:
             assert torch.equal(weight, torch.full_like(weight, name.endswith("weight"))), name
         elif len(weight) > 4:
@@ -105,7 +105,7 @@ def test_numbers_stay_within_half_precision_in_every_layer(tiny_model, family):
             largest.append(float(output.abs().max()))
 
     half = torch.float16
-    unet, vae = load_unet(folder, half).float(), load_vae(folder / "vae", half).float()
+    unet, vae = load_unet(folder / "unet", half).float(), load_vae(folder / "vae", half).float()
     encoders = [encoder.float() for encoder in load_text_encoders(folder, info, half)]
     for model in (unet, vae, *encoders):
         for layer in model.modules():

@@ -1,0 +1,1 @@
+"""Distilling a model to few steps by regression onto its own trajectories."""
