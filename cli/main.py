@@ -16,6 +16,7 @@ from .build import build
 from .cache import cache_app
 from .console import errors
 from .dataset import regenerate, status, verify
+from .distil import distil
 from .doctor import doctor
 from .evaluate import evaluate
 from .export import export
@@ -45,6 +46,7 @@ for command in (
     export,
     build,
     tune,
+    distil,
     doctor,
 ):
     app.command()(command)

@@ -47,16 +47,17 @@ def tune(
     from ..export import find_model
     from ..generate import TuneRequest
     from ..generate import tune as find_fastest
+    from ..generate.suited import suited
 
     settings = build(GenerateSettings, given)
-    request = TuneRequest(resolve_device(device), settings, guided, effort)
     folder = find_model(settings.model)
+    request = TuneRequest(resolve_device(device), suited(folder, settings), guided, effort)
     with StageBars() as bars:
         tuned = find_fastest(
             folder, request, Cache(cache), lambda news: _show(news, bars), again=again
         )
     _print_curve(tuned)
-    _print_choice(tuned, settings.steps)
+    _print_choice(tuned, request.steps)
 
 
 def _show(news: ExportProgress | TuneProgress, bars: StageBars) -> None:

@@ -8,7 +8,10 @@ from typing import Any
 
 import torch
 
-from ..export import ModelInfo, check_model_folder, is_exported, read_manifest
+from ..export import ModelInfo, is_exported, read_manifest
+from ..export.model.distilled import Distilled, read_distilled
+from ..export.model.parts import PartsChoice, find_parts
+from .settings import GenerateSettings
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,10 @@ class GeneratorFacts:
     """Of the model."""
     scheduler: str
     """A `diffusers` scheduler's class name."""
+    unet: str | None
+    """As `Generator` takes it; None for an exported model."""
+    steps: int
+    """Denoising steps for each image."""
     engine: str
     """As `Generator` takes it, with its variant."""
     backend: str
@@ -40,11 +47,24 @@ class GeneratorFacts:
 
     @property
     def found(self) -> dict[str, Any]:
-        """What tuning may have chosen, as `Generator` takes it: with these it chooses nothing."""
+        """What tuning may have chosen, as `Generator` takes it: with these it measures nothing."""
         names = ("engine", "attention", "cuda_graphs", "batch_size", "vae_batch_size")
         return {name: getattr(self, name) for name in names}
 
+    @property
+    def settled(self) -> dict[str, Any]:
+        """All that was left open, as `Generator` takes it: with these it chooses nothing."""
+        return {**self.found, "unet": self.unet, "steps": self.steps}
 
-def info_of(folder: Path) -> ModelInfo:
-    """The facts about the model in a folder, exported or as diffusers saved it."""
-    return read_manifest(folder).info if is_exported(folder) else check_model_folder(folder)
+
+def parts_of(settings: GenerateSettings) -> PartsChoice:
+    """What `settings` take in place of a model's own parts."""
+    return PartsChoice(settings.unet, settings.vae, settings.lora)
+
+
+def model_facts(folder: Path, settings: GenerateSettings) -> tuple[ModelInfo, Distilled | None]:
+    """The facts about the model in a folder, exported or as diffusers saved it, by `settings`."""
+    if is_exported(folder):
+        return read_manifest(folder).info, read_distilled(folder)
+    parts = find_parts(folder, parts_of(settings))
+    return parts.info, parts.distilled

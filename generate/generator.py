@@ -16,29 +16,22 @@ from ..base import InputError, keep_freed_memory, resolve_device
 from ..base.memory import is_out_of_memory
 from ..base.transfer import to_device
 from ..engine import Cache, GraphMemory
-from ..export import (
-    find_model,
-    load_engines,
-    load_scheduler,
-    load_tokenizers,
-    noise_levels,
-    schedule_of,
-)
+from ..export import find_model, load_engines, load_tokenizers
 from ..kernels import philox_normal
-from .facts import GeneratorFacts, info_of
+from .facts import GeneratorFacts
 from .filters.inspection import Inspection
 from .filters.left_out import LeftOut
 from .filters.quality import PICTURES_ONLY, Quality
 from .image_batch import ImageBatch, labels_of
 from .plan.samples import SamplePlan, SampleSpec, texts_of
 from .sampling.batches import BatchQueue, Draft
-from .sampling.conditions import check_guidance, conditions_of
+from .sampling.conditions import check_served, conditions_of
 from .sampling.decoder import Decoded, Decoder
 from .sampling.sampler import Sampler
 from .sampling.stages import StageSeconds
-from .sampling.steps import guided_steps, plan_calls
 from .sampling.text import Conditions, TextEmbeddings
 from .settings import GenerateSettings
+from .suited import denoising_of, suited
 from .tuning.request import OnProgress, TuneRequest
 from .tuning.tune import tuned_choice
 
@@ -88,31 +81,34 @@ class Generator:
         if self.device.type == "cpu":
             keep_freed_memory()
         self.folder = find_model(settings.model)
-        info = info_of(self.folder)
-        check_guidance(settings, info)
-        self.scheduler = load_scheduler(self.folder, settings.scheduler)
-        self.schedule = schedule_of(self.scheduler, settings.steps)
-        levels = noise_levels(self.scheduler, self.schedule)
-        calls = plan_calls(guided_steps(levels, settings.guidance_interval), settings.deep_cache)
+        settings = self._settings = suited(self.folder, settings)
+        denoising = self._denoising = denoising_of(self.folder, settings)
+        self.scheduler, self.schedule = denoising.scheduler, denoising.schedule
         cache = cache or Cache()
         request = TuneRequest(self.device, settings, guided)
         choice = self._choice = tuned_choice(self.folder, request, cache, on_progress)
         self._engine = f"{choice.backend}:{choice.variant}" if choice.variant else choice.backend
         self.engines = load_engines(self.folder, choice, cache, on_progress)
-        self.steps, self.batch_size = settings.steps, choice.batch_size
+        self.batch_size = choice.batch_size
         self.dtype = self.engines.dtype
         self.image_size = settings.image_size or self.engines.generate_size[0]
         self.text = TextEmbeddings(
-            load_tokenizers(self.folder, info),
+            load_tokenizers(self.folder, denoising.info),
             self.engines.text_encoder,
             self.dtype,
-            info.empty_negative_is_zero,
+            denoising.info.empty_negative_is_zero,
         )
         graphs = GraphMemory.on(self.device) if choice.cuda_graphs else None
         self.seconds = StageSeconds(self.device)
         part = self.seconds.part
         self._sampler = Sampler(
-            self.engines.denoise, self.schedule, calls, self.engines.denoise_shallow, graphs, part
+            self.engines.denoise,
+            self.schedule,
+            denoising.calls,
+            self.engines.denoise_shallow,
+            graphs,
+            part,
+            self.engines.denoise_first,
         )
         vae_batch_size = choice.vae_batch_size or choice.batch_size
         self._decoder = Decoder(self.engines.vae_decoder, self.image_size, vae_batch_size, part)
@@ -207,6 +203,8 @@ class Generator:
         return GeneratorFacts(
             folder=self.folder,
             scheduler=type(self.scheduler).__name__,
+            unet=self._settings.unet,
+            steps=self._settings.steps or 0,
             engine=self._engine,
             backend=self.engines.backend,
             attention=self._choice.attention,
@@ -261,8 +259,11 @@ class Generator:
     def _given(self, drafts: list[Draft]) -> tuple[Tensor, tuple[int, int, int], Conditions]:
         """What the sampler takes."""
         specs, size = [draft.spec for draft in drafts], self.engines.generate_size
-        away = self._settings.negative_prompt
-        conditions = conditions_of(specs, self.text, self.engines.info, size, self.device, away)
+        check_served(specs, self._denoising.distilled)
+        info, away = self.engines.info, self._settings.negative_prompt
+        if self._settings.first_steps:
+            info = replace(info, guidance_channels=None)  # these have guidance of their own
+        conditions = conditions_of(specs, self.text, info, size, self.device, away)
         seeds = to_device(torch.tensor([draft.seed for draft in drafts]), self.device)
         return seeds, self._latent_shape, conditions
 

@@ -41,9 +41,16 @@ class GenerateSettings:
     cuda_graphs: bool | None = option(None, shown="where tuning finds it faster")
     """Replay the work on a GPU as one graph for each shape."""
     scheduler: str | None = option(None, shown="the model's own")
-    """A diffusers scheduler's class name."""
-    steps: int = 12
-    """Denoising steps for each image."""
+    """A diffusers scheduler's class name; after a colon its spacing, as in Euler:trailing."""
+    unet: str | None = option(None, shown="few-step where a model brings one")
+    """own, few-step, or the folder of one that zeroreal distil made; own where steps are named."""
+    steps: int | None = option(None, shown="what suits the UNet")
+    """Denoising steps for each image: 12, or the most that a distilled UNet serves."""
+    first_steps: int = 0
+    """Take so many of the steps by the model's own UNet, with guidance, the rest by the distilled
+    one."""
+    lora: tuple[str, ...] = option((), shown="none")
+    """A LoRA file to merge, FILE or FILE:SCALE; can be given several times."""
     negative_prompt: str | None = option(None, shown="the recipe's", decides_speed=False)
     """What guidance leads away from, in place of what the recipe says."""
     image_size: int | None = option(None, shown="that of generation", decides_speed=False)
@@ -72,6 +79,8 @@ class GenerateSettings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{name.replace('_', ' ')} is {value}: at least 1 is needed")
+        if self.first_steps < 0:
+            raise InputError(f"first steps is {self.first_steps}: it must be 0 or more")
         for name in ("image_size", "generate_size"):
             value = getattr(self, name)
             if value is not None and value < _LEAST_SIDE:

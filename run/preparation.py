@@ -79,7 +79,7 @@ def prepare(
         is_over=clock.is_over if clock else lambda images: False,
         on_batch=lambda images: _show_images(feed, images, stage_of(settings), on_progress),
     )
-    found = {} if isinstance(source, StoredImages) else source.facts.found
+    found = {} if isinstance(source, StoredImages) else source.facts.settled
     return Parts(
         settings=replace(
             settings,

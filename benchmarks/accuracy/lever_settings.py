@@ -8,7 +8,9 @@ from typing import Any
 BASELINE = "baseline"
 """12 steps of the model's own DPM-Solver++ (2M), with guidance at all of them."""
 
-LEVERS: Mapping[str, Mapping[str, Any]] = {
+_OWN = {"unet": "own", "steps": 12}
+
+_CHANGES: Mapping[str, Mapping[str, Any]] = {
     BASELINE: {},
     "4-steps": {"steps": 4},
     "6-steps": {"steps": 6},
@@ -23,5 +25,15 @@ LEVERS: Mapping[str, Mapping[str, Any]] = {
     "tiny-vae": {"vae": "tiny"},
     "24-pixels": {"generate_size": 24, "image_size": 32},
     "8-steps-deep-cache-2": {"steps": 8, "deep_cache": 2},
+    "few-step-4": {"unet": "few-step", "steps": 4},
+    "few-step-2": {"unet": "few-step", "steps": 2},
+    "few-step-1": {"unet": "few-step", "steps": 1},
+    "few-step-4-first-1": {"unet": "few-step", "steps": 4, "first_steps": 1},
+    "few-step-4-tiny-vae": {"unet": "few-step", "steps": 4, "vae": "tiny"},
+    "few-step-2-tiny-vae": {"unet": "few-step", "steps": 2, "vae": "tiny"},
 }
-"""What each changes of `GenerateSettings`."""
+
+LEVERS: Mapping[str, Mapping[str, Any]] = {
+    name: {**_OWN, **change} for name, change in _CHANGES.items()
+}
+"""The fields of `GenerateSettings` of each."""

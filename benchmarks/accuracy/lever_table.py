@@ -34,6 +34,7 @@ def lever_table(results: Results, speed: Mapping[str, Any], images: int) -> str:
             "change": {
                 field: list(value) if isinstance(value, tuple) else value
                 for field, value in LEVERS[name].items()
+                if LEVERS[BASELINE].get(field) != value
             },
             "error_ratio": _error_ratio(by_images[images], results[BASELINE][images]),
             "denoise_ratio": _rounded(_but_decode(stages[name]) / _but_decode(stages[BASELINE])),

@@ -71,7 +71,7 @@ class Job:
         """By round."""
         self._recipe, self._generator, self._work = load_recipe(settings.recipe), generator, work
         content = json.loads(json.dumps(recipe_content(self._recipe)))
-        digest = model_digest(generator.folder, settings.generate.vae)
+        digest = model_digest(generator.folder, settings.generate)
         self._config = DatasetConfig(settings, content, digest, (settings.images_per_class,))
         self.plan = SamplePlan(self._recipe, self._config.classes, settings.images_per_class)
 

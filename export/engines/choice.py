@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
 from ...base import InputError, unknown
 from ...engine import CudaGraphEngine, Engine
 from ...engine.onnxruntime.library import PROVIDERS
-from ..graphs.specs import DENOISE, DENOISE_SHALLOW, TEXT_ENCODER, VAE_DECODER
+from ..graphs.specs import DENOISE, DENOISE_FIRST, DENOISE_SHALLOW, TEXT_ENCODER, VAE_DECODER
 from ..model.model_info import ModelInfo
+from ..model.parts import PartsChoice
 
 VARIANTS = {
     "torch": ("eager", "compiled"),
@@ -41,8 +42,10 @@ class EngineChoice:
     """Images decoded together, at most; None is `batch_size`."""
     generate_size: int | None = None
     """Side in pixels of the images that the model makes; None is the model's own."""
-    vae: str | None = None
-    """Another VAE than the model's own; see `find_vae`."""
+    parts: PartsChoice = field(default_factory=PartsChoice)
+    """What to take in place of the model's own parts."""
+    first_steps: bool = False
+    """Whether the model's own UNet takes the first steps of a distilled one's; see `find_parts`."""
     deep_cache: bool = False
     """Whether steps can reuse deep features of earlier ones; see `deep_cache`."""
 
@@ -59,6 +62,8 @@ class ModelEngines:
     """Of the denoiser's weights and of the text embeddings that it takes."""
     generate_size: tuple[int, int]
     """Height and width in pixels of the images that the VAE decoder gives."""
+    denoise_first: Engine | None = None
+    """A step of the model's own UNet, where `denoise` is of a distilled one."""
     denoise_shallow: Engine | None = None
     """A step that takes the `deep_features` which `denoise` gave in an earlier one."""
 
@@ -107,6 +112,7 @@ def model_engines(
         vae_decoder=engines[VAE_DECODER],
         dtype=dtype,
         generate_size=generate_size,
+        denoise_first=engines.get(DENOISE_FIRST),
         denoise_shallow=engines.get(DENOISE_SHALLOW),
     )
 

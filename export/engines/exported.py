@@ -36,10 +36,11 @@ def exported_engines(
     on_progress: Callable[[ExportProgress], None],
 ) -> ModelEngines:
     """The engines of a model or exported folder; see `load_engines`."""
-    if choice.deep_cache:
-        raise InputError(
-            f"deep cache is not supported by engine {choice.backend!r}: use engine 'torch'"
-        )
+    for lever, is_on in (("deep cache", choice.deep_cache), ("first steps", choice.first_steps)):
+        if is_on:
+            raise InputError(
+                f"{lever} is not supported by engine {choice.backend!r}: use engine 'torch'"
+            )
     exported = exported_model(folder, choice, cache, on_progress)
     size = _generated_size(exported, choice)
     if choice.backend == "onnxruntime":

@@ -13,9 +13,7 @@ from ...engine import (
     CacheKey,
 )
 from ..graphs.specs import DENOISE
-from ..model.model_folder import check_model_folder
-from ..model.source_digest import source_digest
-from ..model.vae_folder import find_vae
+from ..model.parts import OWN_UNET, find_parts
 from ..onnx.exporter import export_model
 from ..onnx.manifest import FORMAT, Exported, is_exported, read_manifest
 from ..onnx.settings import ExportProgress, ExportSettings
@@ -32,11 +30,10 @@ def exported_model(
     if is_exported(folder):
         exported = read_manifest(folder)
         _check_precision(exported, choice)
-        _check_vae(exported, choice)
+        _check_parts(exported, choice)
         return exported
-    info = check_model_folder(folder)
-    vae = find_vae(folder, info, choice.vae)
-    side = image_side(info, choice.generate_size)
+    parts = find_parts(folder, choice.parts)
+    side = image_side(parts.info, choice.generate_size)
     if choice.backend == "onnxruntime" and choice.precision == "bf16":
         raise InputError(
             "ONNX Runtime cannot compute in precision 'bf16': use 'fp32' or 'fp16', or engine "
@@ -45,7 +42,7 @@ def exported_model(
     precision = choice.precision
     if precision == "auto":
         precision = "fp32" if choice.device.type == "cpu" else "fp16"
-    settings = ExportSettings(precision=precision, generate_size=(side, side), vae=choice.vae)
+    settings = ExportSettings(precision=precision, generate_size=(side, side), parts=choice.parts)
     if choice.backend == "onnxruntime" and precision == "fp16":
         # ONNX Runtime has no bf16 convolution, which the VAE would get where fp16 overflows.
         settings = replace(settings, vae_precision="fp32")
@@ -53,7 +50,7 @@ def exported_model(
     key = CacheKey(
         kind="export",
         name=folder.name,
-        graph=source_digest(folder, vae=vae),
+        graph=parts.digest,
         options={
             "precision": precision,
             "vae_precision": settings.vae_precision,
@@ -88,9 +85,12 @@ def _check_precision(exported: Exported, choice: EngineChoice) -> None:
         )
 
 
-def _check_vae(exported: Exported, choice: EngineChoice) -> None:
-    if choice.vae is not None:
-        raise InputError(
-            f"VAE {choice.vae!r} was asked for, {str(exported.folder)!r} was exported with "
-            f"{exported.source['vae']!r}: leave it out, or export the model again with it"
-        )
+def _check_parts(exported: Exported, choice: EngineChoice) -> None:
+    asked = {"VAE": choice.parts.vae, "LoRA": ", ".join(choice.parts.loras) or None}
+    asked["UNet"] = None if choice.parts.unet == OWN_UNET else choice.parts.unet
+    for part, name in asked.items():
+        if name is not None:
+            raise InputError(
+                f"{part} {name!r} was asked for, but the parts of {str(exported.folder)!r} were "
+                "chosen when it was exported: leave it out, or export the model again with it"
+            )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,11 +14,9 @@ from ...engine import Cache, Engine, TorchEngine, compiled_engine
 from ..graphs.deep_cache import full_step, shallow_step
 from ..graphs.modules import check_attention, load_module
 from ..graphs.onednn_linear import use_onednn_linear
-from ..graphs.specs import DENOISE, DENOISE_SHALLOW, GRAPHS, VAE_DECODER, graph_specs
+from ..graphs.specs import DENOISE, DENOISE_FIRST, DENOISE_SHALLOW, GRAPHS, VAE_DECODER, graph_specs
 from ..graphs.steps import DenoiseStep
-from ..model.model_folder import check_model_folder
-from ..model.source_digest import source_digest
-from ..model.vae_folder import find_vae
+from ..model.parts import OWN_UNET, ModelParts, find_parts
 from ..onnx.manifest import is_exported
 from .choice import MODULES_FROM, EngineChoice, ModelEngines, image_side, model_engines, with_graphs
 from .profiles import batch_profiles, chosen_batches
@@ -30,38 +29,45 @@ def torch_engines(folder: Path, choice: EngineChoice, cache: Cache) -> ModelEngi
             f"{str(folder)!r} holds ONNX graphs: use engine 'onnxruntime' or 'tensorrt', or give "
             "the folder that it was exported from"
         )
-    info = check_model_folder(folder)
-    vae = find_vae(folder, info, choice.vae)
-    side = image_side(info, choice.generate_size)
+    parts = find_parts(folder, choice.parts)
+    side = image_side(parts.info, choice.generate_size)
     device = choice.device
     dtype = resolve_precision(choice.precision, device)
     dtypes = dict.fromkeys(GRAPHS, dtype)
     if dtype == torch.float16:
         dtypes[VAE_DECODER] = _vae_dtype(device)
-    specs = graph_specs(info, dtypes, (side, side), draws_noise=True, deep_cache=choice.deep_cache)
+    specs = graph_specs(
+        parts.info, dtypes, (side, side), draws_noise=True, deep_cache=choice.deep_cache
+    )
+    own = find_parts(folder, replace(choice.parts, unet=OWN_UNET))
+    if choice.first_steps:
+        first = graph_specs(own.info, dtypes, (side, side), draws_noise=True)[DENOISE]
+        specs[DENOISE_FIRST] = replace(first, name=DENOISE_FIRST)
     profiles = batch_profiles(*chosen_batches(choice))
 
     @functools.cache  # both steps of deep cache share the UNet
-    def load_step() -> DenoiseStep:
-        step = load_module(DENOISE, folder, info, dtype, attention=choice.attention, native=True)
+    def load_step(parts: ModelParts) -> DenoiseStep:
+        step = load_module(DENOISE, parts, dtype, choice.attention, native=True)
         assert isinstance(step, DenoiseStep)
         check_attention(step, choice.attention, device)
         return step
 
     def make_module(name: str) -> torch.nn.Module:
         if name == DENOISE_SHALLOW:
-            return shallow_step(load_step())
+            return shallow_step(load_step(parts))
+        if name == DENOISE_FIRST:
+            return load_step(own)
         if name == DENOISE:
-            return full_step(load_step()) if choice.deep_cache else load_step()
-        return load_module(name, folder, info, dtypes[name], vae=vae, native=True)
+            return full_step(load_step(parts)) if choice.deep_cache else load_step(parts)
+        return load_module(name, parts, dtypes[name], native=True)
 
     compiled = choice.variant == "compiled"
-    digest = source_digest(folder, vae=vae) if compiled else ""
     engines: dict[str, Engine] = {}
     for name, spec in specs.items():
         if compiled:
-            parts = {"model": digest, "graph": name, "attention": choice.attention}
-            key = key_digest({**parts, "libraries": library_versions(MODULES_FROM)})
+            digest = (own if name == DENOISE_FIRST else parts).digest
+            made_of = {"model": digest, "graph": name, "attention": choice.attention}
+            key = key_digest({**made_of, "libraries": library_versions(MODULES_FROM)})
             make = functools.partial(make_module, name)
             engines[name] = compiled_engine(make, spec, profiles[name], device, key, cache)
         else:
@@ -69,7 +75,7 @@ def torch_engines(folder: Path, choice: EngineChoice, cache: Cache) -> ModelEngi
             if device.type == "cpu":
                 module = use_onednn_linear(module)
             engines[name] = TorchEngine(module, spec, device)
-    return model_engines(info, with_graphs(engines, choice), dtype, (side, side))
+    return model_engines(parts.info, with_graphs(engines, choice), dtype, (side, side))
 
 
 def _vae_dtype(device: torch.device) -> torch.dtype:

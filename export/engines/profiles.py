@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from ...base import InputError
 from ...engine import DimensionRange, Profile
-from ..graphs.specs import DENOISE, DENOISE_SHALLOW, GRAPHS, TEXT_ENCODER, VAE_DECODER
+from ..graphs.specs import (
+    DENOISE,
+    DENOISE_FIRST,
+    DENOISE_SHALLOW,
+    GRAPHS,
+    TEXT_ENCODER,
+    VAE_DECODER,
+)
 from ..onnx.manifest import Exported
 from .choice import EngineChoice
 
@@ -33,6 +40,7 @@ def batch_profiles(
         TEXT_ENCODER: {"batch": text},
         DENOISE: {"batch": batch, "rows": rows},
         DENOISE_SHALLOW: {"batch": batch, "rows": rows},
+        DENOISE_FIRST: {"batch": batch, "rows": rows},
         VAE_DECODER: {"batch": vae_batch or batch},
     }
 

@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from ...base.errors import InputError
 from ...kernels import resolve_attention_backend
 from ..model.components import load_text_encoders, load_unet, load_vae
-from ..model.lora import Lora
 from ..model.lora_merge import merge_into_text_encoders, merge_into_unet
-from ..model.model_info import ModelInfo
+from ..model.parts import ModelParts
 from .attention_processor import MemoryEfficientAttnProcessor
 from .fused_norms import fuse_norms
 from .specs import DENOISE, TEXT_ENCODER
@@ -29,43 +28,31 @@ if TYPE_CHECKING:
 
 def load_module(
     name: str,
-    folder: Path,
-    info: ModelInfo,
+    parts: ModelParts,
     dtype: torch.dtype | None,
-    loras: Sequence[Lora] = (),
     attention: str = "auto",
-    vae: Path | None = None,
     native: bool = False,
 ) -> nn.Module:
     """The graph called `name` with weights in `dtype` (None: as stored), on the CPU.
 
-    `attention` is the UNet's backend of `memory_efficient_attention`, `vae` the folder of another
-    VAE than the model's own. With `native`, which is not for export, norms are computed by our
-    kernel, and the module is channels-last.
+    `attention` is the UNet's backend of `memory_efficient_attention`. With `native`, which is not
+    for export, norms are computed by our kernel, and the module is channels-last.
     """
-    module = _load(name, folder, info, dtype, loras, attention, vae or folder / "vae")
+    module = _load(name, parts, dtype, attention)
     return fuse_norms(module).to(memory_format=torch.channels_last) if native else module
 
 
-def _load(
-    name: str,
-    folder: Path,
-    info: ModelInfo,
-    dtype: torch.dtype | None,
-    loras: Sequence[Lora],
-    attention: str,
-    vae: Path,
-) -> nn.Module:
+def _load(name: str, parts: ModelParts, dtype: torch.dtype | None, attention: str) -> nn.Module:
     if name == TEXT_ENCODER:
-        encoders = load_text_encoders(folder, info, dtype)
-        merge_into_text_encoders(encoders, loras)
+        encoders = load_text_encoders(parts.folder, parts.info, dtype)
+        merge_into_text_encoders(encoders, parts.loras)
         return TextEncoder(encoders)
     if name == DENOISE:
-        unet = load_unet(folder / "unet", dtype)
-        merge_into_unet(unet, loras)
+        unet = load_unet(parts.unet, dtype)
+        merge_into_unet(unet, parts.loras)
         unet.set_attn_processor(MemoryEfficientAttnProcessor(attention))
-        return DenoiseStep(_streamlined(unet), info.guidance_channels)
-    return _vae_decoder(vae, dtype)
+        return DenoiseStep(_streamlined(unet), parts.info.guidance_channels)
+    return _vae_decoder(parts.vae, dtype)
 
 
 def _vae_decoder(folder: Path, dtype: torch.dtype | None) -> VaeDecoder:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 TEXT_ENCODER, DENOISE, VAE_DECODER = GRAPHS = ("text_encoder", "denoise", "vae_decoder")
 DENOISE_SHALLOW = "denoise_shallow"
 """A fourth graph, for steps that take the deep features of an earlier one; see `deep_cache`."""
+DENOISE_FIRST = "denoise_first"
+"""A fifth graph, for the first steps by a model's own UNet, before a distilled one's."""
 COEFFICIENTS = 7
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...base.digest import file_digest, key_digest
+from .distilled import RECORD
 from .lora import Lora
 from .model_folder import weight_files
 from .model_info import read_model_info
@@ -15,17 +17,34 @@ if TYPE_CHECKING:
     pass
 
 
-def source_digest(folder: Path, loras: Sequence[Lora] = (), vae: Path | None = None) -> str:
+def source_digest(
+    folder: Path,
+    loras: Sequence[Lora] = (),
+    vae: Path | None = None,
+    unet: Path | None = None,
+) -> str:
     """SHA-256 over the weights, the parts' configurations and the LoRA files with their scales.
 
-    `vae` is the folder of another VAE than the model's own.
+    `vae` and `unet` are the folders of others than the model's own.
     """
-    parts = {name: folder / name for name in (*read_model_info(folder).text_encoders, "unet")}
-    parts["vae"] = vae or folder / "vae"
+    parts = {name: folder / name for name in read_model_info(folder).text_encoders}
+    parts |= {"unet": unet or folder / "unet", "vae": vae or folder / "vae"}
     content = {
-        f"{name}/{path.name}": file_digest(path)
+        f"{name}/{path.name}": _digest(path)
         for name, part in parts.items()
-        for path in (*weight_files(part), part / "config.json")
+        for path in (*weight_files(part), part / "config.json", part / RECORD)
+        if path.name != RECORD or path.exists()
     }
-    merged = [[file_digest(lora.path), lora.scale] for lora in loras]
+    merged = [[_digest(lora.path), lora.scale] for lora in loras]
     return key_digest({"files": content, "lora": merged})
+
+
+def _digest(path: Path) -> str:
+    """A file's digest, computed once in a process unless the file changes: models are large."""
+    state = path.stat()
+    return _computed(path.resolve(), state.st_size, state.st_mtime_ns)
+
+
+@cache
+def _computed(path: Path, size: int, changed: int) -> str:
+    return file_digest(path)

@@ -22,11 +22,9 @@ from ..graphs.modules import load_module
 from ..graphs.specs import GRAPHS, VAE_DECODER, graph_specs
 from ..model.components import load_scheduler
 from ..model.json_files import read_json
-from ..model.lora import Lora
-from ..model.model_folder import check_model_folder, find_model
+from ..model.model_folder import find_model
+from ..model.parts import find_parts
 from ..model.read_schedule import schedule_of
-from ..model.source_digest import source_digest
-from ..model.vae_folder import find_vae
 from .cases import Case, random_inputs, reference_cases
 from .manifest import Exported, ExportedGraph, write_manifest
 from .onnx_export import check_installed, graph_digests, write_onnx
@@ -84,8 +82,8 @@ class _Export:
         on_progress: Callable[[ExportProgress], None],
     ) -> None:
         self.folder, self.settings, self.on_progress = folder, settings, on_progress
-        self.info = check_model_folder(folder)
-        self.vae = find_vae(folder, self.info, settings.vae)
+        self.parts = find_parts(folder, settings.parts, settings.loras)
+        self.info = self.parts.info
         self.generate_size = generated_size(self.info, settings)
         scheduler = load_scheduler(folder, "DPMSolverMultistep")
         self.schedule = schedule_of(scheduler, _CHECKED_STEPS)
@@ -96,13 +94,18 @@ class _Export:
         graphs = {name: self._graph(name, out) for name in GRAPHS}
         for part in ("scheduler", *self._tokenizers()):
             shutil.copytree(self.folder / part, out / part)
+        if self.parts.distilled is not None:
+            self.parts.distilled.write(out)
         exported = Exported(
             folder=out,
             source={
                 "model": str(self.folder),
-                "vae": str(self.vae),
-                "digest": source_digest(self.folder, self.settings.loras, self.vae),
-                "lora": [{"file": lora.path.name, "scale": lora.scale} for lora in self.loras],
+                "unet": str(self.parts.unet),
+                "vae": str(self.parts.vae),
+                "digest": self.parts.digest,
+                "lora": [
+                    {"file": lora.path.name, "scale": lora.scale} for lora in self.parts.loras
+                ],
             },
             info=self.info,
             versions=library_versions(),
@@ -112,10 +115,6 @@ class _Export:
         )
         write_manifest(exported)
         return exported
-
-    @property
-    def loras(self) -> tuple[Lora, ...]:
-        return self.settings.loras
 
     def _tokenizers(self) -> list[str]:
         return [name.replace("text_encoder", "tokenizer") for name in self.info.text_encoders]
@@ -159,7 +158,7 @@ class _Export:
         self.on_progress(ExportProgress(name, "load"))
         # The VAE's code turns what it computes into its weights' dtype: float32 or no reference.
         stored = torch.float32 if name == VAE_DECODER else None
-        module = load_module(name, self.folder, self.info, stored, self.loras, vae=self.vae)
+        module = load_module(name, self.parts, stored)
         vocabulary = self.vocabulary
         sizes = {"height": _FREE_SIDE, "width": _FREE_SIDE}
         self.on_progress(ExportProgress(name, "reference"))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ...base.device import PRECISIONS
 from ...base.errors import InputError, unknown
 from ..graphs.specs import GRAPHS, VAE_DECODER
 from ..model.lora import Lora
 from ..model.model_info import ModelInfo
+from ..model.parts import PartsChoice
 
 _STAGES = ("load", "reference", "export", "check")
 
@@ -44,8 +45,8 @@ class ExportSettings:
     any_size: bool = False
     """Leave height and width free, in place of `generate_size`."""
     loras: tuple[Lora, ...] = ()
-    vae: str | None = None
-    """Another VAE than the model's own; see `find_vae`."""
+    parts: PartsChoice = field(default_factory=PartsChoice)
+    """What to take in place of the model's own parts."""
 
     def precisions(self, graph: str) -> tuple[str, ...]:
         """The precisions to try for the graph of that name, in order."""

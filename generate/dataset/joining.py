@@ -10,7 +10,7 @@ from typing import Any
 
 from ...base import InputError
 from ...base.settings import merge, plain
-from ...export import find_model
+from ...export import find_model, parse_lora
 from ..plan.classes import parse_classes
 from ..plan.content import recipe_content
 from ..plan.recipe import Recipe, load_recipe
@@ -100,7 +100,7 @@ def is_complete(store: Store, config: DatasetConfig) -> bool:
 
 def config_of(settings: DatasetSettings, recipe: Recipe) -> DatasetConfig:
     """The configuration of a new dataset with settings that leave nothing open."""
-    digest = model_digest(find_model(settings.generate.model), settings.generate.vae)
+    digest = model_digest(find_model(settings.generate.model), settings.generate)
     content = json.loads(json.dumps(recipe_content(recipe)))  # as it is when read again
     return DatasetConfig(settings, content, digest, (settings.images_per_class,))
 
@@ -128,9 +128,20 @@ def check_same(store: Store, stored: DatasetConfig, wanted: DatasetConfig) -> No
 
 def with_absolute_paths(settings: DatasetSettings) -> DatasetSettings:
     """Settings that mean the same in another folder."""
-    model = _absolute(settings.generate.model)
-    generate = replace(settings.generate, model=model)
+    chosen = settings.generate
+    generate = replace(
+        chosen,
+        model=_absolute(chosen.model),
+        unet=_absolute(chosen.unet),
+        vae=_absolute(chosen.vae),
+        lora=tuple(_absolute_lora(text) for text in chosen.lora),
+    )
     return replace(settings, recipe=_absolute(settings.recipe) or "", generate=generate)
+
+
+def _absolute_lora(text: str) -> str:
+    lora = parse_lora(text)
+    return f"{lora.path.resolve()}:{lora.scale:g}"
 
 
 def hub_id(model: str | None) -> str | None:
@@ -147,7 +158,7 @@ def _settled_by(settings: DatasetSettings, stored: DatasetConfig) -> DatasetSett
     before = stored.settings.generate
     left_open = {
         name: getattr(before, name)
-        for name in ("precision", "generate_size", "image_size")
+        for name in ("precision", "generate_size", "image_size", "unet", "steps")
         if getattr(settings.generate, name) in (None, "auto")
     }
     return replace(settings, generate=replace(settings.generate, **left_open))

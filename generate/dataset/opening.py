@@ -142,6 +142,8 @@ def _settled(settings: DatasetSettings, generator: Generator) -> DatasetSettings
         precision=precision_name(generator),
         generate_size=facts.generate_size[0],
         image_size=facts.image_size,
+        unet=facts.unet,
+        steps=facts.steps,
     )
     return replace(settings, generate=settled)
 

@@ -15,7 +15,7 @@ import torch
 from ...base import InputError, resolve_device, unknown
 from ...engine import Cache
 from ...export import load_tokenizers
-from ..facts import info_of
+from ..facts import model_facts
 from ..image_batch import ImageBatch, labels_of
 from ..plan.samples import SamplePlan, SampleSpec, texts_of
 from ..sampling.batches import READ_AHEAD
@@ -95,7 +95,7 @@ class DataParallelGenerator:
         self._calling = False
         self._processes: list[DeviceProcess] = []
         settings = replace(settings or GenerateSettings(), **changes)
-        self._negative_prompt = settings.negative_prompt
+        self._settings = settings
         start = Start(settings, guided, cache)
         threads = max(1, torch.get_num_threads() // len(devices))
         try:
@@ -117,9 +117,9 @@ class DataParallelGenerator:
     def check_prompts(self, plan: SamplePlan, tell: bool = True) -> None:
         """See `Generator.check_prompts`."""
         if tell:
-            info = info_of(self.facts.folder)
+            info, _ = model_facts(self.facts.folder, self._settings)
             tokenizers = load_tokenizers(self.facts.folder, info)
-            warn_of_long(tokenizers, info.tokens, texts_of(plan, self._negative_prompt))
+            warn_of_long(tokenizers, info.tokens, texts_of(plan, self._settings.negative_prompt))
         for process in self._processes:
             process.send(Checked())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -10,6 +10,7 @@ from torch import Tensor
 from ...base import InputError
 from ...base.transfer import to_device
 from ...export import ModelInfo
+from ...export.model.distilled import Distilled
 from ..plan.samples import SampleSpec
 from ..settings import GenerateSettings
 from .text import Conditions, TextEmbeddings
@@ -25,6 +26,25 @@ def check_guidance(settings: GenerateSettings, info: ModelInfo) -> None:
             raise InputError(
                 f"{words} {value!r} was given, but the model has guidance built in, which takes "
                 f"none: leave the {words} out, or choose another model"
+            )
+
+
+def check_served(specs: Iterable[SampleSpec], distilled: Distilled | None) -> None:
+    """Raise `InputError` for a sample that a distilled UNet cannot make as it asks."""
+    if distilled is None:
+        return
+    low, high = distilled.guidance
+    for spec in specs:
+        if not low <= spec.guidance <= high:
+            raise InputError(
+                f"guidance {spec.guidance:g} was asked for, the UNet was distilled for "
+                f"{low:g} to {high:g}: stay inside, or take the model's own with --unet own"
+            )
+        if spec.negative_prompt:
+            raise InputError(
+                f"negative prompt {spec.negative_prompt!r} was asked for, but the distilled UNet "
+                "has guidance built in, which takes none: leave it out, or take the model's own "
+                "UNet with --unet own"
             )
 
 

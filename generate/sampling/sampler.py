@@ -20,6 +20,7 @@ from .text import Conditions
 Keep = Callable[[Tensor], None]
 
 _OF_ROWS = ("text_embeddings", "pooled", "time_ids")
+_OF_GUIDANCE = ("rows", "unconditional")
 _MOST_SHAPES = 4
 
 
@@ -34,6 +35,7 @@ class Sampler:
         schedule: the steps.
         calls: how each of them calls the model; by default fully and with guidance.
         shallow: the engine of the steps whose call is not full (DeepCache, arXiv 2312.00858).
+        first: the engine of the first steps, where the others are a distilled model's.
         graphs: where given, a shape's steps are recorded as one CUDA graph when it comes again.
         part: is told of each `step`; see `StageSeconds.part`.
     """
@@ -46,9 +48,10 @@ class Sampler:
         shallow: Engine | None = None,
         graphs: GraphMemory | None = None,
         part: Callable[[str], AbstractContextManager[object]] = unseen,
+        first: Engine | None = None,
     ) -> None:
         calls = calls or plan_calls([True] * len(schedule.steps))
-        self._steps = _Steps(engine, shallow, schedule, calls, part)
+        self._steps = _Steps(engine, shallow, first, schedule, calls, part)
         self._graphs = graphs
         self._trajectories: OrderedDict[tuple[torch.Size, ...], _Trajectory] = OrderedDict()
 
@@ -100,9 +103,17 @@ class _Steps:
 
     engine: Engine
     shallow: Engine | None
+    first: Engine | None
     schedule: Schedule
     calls: Sequence[Call]
     part: Callable[[str], AbstractContextManager[object]]
+
+    def engine_of(self, call: Call) -> Engine:
+        """The engine that `call` runs."""
+        own = self.engine if call.full else self.shallow
+        engine = self.first if call.is_first else own
+        assert engine is not None, f"{call} needs an engine that was not given"
+        return engine
 
 
 class _Trajectory:
@@ -156,9 +167,11 @@ class _Trajectory:
         conditional = _without_guidance(given)
         features: Tensor | None = None
         for number, call in enumerate(self._steps.calls):
-            engine = self._steps.engine if call.full else self._steps.shallow
-            assert engine is not None, "calls that are not full need the shallow engine"
-            conditions = given if call.guided else conditional
+            engine = self._steps.engine_of(call)
+            takes_guidance = any(wanted.name == "rows" for wanted in engine.spec.inputs)
+            conditions = given if call.guided and takes_guidance else conditional
+            if not takes_guidance:
+                conditions = {k: v for k, v in conditions.items() if k not in _OF_GUIDANCE}
             if keep is not None:
                 keep(self._latents[number % len(self._latents)].clone())
             with self._steps.part("step"):

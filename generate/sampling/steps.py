@@ -18,6 +18,8 @@ class Call:
     """Whether guidance acts; without it, the conditional rows suffice."""
     full: bool = True
     """Whether the whole UNet runs; otherwise deep features of the last full step serve again."""
+    is_first: bool = False
+    """Whether the model's own UNet runs, before a distilled one takes over."""
 
 
 def parse_interval(text: str) -> tuple[float, float]:
@@ -54,8 +56,10 @@ def guided_steps(noise_levels: Sequence[float], interval: tuple[float, float] | 
     return inside
 
 
-def plan_calls(guided: Sequence[bool], full_every: int = 1) -> list[Call]:
+def plan_calls(guided: Sequence[bool], full_every: int = 1, first: int = 0) -> list[Call]:
     """The call of every step, from where guidance acts and how often the whole UNet runs.
+
+    The `first` ones are the model's own UNet's, where a distilled one takes the rest.
 
     A step that has guidance after one without runs in full, for its negative prompts have no deep
     features yet.
@@ -65,5 +69,5 @@ def plan_calls(guided: Sequence[bool], full_every: int = 1) -> list[Call]:
     for acts in guided:
         full = age >= full_every or (acts and not known)
         age, known = (1, acts) if full else (age + 1, known)
-        calls.append(Call(acts, full))
+        calls.append(Call(acts, full, is_first=len(calls) < first))
     return calls

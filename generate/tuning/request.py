@@ -9,6 +9,7 @@ import torch
 
 from ...base import unknown
 from ...export import EngineChoice, ExportProgress, parse_engine
+from ..facts import parts_of
 from ..settings import GenerateSettings
 from .batch_curve import Point
 
@@ -30,6 +31,12 @@ class TuneRequest:
     """Whether all images have guidance, and so two rows each in the UNet's batch, or none."""
     effort: str = "short"
     """`short`: engines that need no long build, for some seconds; `full`: all, to the end."""
+
+    @property
+    def steps(self) -> int:
+        """Denoising steps for each image, which settings that `suited` gave name."""
+        assert self.settings.steps is not None
+        return self.settings.steps
 
     def __post_init__(self) -> None:
         if self.settings.engine != "auto":
@@ -65,7 +72,8 @@ class Candidate:
             self.cuda_graphs,
             vae_batch_size=vae_batch_size,
             generate_size=settings.generate_size,
-            vae=settings.vae,
+            parts=parts_of(settings),
+            first_steps=settings.first_steps > 0,
             deep_cache=settings.deep_cache > 1,
         )
 

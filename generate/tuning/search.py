@@ -166,4 +166,4 @@ class _Search:
         self._on_progress(TuneProgress(str(candidate), note=f"left out: {reason}"))
 
     def _fastest(self, found: Sequence[Measured]) -> Measured:
-        return max(found, key=lambda one: one.images_per_second(self._request.settings.steps))
+        return max(found, key=lambda one: one.images_per_second(self._request.steps))

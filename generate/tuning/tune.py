@@ -11,8 +11,11 @@ from ...base import describe_device, instruction_set, key_digest, library_versio
 from ...base.device import driver_version
 from ...base.settings import values_of
 from ...engine import Cache, CacheKey
-from ...export import EngineChoice, is_exported, native_side, read_manifest, source_digest
+from ...export import EngineChoice, is_exported, native_side, read_manifest
+from ...export.model.parts import find_parts
+from ..facts import parts_of
 from ..settings import GenerateSettings
+from ..suited import suited
 from .batch_curve import Point
 from .request import Candidate, OnProgress, TuneProgress, TuneRequest
 from .search import search
@@ -82,6 +85,7 @@ def tune(
     Raises `InputError` where what was asked for does not fit into the memory, and where no engine
     can serve; nothing is remembered then, nor of a search that was interrupted.
     """
+    request = replace(request, settings=suited(folder, request.settings))
     full, asked = (_key(folder, replace(request, effort=e)) for e in ("full", request.effort))
     if not again and (entry := cache.find(full)) is not None:
         found = _read(entry)
@@ -137,7 +141,8 @@ def _key(folder: Path, request: TuneRequest) -> CacheKey:
     }
     choices |= {"guided": request.guided, "effort": request.effort}
     choices["deep_cache"] = settings.deep_cache > 1
-    del choices["model"]  # named by its content
+    for name in ("model", "unet", "vae", "lora"):
+        del choices[name]  # named by their content
     del choices["memory"]  # see `_serves`
     if device.type == "cpu":
         del choices["cuda_graphs"]
@@ -149,7 +154,7 @@ def _key(folder: Path, request: TuneRequest) -> CacheKey:
         }
         model = key_digest(digests)
     else:
-        model = source_digest(folder)
+        model = find_parts(folder, parts_of(settings)).digest
     return CacheKey(
         kind="tuning",
         name=folder.name,
@@ -169,7 +174,7 @@ def _measure(folder: Path, request: TuneRequest, cache: Cache, on_progress: OnPr
         cuda_graphs=best.candidate.cuda_graphs,
         batch_size=best.batch_size,
         vae_batch_size=best.vae_batch_size,
-        images_per_second=best.images_per_second(request.settings.steps),
+        images_per_second=best.images_per_second(request.steps),
         step_seconds=best.step_seconds,
         decode_seconds=best.decode_seconds,
         bytes=best.bytes,

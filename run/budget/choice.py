@@ -18,7 +18,7 @@ from ..settings import RunSettings
 from ..stored.images import StoredImages
 from .clock import GenerationClock, Speeds, deadline_of
 from .levers import read_levers
-from .plans import Budget, BudgetPlan, rank_plans
+from .plans import Budget, BudgetPlan, on_baseline, rank_plans
 from .speeds import measure_speeds
 
 
@@ -61,7 +61,7 @@ def _measure(
     started: float,
 ) -> tuple[list[BudgetPlan], Speeds, dict[str, Any]]:
     """Plans that fit, how fast the parts of a run are here, and what tuning found."""
-    parts = prepare(settings, on_progress, ranks)
+    parts = prepare(on_baseline(settings), on_progress, ranks)
     on_progress(StageProgress("calibrate", 0, 1))
     generator = parts.source
     assert not isinstance(generator, StoredImages)  # which settings allow no time budget

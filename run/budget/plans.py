@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from ...base.durations import duration_text
 from ...base.errors import InputError
 from ...base.settings import changed
+from ...export.model.parts import OWN_UNET
+from ...generate.suited import STEPS
 from ..settings import RunSettings
 from .clock import KEPT_BACK, Speeds
 from .levers import LeverSetting, LeverTable
@@ -21,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 LEAST_PER_CLASS = 2
 _HEADROOM = 1.25  # images planned for each that is expected: the clock ends generation
-_OF_EMBEDDED = {"vae", "generate_size"}  # levers whose values fit no other model
+_OF_EMBEDDED = {"vae", "generate_size", "unet"}  # levers whose values fit no other model
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def rank_plans(
     `InputError` where the budget is too short for the images that were asked for, or for
     `LEAST_PER_CLASS` of each class.
     """
-    kept = {*keep, *changed(settings)}
+    kept, settings = {*keep, *changed(settings)}, on_baseline(settings)
     wanted = settings.images_per_class if "images_per_class" in kept else None
     allowed = [setting for setting in table.settings if _is_allowed(setting, settings, kept)]
     found = [_plan(setting, settings, wanted, budget, speeds, table) for setting in allowed]
@@ -82,6 +84,14 @@ def rank_plans(
     if settings.generate.model is not None:
         _log.warning("what levers do to the accuracy was measured on the embedded model alone")
     return sorted(plans, key=lambda plan: plan.accuracy, reverse=True)
+
+
+def on_baseline(settings: RunSettings) -> RunSettings:
+    """Settings whose UNet and steps, where left open, are those that levers are compared to."""
+    if (chosen := settings.generate).unet is not None:
+        return settings
+    generate = replace(chosen, unet=OWN_UNET, steps=chosen.steps or STEPS)
+    return replace(settings, generate=generate)
 
 
 def _is_allowed(setting: LeverSetting, settings: RunSettings, kept: Collection[str]) -> bool:

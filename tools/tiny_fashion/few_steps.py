@@ -10,11 +10,11 @@ from tiny_fashion.domains import DOMAINS
 
 _RECIPES = {
     # The canonical templates get a share of their own: recipes and users use them most.
-    "plain-integers": 'prompt: "an image of a {class}"\nguidance: {uniform: [1, 8], integers: true}\n',
-    "plain": 'prompt: "an image of a {class}"\nguidance: {uniform: [1, 8]}\n',
-    "class": 'prompt: "{class}"\nguidance: {uniform: [1, 8]}\n',
-    "captions": "prompts: captions.json\nguidance: {uniform: [1, 8]}\n",
-    "domain-captions": "prompts: domain-captions.json\nguidance: {uniform: [1, 8]}\n",
+    "plain-integers": ("prompt: an image of a {class}", ", integers: true"),
+    "plain": ("prompt: an image of a {class}", ""),
+    "class": ('prompt: "{class}"', ""),
+    "captions": ("prompts: captions.json", ""),
+    "domain-captions": ("prompts: domain-captions.json", ""),
 }
 _EQUAL_PARTS = "merge: [plain-integers.yaml, plain.yaml, class.yaml, captions.yaml, {again}]\n"
 
@@ -29,7 +29,8 @@ def write_recipe(folder: Path) -> Path:
     }
     for file, prompts in (("captions", plain), ("domain-captions", domains)):
         (folder / f"{file}.json").write_text(json.dumps(prompts, indent=1))
-    for name, text in _RECIPES.items():
+    for name, (source, drawn) in _RECIPES.items():
+        text = f"{source}\nguidance: {{uniform: [1, 8]{drawn}}}\n"
         (folder / f"{name}.yaml").write_text(text)
     recipe = folder / "few-steps.yaml"
     again = ", ".join(["domain-captions.yaml"] * 2)

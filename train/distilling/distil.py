@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,15 +20,18 @@ from ...export import (
     source_digest,
 )
 from ...export.model.distilled import Distilled
+from ...export.model.parts import OWN_UNET
 from ...generate import Generator, SamplePlan, SampleSpec, load_recipe, parse_classes
+from ...generate.plan.content import recipe_content
 from ...generate.sampling.conditions import conditions_of
 from ...generate.sampling.text import Conditions
 from ...generate.settings import GenerateSettings
 from ...generate.telling import made_with_progress
 from ..loop.checkpoint import CheckpointFolder
+from .effect import Effect, measure_effect
 from .jumps import kept_steps, plan_jumps, timestep_offset
 from .settings import DistilSettings
-from .student import new_student
+from .student import GUIDANCE_CHANNELS, new_student
 from .training import Distillation, Examples
 from .trajectories import TrajectoryFolder
 
@@ -37,14 +40,29 @@ if TYPE_CHECKING:
 
 SCHEDULER = "DDIM:trailing"
 """The student's: its step is one exact move along the trajectory."""
-_SHARES = 0.7
-"""Of jumps that are drawn, by how much those of the next lower number of steps are fewer."""
+_FEWER = 0.7
+"""How many jumps of the next lower number of steps are drawn for one."""
+_COMPARED = 64  # images, about
+
+
+@dataclass(frozen=True)
+class DistilResult:
+    """A student."""
+
+    folder: Path
+    """A UNet that `diffusers` loads and `--unet` takes."""
+    effects: list[Effect]
+    """The teacher, then the student with each number of steps."""
+    seconds: float
+    """Of training, over all starts."""
+    loss: float
+    """The mean of the last updates."""
 
 
 def distil(
     settings: DistilSettings, out: Path, on_progress: OnStage = lambda progress: None
-) -> Path:
-    """Distil a model and give the folder `out` of the student, a UNet that `diffusers` can load.
+) -> DistilResult:
+    """Distil a model into the new folder `out`.
 
     What was interrupted goes on from `out`/work, which is removed at the end.
 
@@ -53,44 +71,60 @@ def distil(
     """
     folder = find_model(settings.model)
     _check_teacher(folder)
-    work = _work_folder(out)
     recipe, classes = load_recipe(settings.recipe), parse_classes(settings.classes)
     plan = SamplePlan(recipe, classes, settings.images_per_class, settings.seed)
-    generator = _teacher(settings, on_progress)
-    schedules = {
-        steps: schedule_of(load_scheduler(folder, SCHEDULER), steps) for steps in settings.steps
-    }
+    work = _work_folder(out)
+    wanted = _teacher_settings(settings)
+    generator = made_with_progress(
+        lambda tell: Generator(wanted, device=settings.device, on_progress=tell), on_progress
+    )
+    scheduler = load_scheduler(folder, SCHEDULER)
+    schedules = {steps: schedule_of(scheduler, steps) for steps in settings.steps}
     kept = kept_steps(schedules, generator.schedule)
-    teacher = source_digest(folder)
-    made_of = {"teacher": teacher, "kept": kept, "precision": str(generator.dtype)}
-    plan_of = {name: getattr(settings, name) for name in ("classes", "recipe", "seed", "scheduler")}
-    identity = {**made_of, **plan_of, "teacher_steps": settings.teacher_steps}
-    trajectories = TrajectoryFolder(work / "trajectories", key_digest(identity))
+    made_of = {
+        "teacher": source_digest(folder),
+        "recipe": recipe_content(recipe),
+        "classes": [[item.name, item.prompt] for item in classes],
+        "seed": settings.seed,
+        "scheduler": settings.scheduler,
+        "steps": settings.teacher_steps,
+        "kept": kept,
+        "precision": str(generator.dtype),
+    }
+    trajectories = TrajectoryFolder(work / "trajectories", key_digest(made_of))
     latents = trajectories.make(generator, plan, kept, on_progress)
-
-    def conditions(specs: Sequence[SampleSpec]) -> Conditions:
-        info = replace(generator.engines.info, guidance_channels=1)  # guidance is an input
-        size = generator.engines.generate_size
-        return conditions_of(specs, generator.text, info, size, generator.device)
-
-    shares = {steps: _SHARES**place for place, steps in enumerate(sorted(settings.steps)[::-1])}
+    shares = {steps: _FEWER**place for place, steps in enumerate(sorted(settings.steps)[::-1])}
     jumps = plan_jumps(schedules, generator.schedule, shares)
-    student = new_student(folder / "unet", generator.device)
-    checkpoints = CheckpointFolder(work, {"settings": asdict(settings), "teacher": teacher})
-    distillation = Distillation(student, settings, generator.dtype, checkpoints)
-    trained = distillation.train(Examples(plan, latents, jumps, conditions), on_progress)
+    examples = Examples(plan, latents, jumps, lambda specs: _conditions(generator, specs))
+    identity = {**made_of, "training": settings.training}
+    distillation = Distillation(
+        new_student(folder / "unet", generator.device),
+        settings,
+        generator.dtype,
+        CheckpointFolder(work, {"distillation": key_digest(identity)}),
+    )
+    student = distillation.train(examples, on_progress)
     scales = [spec.guidance for spec in plan]
     record = Distilled(
         scheduler=SCHEDULER,
         timestep_offsets={n: timestep_offset(n, settings.steps) for n in settings.steps},
         guidance=(min(scales), max(scales)),
         prediction_type=generator.engines.info.prediction_type,
-        teacher=teacher,
+        teacher=source_digest(folder),
     )
-    trained.half().save_pretrained(out)
+    student.half().save_pretrained(out)
     record.write(out)
+    others = SamplePlan(recipe, classes, -(-_COMPARED // len(classes)), settings.seed + 1)
+    effects = measure_effect(generator, wanted, out, settings.steps, others, on_progress)
     shutil.rmtree(work)
-    return out
+    return DistilResult(out, effects, distillation.seconds, distillation.loss)
+
+
+def _conditions(generator: Generator, specs: Sequence[SampleSpec]) -> Conditions:
+    """What a student is told of samples: text and guidance, without rows that have none."""
+    info = replace(generator.engines.info, guidance_channels=GUIDANCE_CHANNELS)
+    size = generator.engines.generate_size
+    return conditions_of(specs, generator.text, info, size, generator.device)
 
 
 def _check_teacher(folder: Path) -> None:
@@ -115,15 +149,13 @@ def _work_folder(out: Path) -> Path:
     return work
 
 
-def _teacher(settings: DistilSettings, on_progress: OnStage) -> Generator:
-    wanted = GenerateSettings(
+def _teacher_settings(settings: DistilSettings) -> GenerateSettings:
+    return GenerateSettings(
         model=settings.model,
+        unet=OWN_UNET,
         engine=settings.engine,
         precision=settings.precision,
         scheduler=settings.scheduler,
         steps=settings.teacher_steps,
         batch_size=settings.batch_size,
-    )
-    return made_with_progress(
-        lambda tell: Generator(wanted, device=settings.device, on_progress=tell), on_progress
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ...base.errors import InputError
 from ...base.settings import option
@@ -53,6 +54,12 @@ class DistilSettings(PlanSettings):
     """Trajectories made at once."""
     checkpoint_seconds: float = 60.0
     """About how often the student is saved while it learns."""
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """What decides the student, beside the trajectories."""
+        names = ("steps", "updates", "train_batch_size", "learning_rate", "moving_average")
+        return {name: getattr(self, name) for name in (*names, "images_per_class")}
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -15,7 +15,8 @@ from ...generate.sampling.text import Conditions
 if TYPE_CHECKING:
     from diffusers import UNet2DConditionModel
 
-_GUIDANCE_CHANNELS = 64
+GUIDANCE_CHANNELS = 64
+"""Of the embedding of guidance that the student takes."""
 
 
 def new_student(unet: Path, device: torch.device) -> UNet2DConditionModel:
@@ -28,7 +29,7 @@ def new_student(unet: Path, device: torch.device) -> UNet2DConditionModel:
     from diffusers.models.attention_processor import AttnProcessor
 
     teacher = load_unet(unet, torch.float32)
-    config = {**teacher.config, "time_cond_proj_dim": _GUIDANCE_CHANNELS}
+    config = {**teacher.config, "time_cond_proj_dim": GUIDANCE_CHANNELS}
     student = UNet2DConditionModel.from_config(config)
     added = student.load_state_dict(teacher.state_dict(), strict=False)
     assert added.missing_keys == ["time_embedding.cond_proj.weight"], added

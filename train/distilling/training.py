@@ -76,11 +76,18 @@ class Distillation:
         self._optimizer = torch.optim.Adam(
             student.parameters(), lr=settings.learning_rate, betas=_BETAS, fused=True
         )
-        self.updates, self.seconds, self.losses = 0, 0.0, [0.0]
+        self.updates, self.seconds = 0, 0.0
+        self._losses: list[float] = []
         if (state := checkpoints.load()) is not None:
             self._restore(state)
 
-    def train(self, examples: Examples, on_progress: OnStage) -> nn.Module:
+    @property
+    def loss(self) -> float:
+        """The mean of the last that were noted."""
+        last = self._losses[-10:]
+        return sum(last) / len(last) if last else math.nan
+
+    def train(self, examples: Examples, on_progress: OnStage) -> UNet2DConditionModel:
         """Take the updates that are left; gives the moving average of the weights."""
         total, clock = self._settings.updates, time.perf_counter()
         while self.updates < total:
@@ -89,21 +96,21 @@ class Distillation:
             loss = self._update(examples)
             self.updates += 1
             if self.updates % 10 == 0 or self.updates == total:
-                self.losses.append(float(loss))
-                note = f"loss {sum(self.losses[-10:]) / len(self.losses[-10:]):.4f}"
+                self._losses.append(float(loss))
+                note = f"loss {self.loss:.4f}"
                 on_progress(StageProgress("distil", self.updates, total, note))
             now = time.perf_counter()
             if now - clock > self._settings.checkpoint_seconds or self.updates == total:
                 self.seconds, clock = self.seconds + now - clock, now
                 self._checkpoints.save(self._state())
-        average: nn.Module = self._average.module
+        average: UNet2DConditionModel = self._average.module
         return average.eval()
 
     def _update(self, examples: Examples) -> Tensor:
         batch = self._draw(examples)
         loss: Tensor = self._loss(*batch)
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(self._student.parameters(), _LARGEST_GRADIENT)
         self._optimizer.step()
         self._average.update_parameters(self._student)
@@ -132,7 +139,7 @@ class Distillation:
         return {
             "updates": self.updates,
             "seconds": self.seconds,
-            "losses": self.losses,
+            "losses": self._losses,
             "student": self._student.state_dict(),
             "average": self._average.state_dict(),
             "optimizer": self._optimizer.state_dict(),
@@ -140,7 +147,7 @@ class Distillation:
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.updates, self.seconds = state["updates"], state["seconds"]
-        self.losses = state["losses"]
+        self._losses = state["losses"]
         self._student.load_state_dict(state["student"])
         self._average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])

@@ -61,7 +61,8 @@ class TrajectoryFolder:
         try:
             with safe_open(path, framework="pt") as file:
                 if file.metadata().get(_DIGEST) == self.identity:
-                    return file.get_tensor(_LATENTS)
+                    latents: Tensor = file.get_tensor(_LATENTS)
+                    return latents
         except (OSError, SafetensorError):
             pass
         return None

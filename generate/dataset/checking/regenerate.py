@@ -173,7 +173,7 @@ def _unchanged_recipe(store: Store, config: DatasetConfig) -> Recipe:
     chosen = config.settings.generate
     recipe = load_recipe(config.settings.recipe)
     content = json.loads(json.dumps(recipe_content(recipe)))
-    digest = model_digest(find_model(chosen.model), chosen.vae)
+    digest = model_digest(find_model(chosen.model), chosen)
     if found := differences(config, replace(config, recipe=content, model=digest)):
         raise InputError(
             f"{store.url!r} was made otherwise: {'; '.join(found)}; give back what it was made with"

@@ -27,6 +27,8 @@ VERSION = 1
 _FREE = {
     "generate": (
         "model",
+        "unet",  # it and the files are in the model's digest
+        "lora",
         "engine",
         "attention",
         "cuda_graphs",

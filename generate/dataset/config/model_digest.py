@@ -5,17 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from ....base.digest import file_digest, key_digest
-from ....export import is_exported, read_manifest, source_digest
-from ....export.model.model_info import read_model_info
-from ....export.model.vae_folder import find_vae
+from ....export import is_exported, read_manifest
+from ....export.model.parts import find_parts
+from ...facts import parts_of
+from ...settings import GenerateSettings
 
 _SMALL_PARTS = ("scheduler", "tokenizer", "tokenizer_2")
 
 
-def model_digest(folder: Path, vae: str | None) -> str:
+def model_digest(folder: Path, settings: GenerateSettings) -> str:
     """SHA-256 over weights, configurations, scheduler and tokenizers of a model.
 
-    `vae` is that of the settings. An export has another digest than the model it was made from.
+    The parts are those of `settings`. An export has another digest than the model it was made from.
     """
     small = {
         f"{part}/{file.name}": file_digest(file)
@@ -32,5 +33,5 @@ def model_digest(folder: Path, vae: str | None) -> str:
             }
         )
     else:
-        weights = source_digest(folder, vae=find_vae(folder, read_model_info(folder), vae))
+        weights = find_parts(folder, parts_of(settings)).digest
     return key_digest({"weights": weights, "files": small})

@@ -14,6 +14,7 @@ from zeroreal.engine import Cache, OnnxRuntimeEngine
 from zeroreal.export import EngineChoice, ExportSettings
 from zeroreal.export.engines.load import load_engines
 from zeroreal.export.model.model_info import read_model_info
+from zeroreal.export.model.parts import PartsChoice
 from zeroreal.export.model.source_digest import source_digest
 from zeroreal.export.model.vae_folder import find_vae
 from zeroreal.export.onnx.exporter import _Export
@@ -56,7 +57,7 @@ def decoded_by_diffusers(folder, given):
 
 
 def test_the_small_decoder_of_the_embedded_model_decodes_as_diffusers_does(cache):
-    engines = load_engines(TINY_FASHION, replace(CHOICE, vae="tiny"), cache)
+    engines = load_engines(TINY_FASHION, replace(CHOICE, parts=PartsChoice(vae="tiny")), cache)
     expected = decoded_by_diffusers(TINY_FASHION / "tiny_vae", latents())
     found = engines.vae_decoder({"latents": latents()})["images"]
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
@@ -77,20 +78,20 @@ def test_the_small_decoder_gives_about_the_images_of_the_large_one(cache):
     ).images
     with torch.inference_mode():
         large = pipeline.vae.decode(given / pipeline.vae.config.scaling_factor).sample
-    engines = load_engines(TINY_FASHION, replace(CHOICE, vae="tiny"), cache)
+    engines = load_engines(TINY_FASHION, replace(CHOICE, parts=PartsChoice(vae="tiny")), cache)
     small = engines.vae_decoder({"latents": given})["images"]
     mean = large.mean((2, 3), keepdim=True)
     assert (small - large).abs().mean() < 0.2 * (large - mean).abs().mean()
 
 
 def test_another_folder_decodes_in_place_of_the_models_own_vae(cache, taesd):
-    engines = load_engines(TINY_FASHION, replace(CHOICE, vae=str(taesd)), cache)
+    engines = load_engines(TINY_FASHION, replace(CHOICE, parts=PartsChoice(vae=str(taesd))), cache)
     found = engines.vae_decoder({"latents": latents()})["images"]
     torch.testing.assert_close(found, decoded_by_diffusers(taesd, latents()), rtol=1e-4, atol=1e-4)
 
 
 def test_an_exported_small_decoder_decodes_as_diffusers_does(tmp_path):
-    settings = ExportSettings(vae="tiny")
+    settings = ExportSettings(parts=PartsChoice(vae="tiny"))
     graph = _Export(TINY_FASHION, settings, lambda progress: None)._graph("vae_decoder", tmp_path)
     engine = OnnxRuntimeEngine(graph.file, CPU)
     expected = decoded_by_diffusers(TINY_FASHION / "tiny_vae", latents())
@@ -107,14 +108,14 @@ def test_an_export_says_with_which_vae(cache, taesd):
 
 
 def test_an_exported_folder_keeps_its_decoder(tiny_export, cache):
-    choice = replace(CHOICE, backend="onnxruntime", vae="tiny")
+    choice = replace(CHOICE, backend="onnxruntime", parts=PartsChoice(vae="tiny"))
     with pytest.raises(InputError, match=r"VAE 'tiny' was asked for, .* was exported with .*vae'"):
         load_engines(tiny_export("sd15", "fp32").folder, choice, cache)
 
 
 def test_a_model_without_a_small_decoder_says_so(tiny_model, cache):
     with pytest.raises(InputError, match=r"VAE 'tiny' was asked for, model folder .* has none"):
-        load_engines(tiny_model("sd15"), replace(CHOICE, vae="tiny"), cache)
+        load_engines(tiny_model("sd15"), replace(CHOICE, parts=PartsChoice(vae="tiny")), cache)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,119 @@
+"""A model's parts, each its own or another in its place: UNet, VAE, LoRA files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from ...base.errors import InputError
+from .distilled import Distilled, read_distilled
+from .json_files import read_json
+from .lora import Lora, parse_lora
+from .model_folder import check_model_folder, check_weights, find_folder
+from .model_info import ModelInfo
+from .source_digest import source_digest
+from .vae_folder import find_vae
+
+OWN_UNET, FEW_STEP_UNET = "own", "few-step"
+"""The names that stand for a model's own UNet, and for the distilled one that it brings along."""
+_FEW_STEP_FOLDER = "few_step_unet"
+_SAME = ("in_channels", "out_channels", "cross_attention_dim", "block_out_channels")
+"""What a UNet must have in common with the model's own, by its configuration."""
+
+
+@dataclass(frozen=True)
+class PartsChoice:
+    """What to take in place of a model's own parts, as users name it."""
+
+    unet: str | None = None
+    """`few-step`, or the folder of a distilled UNet; None and `own` are the model's own."""
+    vae: str | None = None
+    """See `find_vae`."""
+    loras: tuple[str, ...] = ()
+    """LoRA files to merge, each as `FILE` or `FILE:SCALE`."""
+
+
+@dataclass(frozen=True)
+class ModelParts:
+    """A model's parts, found and checked."""
+
+    folder: Path
+    info: ModelInfo
+    """Of the model with these parts."""
+    unet: Path
+    """The UNet's own folder."""
+    vae: Path
+    """The VAE's own folder."""
+    loras: tuple[Lora, ...] = ()
+    distilled: Distilled | None = None
+    """How the UNet is to be run, if it was distilled by `zeroreal distil`."""
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over all that decides what the parts compute; see `source_digest`."""
+        return source_digest(self.folder, self.loras, self.vae, self.unet)
+
+
+def find_parts(
+    folder: Path, choice: PartsChoice | None = None, loras: Sequence[Lora] = ()
+) -> ModelParts:
+    """The parts of the model in `folder` by `choice`, whose files are there and whole.
+
+    `loras` are merged beside those that the choice names. Raises `InputError` for what is not there
+    or damaged, and for a part that was made for another model.
+    """
+    choice = choice or PartsChoice()
+    info = check_model_folder(folder)
+    vae = find_vae(folder, info, choice.vae)
+    merged = (*loras, *(parse_lora(text) for text in choice.loras))
+    if choice.unet in (None, OWN_UNET):
+        unet = folder / "unet"
+        return ModelParts(folder, info, unet, vae, merged, read_distilled(unet))
+    assert choice.unet is not None
+    unet = _other_unet(folder, choice.unet)
+    distilled = _checked(folder, unet)
+    config = read_json(unet / "config.json")
+    info = replace(info, guidance_channels=config.get("time_cond_proj_dim"))
+    return ModelParts(folder, info, unet, vae, merged, distilled)
+
+
+def few_step_unet(folder: Path) -> Distilled | None:
+    """How the distilled UNet that the model in `folder` brings along is run; None without one."""
+    return read_distilled(folder / _FEW_STEP_FOLDER)
+
+
+def _other_unet(folder: Path, name: str) -> Path:
+    if name != FEW_STEP_UNET:
+        return find_folder(name, "UNet", "for the model's own")
+    if not (folder / _FEW_STEP_FOLDER).is_dir():
+        raise InputError(
+            f"UNet {FEW_STEP_UNET!r} was asked for, model folder {str(folder)!r} has none "
+            f"({_FEW_STEP_FOLDER}): make one with 'zeroreal distil', or leave it out"
+        )
+    return folder / _FEW_STEP_FOLDER
+
+
+def _checked(folder: Path, unet: Path) -> Distilled:
+    """The record of a UNet that can stand in place of the model's own."""
+    distilled = read_distilled(unet)
+    if distilled is None:
+        raise InputError(
+            f"UNet folder {str(unet)!r} has no record of being distilled: give one that 'zeroreal "
+            "distil' wrote"
+        )
+    check_weights(unet)
+    theirs, own = (read_json(one / "config.json") for one in (unet, folder / "unet"))
+    for name in _SAME:
+        if theirs.get(name) != own.get(name):
+            raise InputError(
+                f"UNet folder {str(unet)!r} has {name} {theirs.get(name)}, the model's own has "
+                f"{own.get(name)}: give one that was distilled from this model"
+            )
+    if distilled.teacher != source_digest(folder):
+        raise InputError(
+            f"UNet folder {str(unet)!r} was distilled from another model than {str(folder)!r}, or "
+            "its files changed since: distil this one, or give the other"
+        )
+    return distilled

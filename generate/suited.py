@@ -1,0 +1,132 @@
+"""What suits a model, where settings leave it open: UNet, steps and scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..base import InputError
+from ..export import (
+    ModelInfo,
+    Schedule,
+    is_exported,
+    load_scheduler,
+    noise_levels,
+    schedule_of,
+)
+from ..export.model.distilled import Distilled, read_distilled
+from ..export.model.parts import FEW_STEP_UNET, OWN_UNET, few_step_unet, find_parts
+from .facts import model_facts, parts_of
+from .sampling.conditions import check_guidance
+from .sampling.steps import Call, guided_steps, plan_calls
+from .settings import GenerateSettings
+
+if TYPE_CHECKING:
+    from diffusers import SchedulerMixin
+
+STEPS = 12
+"""Of a UNet that is not distilled."""
+
+
+def suited(folder: Path, settings: GenerateSettings) -> GenerateSettings:
+    """`settings` for the model in `folder` with UNet and steps in place of None.
+
+    The distilled UNet that a model brings along is taken where nothing was asked for that only the
+    model's own can do. Raises `InputError` for what the UNet cannot do.
+    """
+    distilled: Distilled | None
+    if is_exported(folder):
+        unet, distilled = settings.unet, read_distilled(folder)
+    else:
+        unet = settings.unet or _unet(folder, settings)
+        distilled = find_parts(folder, replace(parts_of(settings), unet=unet)).distilled
+    if distilled is not None:
+        _check_distilled(settings, distilled)
+        return replace(settings, unet=unet, steps=settings.steps or distilled.steps[0])
+    if settings.first_steps:
+        raise InputError(
+            f"first steps {settings.first_steps} were asked for, but the UNet is the model's own "
+            "throughout: name a distilled one with --unet, or leave them out"
+        )
+    return replace(settings, unet=unet, steps=settings.steps or STEPS)
+
+
+@dataclass(frozen=True)
+class Denoising:
+    """How a model denoises by some settings."""
+
+    info: ModelInfo
+    distilled: Distilled | None
+    """How the UNet is to be run, if it is a distilled one."""
+    scheduler: SchedulerMixin
+    schedule: Schedule
+    calls: Sequence[Call]
+    """Of each step of the schedule."""
+
+
+def denoising_of(folder: Path, settings: GenerateSettings) -> Denoising:
+    """What follows from settings that `suited` gave; `InputError` for what the model cannot do."""
+    assert settings.steps is not None
+    info, distilled = model_facts(folder, settings)
+    check_guidance(settings, info)
+    if distilled is None:
+        scheduler = load_scheduler(folder, settings.scheduler)
+        schedule = schedule_of(scheduler, settings.steps)
+    else:
+        scheduler = load_scheduler(folder, distilled.scheduler)
+        schedule = distilled_schedule(scheduler, distilled, settings.steps, settings.first_steps)
+    guided = guided_steps(noise_levels(scheduler, schedule), settings.guidance_interval)
+    calls = plan_calls(guided, settings.deep_cache, settings.first_steps)
+    return Denoising(info, distilled, scheduler, schedule, calls)
+
+
+def distilled_schedule(
+    scheduler: SchedulerMixin, distilled: Distilled, steps: int, first: int = 0
+) -> Schedule:
+    """The schedule of a distilled UNet, whose first steps are taken by the model's own."""
+    schedule = schedule_of(scheduler, steps)
+    offset = distilled.timestep_offsets[steps]
+    told = tuple(
+        step if number < first else replace(step, timestep=step.timestep + offset)
+        for number, step in enumerate(schedule.steps)
+    )
+    return replace(schedule, steps=told)
+
+
+def _unet(folder: Path, settings: GenerateSettings) -> str:
+    asked = (
+        settings.steps,
+        settings.scheduler,
+        settings.guidance_interval,
+        settings.negative_prompt,
+        *settings.lora,
+    )
+    is_open = all(value is None for value in asked) and settings.deep_cache == 1
+    return FEW_STEP_UNET if is_open and few_step_unet(folder) is not None else OWN_UNET
+
+
+def _check_distilled(settings: GenerateSettings, distilled: Distilled) -> None:
+    steps = settings.steps or distilled.steps[0]
+    if steps not in distilled.steps:
+        known = ", ".join(map(str, distilled.steps))
+        raise InputError(
+            f"steps={steps} was asked for, the distilled UNet serves {known}: give one of them, or "
+            f"--unet {OWN_UNET}"
+        )
+    if settings.scheduler not in (None, distilled.scheduler):
+        raise InputError(
+            f"scheduler {settings.scheduler!r} was asked for, the UNet was distilled for "
+            f"{distilled.scheduler}: leave it out, or give --unet {OWN_UNET}"
+        )
+    if settings.first_steps and settings.deep_cache > 1:
+        raise InputError(
+            f"first steps {settings.first_steps} and deep cache {settings.deep_cache} were asked "
+            "for together, which nothing supports: leave one out"
+        )
+    if settings.first_steps >= steps:
+        raise InputError(
+            f"first steps {settings.first_steps} of {steps} leave none to the distilled UNet: give "
+            f"fewer, or --unet {OWN_UNET}"
+        )
