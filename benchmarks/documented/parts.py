@@ -49,6 +49,7 @@ PARTS = (
             "device": "cpu",
         },
     ),
+    Part("waterfall", "waterfall-embedded-cpu.json", {"batch_size": 16, "device": "cpu"}),
     Part("loop", "loop-embedded-cpu.json", {"batch_size": 16, "steps": 4}),
     Part("loader", "loader-cpu.json", {"device": "cpu"}),
     Part("training", "training-cpu.json", {"device": "cpu", "rounds": 5}),
@@ -74,6 +75,7 @@ PARTS = (
     ),
     Part("load", "load-cpu.json"),
     Part("export", "export-sd15-fp16.json", {"target": "sm_89"}),
+    Part("e2e", "e2e-cpu.json", {"device": "cpu"}),
     Part(
         "recipes",
         "accuracy-2000-images.json",
