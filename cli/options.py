@@ -71,9 +71,11 @@ def _parameter(name: str, value: Value) -> inspect.Parameter:
     kind: Any = str if how.read is not None else _without_none(value.type)
     if kind is bool:
         flags = [f"{value.flag}/--no-{value.flag.removeprefix('--')}"]
-    default = None if how.read is not None else value.default
-    if value.default is MISSING:
+    default = value.default
+    if default is MISSING:
         default = ...
+    elif how.read is not None:
+        default = _as_given(default)
     if how.is_argument:
         return _argument(name, value)
     annotation = Annotated[  # type: ignore[valid-type]
@@ -102,6 +104,11 @@ def _argument(name: str, value: Value) -> inspect.Parameter:
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
     )
+
+
+def _as_given(default: Any) -> str | None:
+    """A default as one would give it, where that is known: `32,64`, which nothing reads again."""
+    return ",".join(map(str, default)) if isinstance(default, tuple) and default else None
 
 
 def _without_none(kind: Any) -> Any:

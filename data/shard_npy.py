@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pyarrow as pa
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from .shard_files import PendingFiles
+from .shard_files import PendingFiles, reserve
 from .shard_rows import Row, Rows
 
 
@@ -31,6 +32,7 @@ class ArrayShard:
         )
         header = {"descr": "|u1", "fortran_order": False, "shape": (count, *self._shape)}
         npy.write_array_header_1_0(self._images, header)
+        reserve(self._images, self._images.tell() + count * math.prod(self._shape))
 
     def write(self, image: bytes | NDArray[Any], row: Row) -> None:
         """Add a sample."""

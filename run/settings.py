@@ -18,11 +18,11 @@ _DECIDE_IMAGES = ("images_per_class", "recipe", "devices", "time_budget")
 class GapSettings:
     """What bridges the gap between synthetic and real images, beside degrading the former."""
 
-    teacher: str | None = option(None, shown="none")
+    teacher: str | None = None
     """A CLIP model, by folder or hub id, whose probabilities soften the labels."""
     teacher_weight: float = 0.5
     """The teacher's share of the targets."""
-    batch_norm_data: str | None = option(None, shown="none")
+    batch_norm_data: str | None = None
     """Unlabelled real images to re-estimate BatchNorm's statistics on, after training: no longer
     zero-shot."""
 
@@ -38,7 +38,7 @@ class RunSettings(PlanSettings):
     Raises `InputError` for values out of range.
     """
 
-    images: str | None = option(None, shown="none")
+    images: str | None = None
     """Train on the images of this dataset instead of generating: WebDataset shards, a Parquet file,
     a folder of either or of NumPy arrays, or a folder with a sub-folder a class."""
     classifier: str = "test_resnet"
@@ -50,7 +50,7 @@ class RunSettings(PlanSettings):
     """Where to generate and train: auto, cpu, cuda or cuda:N."""
     devices: tuple[str, ...] = option((), read=devices_option, shown="the device that trains")
     """Generate with one process on each of these instead, such as 0,1."""
-    time_budget: float | None = option(None, read=parse_duration, shown="none")
+    time_budget: float | None = option(None, read=parse_duration)
     """Choose levers and number of images for the most accuracy in a time such as 10m."""
     amp: str = option("auto", panel="Training")
     """What training computes in, by autocast: auto, fp32, bf16 or fp16."""

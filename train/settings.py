@@ -61,7 +61,7 @@ class DegradeRanges:
     """Largest standard deviation of a Gaussian blur, in pixels."""
     noise: float = 0.0
     """Largest standard deviation of Gaussian noise, as a share of the full range."""
-    jpeg: int | None = option(None, shown="none")
+    jpeg: int | None = None
     """Lowest JPEG quality, 1 to 95; 95 is the highest drawn."""
 
     def __post_init__(self) -> None:
@@ -174,7 +174,7 @@ class PoolSettings:
         None, flag="--pool", read=optional_size, shown="a quarter of what is free"
     )
     """Memory of the device for images, such as 8GiB."""
-    spill: int | None = option(None, read=parse_size, shown="none")
+    spill: int | None = option(None, read=parse_size)
     """Host memory for images that do not fit into that, such as 16GiB."""
     policy: str = option("oldest", flag="--pool-policy")
     """When it is full: keep what is there, or replace the oldest or most-replayed images."""

@@ -1,31 +1,6 @@
 """The documented set: what is measured, with which settings, and the file that has the result."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
-
-from ...base.settings import build
-from ..registry import benchmark
-
-
-@dataclass(frozen=True)
-class Part:
-    """One measurement; settings that are not named are the defaults."""
-
-    benchmark: str
-    file: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    needs_real: bool = False
-    """Whether it takes the folder of Fashion-MNIST's IDX files."""
-
-    def build(self, real: Path | None = None) -> Any:
-        """Settings of the benchmark's class; `real` is for a part that needs it."""
-        more = {"real": real} if self.needs_real else {}
-        return build(benchmark(self.benchmark).settings_class(), {**self.settings, **more})
-
+from .part import Part
 
 PARTS = (
     Part(
@@ -74,6 +49,7 @@ PARTS = (
             "device": "cpu",
         },
     ),
+    Part("waterfall", "waterfall-embedded-cpu.json", {"batch_size": 16, "device": "cpu"}),
     Part("loop", "loop-embedded-cpu.json", {"batch_size": 16, "steps": 4}),
     Part("loader", "loader-cpu.json", {"device": "cpu"}),
     Part("training", "training-cpu.json", {"device": "cpu", "rounds": 5}),
@@ -99,6 +75,7 @@ PARTS = (
     ),
     Part("load", "load-cpu.json"),
     Part("export", "export-sd15-fp16.json", {"target": "sm_89"}),
+    Part("e2e", "e2e-cpu.json", {"device": "cpu"}),
     Part(
         "recipes",
         "accuracy-2000-images.json",

@@ -40,15 +40,11 @@ class E2eSettings:
     )
     """ours, usual or informed, with settings after a colon; the first is what others are compared
     to."""
-    images: tuple[int, ...] = option(
-        (400, 800, 2000), read=_numbers(int, "numbers of images"), shown="400,800,2000"
-    )
+    images: tuple[int, ...] = option((400, 800, 2000), read=_numbers(int, "numbers of images"))
     """Numbers of images, comma-separated: multiples of 10, which is the number of classes."""
-    seeds: tuple[int, ...] = option((0, 1, 2), read=_numbers(int, "seeds"), shown="0,1,2")
+    seeds: tuple[int, ...] = option((0, 1, 2), read=_numbers(int, "seeds"))
     """Comma-separated; each is a run of its own of each contender and number of images."""
-    levels: tuple[float, ...] = option(
-        (0.72, 0.8), read=_numbers(float, "shares"), shown="0.72,0.8"
-    )
+    levels: tuple[float, ...] = option((0.72, 0.8), read=_numbers(float, "shares"))
     """Accuracies whose time is read off, as shares, comma-separated."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""

@@ -13,6 +13,7 @@ from ...engine import Cache
 from ...export import check_model_folder
 from ...generate import Generator, SampleSpec
 from ...kernels import references_only
+from ..harness.ranges import OpenRange, RangedTimeline
 from .contender import GeneratorName
 from .job import GenerationJob
 
@@ -51,6 +52,12 @@ class OurGenerator:
         if self._generator.batch_size < self._batch_size:  # halved, and slower than its name says
             raise InputError(f"out of memory: take a smaller batch than {self._batch_size}")
         return images
+
+    def show_ranges(self, open_range: OpenRange) -> None:
+        """Let a profiler know stages and steps by their names, from here on."""
+        timeline = RangedTimeline(self._generator.device, open_range)
+        timeline.start()
+        self._generator.seconds.timeline = timeline
 
     def step_seconds(self, batch: Sequence[SampleSpec]) -> float | None:
         """Seconds that a step of one batch takes, on average."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.profiler import ProfilerActivity, profile
+from torch.profiler import ProfilerActivity, profile, record_function
 
 from ...base import InputError, resolve_device, resolve_precision
 from ...report.results.metric import Metric
@@ -75,6 +75,8 @@ def measure_trace(settings: TraceSettings, progress: Progress = SILENT) -> Figur
         for _ in range(_WARM_UP_CALLS):
             generator.images(specs)
         progress.tell(f"{name.text}: tracing")
+        torch.cuda.synchronize(device)
+        generator.show_ranges(record_function)
         with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiler:
             generator.images(specs)
             torch.cuda.synchronize(device)

@@ -24,7 +24,7 @@ class GpuSettings:
     """The folder for results, which also says what is done already."""
     minutes: float = 8.0
     """The most that a part may take; what it has measured by then stays."""
-    budget: float | None = option(None, shown="none")
+    budget: float | None = None
     """Minutes for all: a part that is likely to take more than is left is not started."""
     again: bool = False
     """Run parts that are done as well."""

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...generate.sampling.timeline import Interval
+from ..harness.ranges import STEP
 
 HAND_OFF = "hand-off"
 STAGES = ("text", "denoise", "vae", "finish", HAND_OFF)
 """In order; they follow each other and make up the whole."""
-STEP = "step"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from typing import Any
 
 from ...report.results.metric import Metric
 from ...report.results.result import Row
-from .breakdown import STAGES, STEP, BatchRecord
+from ..harness.ranges import STEP
+from .breakdown import STAGES, BatchRecord
 from .limits import Limits
 from .roofline import Ceilings, Work, under_roof
 from .stage_work import BatchWork

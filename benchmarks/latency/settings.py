@@ -29,7 +29,7 @@ class LatencySettings:
 
     parts: tuple[str, ...] = option((), is_argument=True, shown="all")
     """What to measure: stages, sweep (of batch sizes), start (of new processes)."""
-    random_weights: str | None = option(None, shown="none")
+    random_weights: str | None = None
     """In place of a model: an architecture, such as sd15."""
     recipe: str = "base"
     """Of the prompts."""
@@ -40,7 +40,7 @@ class LatencySettings:
     percentile, 1000 a 99.9th."""
     known_prompts: bool = False
     """Keep text embeddings, as long runs do, in place of encoding the prompts of every batch."""
-    sizes: tuple[int, ...] = option((1, 2, 4, 8, 16, 32), read=batch_sizes, shown="1,2,4,8,16,32")
+    sizes: tuple[int, ...] = option((1, 2, 4, 8, 16, 32), read=batch_sizes)
     """Batch sizes of the sweep."""
     sweep_batches: int = 10
     """Batches of each size of the sweep."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .breakdown import HAND_OFF, STEP, BatchRecord
+from ..harness.ranges import range_name
+from .breakdown import HAND_OFF, BatchRecord
 
 _PROCESS, _HOST, _DEVICE = 1, 1, 2
 _BATCHES = 5
@@ -36,7 +37,7 @@ def batch_records(records: Sequence[BatchRecord], batch_size: int) -> Iterator[d
 
 
 def trace_events(records: Sequence[BatchRecord]) -> list[dict[str, Any]]:
-    """The first batches' stages, by the names that NVTX ranges would have: `denoise/step 3`."""
+    """The first batches' stages, by the names of the NVTX ranges: `denoise/step 3`."""
     events = [
         _named("process_name", "zeroreal", 0),
         _named("thread_name", "host: enqueue", _HOST),
@@ -50,8 +51,7 @@ def trace_events(records: Sequence[BatchRecord]) -> list[dict[str, Any]]:
         events.append(_event(f"batch {number}", _HOST, start, record.seconds))
         steps = {id(one): place + 1 for place, one in enumerate(record.steps())}
         for one in record.intervals:
-            name = f"denoise/step {steps[id(one)]}" if one.name == STEP else one.name
-            name = f"decode/{name}" if name in ("vae", "finish") else name
+            name = range_name(one.name, steps.get(id(one)))
             events.append(_event(name, _DEVICE, start + one.began, one.seconds))
             if one.enqueued is not None:
                 began, ended = one.enqueued

@@ -16,7 +16,7 @@ from ...export import noise_levels
 from ...generate import SampleSpec
 from ...generate.filters.quality import Quality
 from ...generate.sampling.steps import guided_steps
-from ...generate.sampling.timeline import Timeline
+from ..harness.ranges import OpenRange, RangedTimeline, nvtx_ranges
 from .breakdown import BatchRecord
 from .clocks import clocks
 from .energy import energy_meter, joules_per_image
@@ -58,9 +58,14 @@ class Loaded:
 
 
 class LatencyWorker:
-    """Generates the batches of a job, in turn from `_KINDS` of them."""
+    """Generates the batches of a job, in turn from `_KINDS` of them.
 
-    def __init__(self, job: LatencyJob) -> None:
+    Args:
+        job: what is generated.
+        open_range: for stages and steps of batches that are seen; by default NVTX's on a GPU.
+    """
+
+    def __init__(self, job: LatencyJob, open_range: OpenRange | None = None) -> None:
         self._meter = MemoryMeter(resolve_device(job.device))
         self._generator = generator = job.generator()
         self._size, self._known = generator.batch_size, job.known_prompts
@@ -70,7 +75,8 @@ class LatencyWorker:
         specs = job.specs(_KINDS * self._size)
         self._batches = [specs[at : at + self._size] for at in range(0, len(specs), self._size)]
         self._next = cycle(self._batches)
-        self._timeline = Timeline(generator.device)
+        ranges = open_range or nvtx_ranges(generator.device)
+        self._timeline = RangedTimeline(generator.device, ranges)
 
     def loaded(self) -> Loaded:
         """What the generator settled on."""

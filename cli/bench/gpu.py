@@ -17,7 +17,7 @@ from ..options import with_options
 from .command import tell
 
 if TYPE_CHECKING:
-    from ...benchmarks.gpu.work import Outcome
+    from ...benchmarks.documented.working import Outcome
 
 
 @with_options(GpuSettings)
@@ -26,9 +26,9 @@ def gpu(given: dict[str, Any]) -> None:
 
     The tests marked gpu, then benchmarks by what they are worth. Give the command again to go on.
     """
-    from ...benchmarks.gpu.work import work_through
+    from ...benchmarks.gpu.work import work_through_gpu
 
-    outcomes = work_through(build(GpuSettings, given), tell)
+    outcomes = work_through_gpu(build(GpuSettings, given), tell)
     _show(outcomes)
     states = {outcome.state for outcome in outcomes}
     if "interrupted" in states:
@@ -44,6 +44,6 @@ def _show(outcomes: Sequence[Outcome]) -> None:
     table.add_column("")
     for outcome in outcomes:
         taken = f"{outcome.minutes:.1f}" if outcome.minutes else ""
-        reason = outcome.path.name if outcome.state == "done" else outcome.reason
-        table.add_row(outcome.part.name, taken, escape(f"{outcome.state}: {reason}"))
+        reason = outcome.work.path.name if outcome.state == "done" else outcome.reason
+        table.add_row(outcome.work.name, taken, escape(f"{outcome.state}: {reason}"))
     output.print(table)

@@ -16,6 +16,8 @@ from .result import BenchmarkResult
 
 LEAST_PROCESSES = 5
 LEVEL = 0.95
+MOST_DOUBTS = 3
+"""That are named of a result."""
 Verdict = Literal["better", "worse", "changed", "no change beyond noise", "not to be told"]
 
 
@@ -161,7 +163,10 @@ def _verdict(metric: Metric, interval: tuple[float, float]) -> Verdict:
 
 def _doubts(which: str, result: BenchmarkResult) -> list[str]:
     unfinished = [] if result.figures.finished else ["it did not come to its end"]
-    return [f"{which}: {reason}" for reason in (*unfinished, *result.figures.reasons)]
+    found = [*unfinished, *result.figures.reasons]
+    if len(found) > MOST_DOUBTS:  # each process has its own
+        found[MOST_DOUBTS:] = [f"{len(found) - MOST_DOUBTS} more reasons are in its file"]
+    return [f"{which}: {reason}" for reason in found]
 
 
 def _device(result: BenchmarkResult) -> dict[str, Any]:

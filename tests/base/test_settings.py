@@ -31,7 +31,7 @@ class Paint:
     coats: int = 2
     """How often
     it is painted."""
-    tint: tuple[int, int, int] | None = option(None, read=colour, flag="--paint", shown="none")
+    tint: tuple[int, int, int] | None = option(None, read=colour, flag="--paint")
     """A colour."""
 
     def __post_init__(self):

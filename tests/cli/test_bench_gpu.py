@@ -5,18 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from zeroreal.benchmarks.documented.working import Outcome, Work
 from zeroreal.benchmarks.gpu import work as work_module
-from zeroreal.benchmarks.gpu.parts import Part
 from zeroreal.benchmarks.gpu.settings import GpuSettings
-from zeroreal.benchmarks.gpu.work import Outcome
 from zeroreal.benchmarks.registry import BENCHMARKS
 from zeroreal.report.results.metric import Metric
 from zeroreal.report.results.result import BenchmarkResult, Figures, Row
 
 
 def outcome(name, state, reason=None, minutes=0.0):
-    part = Part(name, 3, f"{name}.json", ())
-    return Outcome(part, Path(f"/out/{name}-h100.json"), state, reason, minutes)
+    work = Work(name, Path(f"/out/{name}-h100.json"), (), lambda: None)
+    return Outcome(work, state, reason, minutes)
 
 
 @pytest.fixture
@@ -25,12 +24,12 @@ def worked(monkeypatch):
     given = []
 
     def give(*outcomes):
-        def work_through(settings, tell):
+        def work_through_gpu(settings, tell):
             given.append(settings)
             tell("guided: about 5 minutes")
             return outcomes
 
-        monkeypatch.setattr(work_module, "work_through", work_through)
+        monkeypatch.setattr(work_module, "work_through_gpu", work_through_gpu)
         return given
 
     return give

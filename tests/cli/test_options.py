@@ -6,6 +6,7 @@ import yaml
 from typer.testing import CliRunner
 
 from zeroreal.base.settings import build, names_in, values_of
+from zeroreal.benchmarks.e2e.settings import E2eSettings
 from zeroreal.cli.options import with_options
 from zeroreal.kernels import AugmentRanges
 from zeroreal.run.folder import read_config, read_config_file, write_config
@@ -124,15 +125,31 @@ def test_a_file_may_give_each_range_of_the_augmentation(tmp_path):
     assert build(RunSettings, values).train.augment == AugmentRanges(flip=0.5, area=(0.5, 1.0))
 
 
-def test_help_shows_what_a_default_means():
+def help_of(settings):
     app = typer.Typer(rich_markup_mode="markdown")
 
     @app.command()
-    @with_options(RunSettings)
+    @with_options(settings)
     def command(given):
         """A command."""
 
-    text = " ".join(CliRunner().invoke(app, ["--help"], env={"COLUMNS": "300"}).output.split())
+    return " ".join(CliRunner().invoke(app, ["--help"], env={"COLUMNS": "300"}).output.split())
+
+
+def test_help_shows_what_a_default_means():
+    text = help_of(RunSettings)
     assert "[default: (the model's own)]" in text
     assert "[default: 12]" in text
     assert "[default: random-guidance]" in text
+
+
+def test_help_shows_several_values_as_one_gives_them():
+    text = help_of(E2eSettings)
+    assert "[default: 400,800,2000]" in text
+    assert "[default: 0.72,0.8]" in text
+
+
+def test_help_shows_no_default_where_there_is_none():
+    text = help_of(RunSettings)
+    assert "--spill" in text
+    assert "(none)" not in text.lower()

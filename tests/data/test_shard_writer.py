@@ -18,6 +18,7 @@ from webdataset import TarWriter
 from zeroreal.base import InputError
 from zeroreal.data import shard_embedded, shard_files
 from zeroreal.data.formats import SHARD_FORMATS
+from zeroreal.data.shard_files import reserve
 from zeroreal.data.shard_writer import new_shard
 
 FILES = {
@@ -129,6 +130,17 @@ def test_arrays_are_what_numpy_saves(small_set, tmp_path):
         theirs = io.BytesIO()
         np.save(theirs, array)
         assert (tmp_path / name).read_bytes() == theirs.getvalue()
+
+
+def test_room_is_kept_for_arrays_and_their_length_is_what_was_written(tmp_path):
+    path = tmp_path / "a.npy"
+    with path.open("wb") as file:
+        file.write(b"header")
+        reserve(file, 2**20)
+        file.flush()
+        if path.stat().st_blocks * 512 < 2**20:
+            pytest.skip("this file system keeps no room")
+    assert path.read_bytes() == b"header"
 
 
 def test_images_in_parquet_are_held_a_row_group_at_a_time(small_set, tmp_path, monkeypatch):

@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...drawing import COLOURS, WIDTH, Drawing, Shape, dot, grid, linear, logarithmic, path
+from ...drawing import COLOURS, WIDTH, Drawing, Shape, dot, grid, line, linear, logarithmic, path
 from ..result import BenchmarkResult, Row
 from ..units import scale_of
 
 _LEFT, _TOP, _BOTTOM, _HEIGHT = 52.0, 10.0, 170.0, 194.0
 Series = Mapping[str, Sequence[tuple[float, float]]]
+KNEE = "knee"
+"""The note of the row whose batch size is the smallest that is about as fast as the best."""
 _MEMORY = ("peak_memory_bytes", "device_memory_bytes", "peak_bytes", "memory_bytes")
 
 
 def batch_drawing(rows: Sequence[Row]) -> Drawing | None:
-    """Throughput of one case's rows, where each is of another batch size."""
+    """Throughput of one case's rows, where each is of another batch size, and the knee."""
     swept = _swept(rows, "images_per_second")
-    return _drawing("Throughput by batch size", swept, "images/s") if swept else None
+    if not swept:
+        return None
+    noted = (_batch_size(row) for row in rows if row.facts.get("note") == KNEE)
+    return _drawing("Throughput by batch size", swept, "images/s", next(noted, None))
 
 
 def batch_drawings(result: BenchmarkResult) -> list[Drawing]:
@@ -73,7 +78,7 @@ def _value(row: Row, name: str) -> float | None:
     return float(fact) if isinstance(fact, int | float) else None
 
 
-def _drawing(title: str, series: Series, unit: str) -> Drawing:
+def _drawing(title: str, series: Series, unit: str, knee: int | None = None) -> Drawing:
     kept = dict(list(series.items())[:COLOURS])
     sizes = sorted({size for points in kept.values() for size, _ in points})
     values = [value for points in kept.values() for _, value in points]
@@ -85,6 +90,8 @@ def _drawing(title: str, series: Series, unit: str) -> Drawing:
         up,
         ([f"{mark:g}" for mark in across.marks], [f"{mark:g}" for mark in up.marks]),
     )
+    if knee is not None:
+        shapes.append(line(across.place(knee), _TOP, across.place(knee), _BOTTOM, "baseline"))
     for number, (name, points) in enumerate(kept.items()):
         places = [(across.place(size), up.place(value / scale.size)) for size, value in points]
         shapes.append(path(places, f"line s{number}"))
@@ -96,10 +103,12 @@ def _drawing(title: str, series: Series, unit: str) -> Drawing:
     told = [f"{name}: {scale.figure(value)} at {size:g}" for name, (size, value) in best.items()]
     return Drawing(
         title=title,
-        summary="; ".join(text.removeprefix(": ") for text in told),
+        summary="; ".join(text.removeprefix(": ") for text in told)
+        + ("" if knee is None else f"; {KNEE} at {knee}"),
         height=_HEIGHT,
         shapes=tuple(shapes),
-        note=f"{scale.name}, by images in a batch",
+        note=f"{scale.name}, by images in a batch"
+        + ("" if knee is None else f"; the dashed line is the knee, batch {knee}"),
         key=tuple((f"s{number}", name) for number, name in enumerate(kept) if len(kept) > 1),
     )
 

@@ -9,6 +9,7 @@ from ...drawing import COLOURS, WIDTH, Axis, Drawing, Shape, dot, grid, linear, 
 from ..metric import Metric
 from ..result import BenchmarkResult, Row
 from ..units import scale_of
+from .batches import batch_drawing
 from .families import without_numbered
 
 _LEFT, _TOP, _BOTTOM, _HEIGHT = 52.0, 10.0, 170.0, 194.0
@@ -20,13 +21,14 @@ LEAST_VALUES = 20
 def percentile_drawings(result: BenchmarkResult) -> list[Drawing]:
     """One for each case whose rows have a time with enough values; each row's first such.
 
-    The longest stand first, and the shortest are left out where there are too many.
+    The longest stand first, and the shortest are left out where there are too many. Batch sizes
+    have their own drawing.
     """
     found = []
     for case in dict.fromkeys(row.case for row in result.rows):
         rows = without_numbered([row for row in result.rows if row.case == case])
         curves = [(row, metric) for row in rows if (metric := _latency(row)) is not None]
-        if curves:
+        if curves and batch_drawing(rows) is None:
             title = f"Latency by percentile{f', {case}' if case else ''}"
             longest = sorted(curves, key=lambda curve: -curve[1].median)
             found.append(_drawing(title, longest[:COLOURS]))

@@ -7,13 +7,19 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from zeroreal.base import InputError
 from zeroreal.benchmarks import bench as front
-from zeroreal.benchmarks.documented import measuring
+from zeroreal.benchmarks.bench import settings_content
+from zeroreal.benchmarks.documented import measuring, working
 from zeroreal.benchmarks.documented.documents import DOCUMENTS, RESULTS
-from zeroreal.benchmarks.documented.measuring import command_of, measure_documented
-from zeroreal.benchmarks.documented.parts import PARTS, Part
+from zeroreal.benchmarks.documented.measuring import measure_documented
+from zeroreal.benchmarks.documented.part import Part, command_of, why_measure
+from zeroreal.benchmarks.documented.parts import PARTS
+from zeroreal.benchmarks.documented.running import ZEROREAL
+from zeroreal.benchmarks.gpu.parts import PARTS as GPU_PARTS
+from zeroreal.cli.main import app
 from zeroreal.report.results.conditions import Conditions
 
 TINY = Part("plan", "plan-cpu.json", {"shards": 4, "rounds": 1})
@@ -31,37 +37,22 @@ def clone(tmp_path, monkeypatch):
     return tmp_path
 
 
-class Here:
-    """Stands in for a process of its own, which takes seconds to start."""
-
-    def __init__(self, workers, mp_context):
-        pass
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def submit(self, work, *arguments, **options):
-        class Done:
-            def result(self):
-                return work(*arguments, **options)
-
-        return Done()
-
-
 @pytest.fixture
 def measured(monkeypatch):
-    """The commands of what was measured, in this process."""
-    commands, bench = [], measuring.bench
+    """The commands of what was measured, in this process: one of its own takes seconds to start."""
+    commands = []
 
-    def counted(*arguments, **options):
-        commands.append(options["command"])
-        return bench(*arguments, **options)
+    def run(command, log, **_):
+        log.touch()
+        words = list(command[len(ZEROREAL) :])
+        commands.append(shlex.join(["zeroreal", *words]))
+        monkeypatch.setattr("sys.argv", ["zeroreal", *words])
+        try:
+            get_command(app).main(words, standalone_mode=False)
+        except InputError as error:
+            return str(error)
 
-    monkeypatch.setattr(measuring, "bench", counted)
-    monkeypatch.setattr(measuring, "ProcessPoolExecutor", Here)
+    monkeypatch.setattr(working, "run_command", run)
     monkeypatch.setattr(front, "Conditions", partial(Conditions, look=0.0))
     return commands
 
@@ -69,15 +60,17 @@ def measured(monkeypatch):
 def test_what_is_missing_is_measured_and_shown(clone, measured):
     lines = []
     written = measure_documented(clone, tell=lines.append)
-    command = "zeroreal bench plan --shards 4 --rounds 1 --result benchmarks/results/plan-cpu.json"
+    path = clone / RESULTS / "plan-cpu.json"
+    command = f"zeroreal bench plan --shards 4 --rounds 1 --result {path}"
     assert measured == [command]
     assert json.loads((clone / RESULTS / "plan-cpu.json").read_text())["command"] == command
     assert written == tuple(clone / path for path in DOCUMENTS)
     assert "| planning |" in (clone / "README.md").read_text()
-    assert lines[0] == "plan-cpu.json: measuring, for there is no result yet"
-    assert lines[-1] == (
+    assert lines[0] == (
         "tricks-cpu.json: left out, it needs real images: give their folder with --real"
     )
+    assert lines[1].startswith("plan-cpu.json: measuring, for there is no result yet;")
+    assert not list((clone / RESULTS).glob("*.log"))
 
 
 def test_what_is_measured_is_not_measured_again(clone, measured):
@@ -85,7 +78,7 @@ def test_what_is_measured_is_not_measured_again(clone, measured):
     measure_documented(clone)
     assert measure_documented(clone, tell=lines.append) == ()
     assert len(measured) == 1
-    assert lines[0] == "plan-cpu.json: measured before, with the same settings and the same code"
+    assert lines[1] == "plan-cpu.json: measured before, with the same settings and the same code"
 
 
 def change(path, **changes):
@@ -112,7 +105,7 @@ def test_what_does_not_serve_is_measured_again(clone, measured, changes, why):
     measure_documented(clone)
     change(clone / RESULTS / "plan-cpu.json", **changes)
     measure_documented(clone, tell=lines.append)
-    assert lines[0] == f"plan-cpu.json: measuring, for {why}"
+    assert lines[1].startswith(f"plan-cpu.json: measuring, for {why};")
     assert len(measured) == 2
 
 
@@ -122,23 +115,21 @@ def test_folders_are_not_what_is_measured(clone, measured, monkeypatch):
     monkeypatch.setattr(measuring, "PARTS", (TINY,))
     measure_documented(clone)
     settings = part.build()
-    content = measuring.settings_content(settings)
+    content = settings_content(settings)
     change(clone / RESULTS / "plan-cpu.json", environment={})
     plan = json.loads((clone / RESULTS / "plan-cpu.json").read_text())
     path.write_text(json.dumps({**plan, "settings": content}))
-    assert measuring.why_measure(part, settings, path) is None
-    assert measuring.why_measure(part, replace(settings, work=Path("there")), path) is None
-    assert measuring.why_measure(part, replace(settings, steps=3), path) is not None
+    here = plan["environment"]["device"]
+    assert why_measure(settings, path, here) is None
+    assert why_measure(replace(settings, work=Path("there")), path, here) is None
+    assert why_measure(replace(settings, steps=3), path, here) is not None
 
 
-def test_an_interruption_leaves_the_part_for_the_next_time(clone, measured, monkeypatch):
-    bench = measuring.bench
+def test_an_interruption_leaves_the_documents_for_the_next_time(clone, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
 
-    def interrupted(*arguments, **options):
-        result = bench(*arguments, **options)
-        return replace(result, figures=replace(result.figures, finished=False))
-
-    monkeypatch.setattr(measuring, "bench", interrupted)
+    monkeypatch.setattr(working, "run_command", interrupted)
     before = (clone / "README.md").read_text()
     with pytest.raises(KeyboardInterrupt):
         measure_documented(clone)
@@ -151,7 +142,7 @@ def test_a_part_that_cannot_be_measured_does_not_stop_the_others(clone, measured
     lines = []
     with pytest.raises(InputError, match=r"broken\.json could not be measured"):
         measure_documented(clone, tell=lines.append)
-    assert "broken.json: shards is 1: at least 2 is needed" in lines
+    assert any("shards is 1: at least 2 is needed" in line for line in lines)
     assert "| planning |" in (clone / "README.md").read_text()
 
 
@@ -162,12 +153,8 @@ def test_only_some_are_measured(clone, measured):
         measure_documented(clone, only=["plan.json"])
 
 
-@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.file)
+@pytest.mark.parametrize("part", [*PARTS, *GPU_PARTS.values()], ids=lambda part: part.file)
 def test_the_command_of_a_part_gives_its_settings(part, monkeypatch):
-    from typer.main import get_command
-
-    from zeroreal.cli.main import app
-
     given = []
     monkeypatch.setattr(front, "bench", lambda name, settings, **_: given.append((name, settings)))
     monkeypatch.setattr("zeroreal.cli.bench.command.show", lambda *_: None)

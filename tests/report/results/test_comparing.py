@@ -187,3 +187,10 @@ def test_what_speaks_against_either_result_is_told():
         "before: the machine was busy",
         "after: it did not come to its end",
     )
+
+
+def test_of_many_reasons_the_first_are_named():
+    before = of(seconds(1.0), figures={"reasons": tuple(f"reason {n}" for n in range(9))})
+    *first, last = compare(before, of(seconds(1.0))).doubts
+    assert first == ["before: reason 0", "before: reason 1", "before: reason 2"]
+    assert last == "before: 6 more reasons are in its file"

@@ -45,8 +45,9 @@ def latency():
     for size, images in ((1, 5.0), (2, 8.0), (4, 12.0)):
         joules = Metric((60 / images,), "J", "lower")
         metrics = {"images_per_second": rate(images), "joules_per_image": joules}
-        memory = {"peak_memory_bytes": size * 2**30}
-        rows.append(Row(f"batch {size}", "batch sizes", metrics, memory))
+        facts = {"peak_memory_bytes": size * 2**30, **({"note": "knee"} if size == 2 else {})}
+        metrics["seconds"] = seconds(*(size / images,) * 100)
+        rows.append(Row(f"batch {size}", "batch sizes", metrics, facts))
     energy = {"energy": {"predicted_joules_per_image": 3.5}}
     return result(*rows, benchmark="latency", figures={"records": tuple(records), "facts": energy})
 
@@ -179,10 +180,18 @@ def test_all_that_can_be_drawn_is_drawn(page):
         "Roofline",
         "Energy of an image",
     ]
-    assert found["Throughput by batch size"] == "batch sizes: 12 images/s at 4"
+    assert found["Throughput by batch size"] == "batch sizes: 12 images/s at 4; knee at 2"
     assert found["Memory by batch size"] == "batch sizes: 4 GiB at 4"
     assert found["Roofline"] == "step, 45 % of the roof"
     assert "predicted from its operations 3.5" in found["Energy of an image"]
+
+
+def test_the_knee_is_marked_where_it_is(page):
+    html = page(latency()).read_text()
+    (drawing,) = re.findall(r'aria-label="Throughput by batch size.*?</figure>', html, re.DOTALL)
+    (left,) = re.findall(r'<line x1="([\d.]+)"[^>]*class="baseline"', drawing)
+    assert re.search(rf'<circle cx="{left}"[^>]*><title>batch sizes batch 2:', drawing)
+    assert "the dashed line is the knee, batch 2" in drawing
 
 
 def test_what_has_no_figures_is_not_drawn(page):
