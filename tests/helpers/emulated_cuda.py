@@ -118,9 +118,9 @@ class Emulation:
     """Builds libraries in a folder, the emulation itself once."""
 
     def __init__(self, folder: Path) -> None:
-        compiler = shutil.which("c++") or shutil.which("g++")
+        compiler = shutil.which("g++")  # Clang hides copies of structures from the checks
         if compiler is None or sys.platform != "linux":
-            pytest.skip("needs a C++ compiler on Linux")
+            pytest.skip("the emulation needs g++, and Linux")
         self._compiler, self._folder = compiler, folder
         self._libraries: dict[object, EmulatedLibrary] = {}
         sources = sorted(EMULATION.glob("*.cpp"))

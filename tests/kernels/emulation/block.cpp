@@ -126,15 +126,15 @@ void run_block() {
 // What CUDA refuses to launch.
 void check_limits() {
   const dim3 &grid = configuration.grid, &size = configuration.block;
-  const auto beyond = [](const char* what, std::uint64_t value, std::uint64_t most) {
+  const auto demand = [](const char* what, std::uint64_t value, std::uint64_t most) {
     if (value >= 1 && value <= most) return;
     fail(std::string(what) + " is " + std::to_string(value) + ", not 1 to " + std::to_string(most));
   };
-  beyond("the grid's x", grid.x, 0x7fffffffu);
-  beyond("the grid's y", grid.y, 65535);
-  beyond("the grid's z", grid.z, 65535);
-  beyond("the block's z", size.z, 64);
-  beyond("the number of threads", std::uint64_t{size.x} * size.y * size.z, kMaxThreads);
+  demand("the grid's x", grid.x, 0x7fffffffu);
+  demand("the grid's y", grid.y, 65535);
+  demand("the grid's z", grid.z, 65535);
+  demand("the block's z", size.z, 64);
+  demand("the number of threads", std::uint64_t{size.x} * size.y * size.z, kMaxThreads);
 }
 
 // What the 32 lanes of the caller's warp give, once all are there; until the warp's next exchange.

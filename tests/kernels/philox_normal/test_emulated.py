@@ -35,6 +35,15 @@ def test_equals_the_definition_and_the_bits_of_the_cpu(
     assert_close(noise.flatten(1), torch.stack(wanted))
 
 
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_the_order_of_blocks_and_threads_changes_nothing(
+    library: EmulatedLibrary, seed: int
+) -> None:
+    with library.in_place(seed):
+        noise = philox_normal(SEEDS, (4, 21, 22))
+    assert torch.equal(noise, philox_normal(SEEDS, (4, 21, 22)))
+
+
 @pytest.mark.parametrize("shift", [0, 1, 2, 3])
 def test_a_buffer_at_any_address_is_filled_and_nothing_beside_it(
     library: EmulatedLibrary, shift: int
