@@ -15,7 +15,7 @@ from zeroreal.kernels._augment import augment
 from zeroreal.kernels._augment_reference import augment_reference
 
 reference_module = importlib.import_module("zeroreal.kernels._augment_reference")
-check_module = importlib.import_module("zeroreal.kernels._augment")
+augment_module = importlib.import_module("zeroreal.kernels._augment")
 
 DTYPES = [torch.float32, torch.float16, torch.bfloat16]
 PADDINGS = ["edge", "reflect"]
@@ -101,13 +101,13 @@ def test_an_image_that_is_not_there_becomes_nan_and_is_not_read(
     library: EmulatedLibrary,
     monkeypatch: pytest.MonkeyPatch,
     unchanged: Callable[..., Any],
-    run: Callable[..., Any],
     random_images: Callable[..., Any],
 ) -> None:
-    monkeypatch.setattr(check_module, "check_index", lambda *_: None)  # as on CUDA
+    monkeypatch.setattr(augment_module, "check_index", lambda *_: None)  # as on CUDA
     images, index = random_images(2, 8, 8), torch.tensor([0, 2, -1, 2**62])
+    out = torch.zeros(4, 8, 8, 3).permute(0, 3, 1, 2)
     with library.in_place():
-        out = run(augment, images, unchanged(4), (8, 8), index)
+        augment(out, images, index, unchanged(4), [0.5] * 3, [0.5] * 3)
     assert out[0].isfinite().all()
     assert out[1:].isnan().all()
 

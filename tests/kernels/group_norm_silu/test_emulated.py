@@ -145,6 +145,19 @@ def test_more_images_than_a_grid_is_high_are_taken_in_strides(
     run_in_strides(library, random_inputs, expected)
 
 
+def test_an_image_has_no_more_parts_than_the_workspace(
+    emulation: Emulation,
+    random_inputs: Callable[..., Any],
+    expected: Callable[..., Any],
+    assert_near: Callable[..., Any],
+) -> None:
+    small_parts = ("group_norm_silu.cu", "kPartElements = 16384", "kPartElements = 16")
+    library = emulation.library("group_norm_silu.cu", small_parts)
+    images, weight, bias, _ = random_inputs((2, 24, 19, 31), torch.float32)
+    arguments = (images, weight, bias, 3, 1e-5)
+    assert_near(run(library, *arguments), expected(*arguments), torch.float32)
+
+
 @pytest.mark.parametrize("barrier", range(len(barriers_removed("group_norm_silu.cu"))))
 def test_a_barrier_that_is_taken_out_is_missed(
     emulation: Emulation,
