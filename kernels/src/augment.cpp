@@ -180,7 +180,7 @@ ZEROREAL_VECTOR_CLONES void sample_turned_row(const std::uint8_t* __restrict__ i
 template <int C>
 void sample_row(const std::uint8_t* image, const AugmentArgs& args, const Geometry& geometry,
                 std::int32_t y, Workspace& work, float* out) {
-  if (geometry.whole_pixels()) {
+  if (geometry.whole_pixels(args)) {
     copy_row<C>(whole_row<C>(image, args, geometry, y), work.columns, args.out_width, out);
   } else if (geometry.separable()) {
     sample_separable_row<C>(image, args, geometry, y, work, out);
@@ -223,7 +223,7 @@ void augment_image(const std::uint8_t* image, const float* parameters, const Aug
   const Geometry geometry = make_geometry(parameters);
   const std::int32_t height = args.out_height, width = args.out_width;
   const std::int64_t row_size = static_cast<std::int64_t>(width) * C;
-  if (geometry.whole_pixels()) {
+  if (geometry.whole_pixels(args)) {
     find_whole_columns(args, geometry, work.columns);
   } else if (geometry.separable()) {
     find_columns(args, geometry, work.columns);

@@ -58,6 +58,13 @@ inline AugmentArgs make_augment_args(const std::uint8_t* images, std::int64_t co
   return args;
 }
 
+// Whether no position of an axis, `start + step (i + 1/2)`, lies farther outside than a side.
+ZEROREAL_INLINE bool stays_near(float step, float start, std::int32_t count, std::int32_t size) {
+  const float first = start + 0.5f * step, last = start + (count - 0.5f) * step;
+  const float low = first < last ? first : last, high = first < last ? last : first;
+  return low > -static_cast<float>(size) && high < 2.0f * static_cast<float>(size);
+}
+
 // Where an output pixel lies in the source: (x, y) = matrix (x + 1/2, y + 1/2, 1).
 struct Geometry {
   float xx, xy, x0;
@@ -66,10 +73,13 @@ struct Geometry {
   // Rows come from rows and columns from columns.
   ZEROREAL_INLINE bool separable() const { return xy == 0.0f && yx == 0.0f; }
 
-  // Every output pixel is one source pixel.
-  ZEROREAL_INLINE bool whole_pixels() const {
+  // Every output pixel is one source pixel. What lies farther outside than a side is not: it stays
+  // there (`make_tent`), between two pixels.
+  ZEROREAL_INLINE bool whole_pixels(const AugmentArgs& args) const {
     return separable() && (xx == 1.0f || xx == -1.0f) && (yy == 1.0f || yy == -1.0f) &&
-           x0 == floorf(x0) && y0 == floorf(y0);
+           x0 == floorf(x0) && y0 == floorf(y0) &&
+           stays_near(xx, x0, args.out_width, args.in_width) &&
+           stays_near(yy, y0, args.out_height, args.in_height);
   }
 };
 

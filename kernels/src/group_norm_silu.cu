@@ -89,13 +89,15 @@ __global__ void __launch_bounds__(kThreads)
     __syncthreads();
     const float count = static_cast<float>((place.end - place.begin) * group_size);
     for (std::int64_t g = threadIdx.x; g < args.groups; g += kThreads) {
+      // Near all of them: what is summed is small, and little is lost where the mean is large.
+      const float origin = by_row[g * group_size].mean;
       float sum = 0.0f, squares = 0.0f;
       for (unsigned row = 0; row < place.rows; ++row) {
         const float pixels = static_cast<float>(place.pixels(row));
         const Moments* channel = by_row + row * args.channels + g * group_size;
-        for (std::int64_t c = 0; c < group_size; ++c) sum += pixels * channel[c].mean;
+        for (std::int64_t c = 0; c < group_size; ++c) sum += pixels * (channel[c].mean - origin);
       }
-      const float mean = sum / count;
+      const float mean = origin + sum / count;
       for (unsigned row = 0; row < place.rows; ++row) {
         const float pixels = static_cast<float>(place.pixels(row));
         const Moments* channel = by_row + row * args.channels + g * group_size;

@@ -173,3 +173,22 @@ def test_positions_beyond_the_borders_are_padded(
     reflect = run(function, ramp, row, (1, 12), padding="reflect")
     wanted = [30, 40, 30, 20, 10, 20, 30, 40, 30, 20, 10, 20]
     assert shades(reflect).flatten().round().tolist() == wanted
+
+
+@FUNCTIONS
+@pytest.mark.parametrize("mirror", [False, True])
+def test_positions_farther_outside_than_a_side_stay_there(
+    mirror: bool,
+    function: Callable[..., None],
+    box: Callable[..., Any],
+    run: Callable[..., Any],
+    shades: Callable[..., Any],
+) -> None:
+    ramp = torch.tensor([10, 20, 30, 40], dtype=torch.uint8).view(1, 1, 4, 1)
+    parameters = box(13, 0, -22, 1, (1, 22)) if mirror else box(-9, 0, 22, 1, (1, 22))
+    out = shades(run(function, ramp, parameters, (1, 22), padding="reflect"))
+    row = out.flatten().round().tolist()
+    # Between positions -5 and -4, which show 20 and 30, and between 7 and 8, which show the same.
+    assert row[:5] == row[-5:] == [25] * 5
+    inside = [30, 40, 30, 20, 10, 20, 30, 40, 30, 20, 10, 20]
+    assert row[5:-5] == (inside[::-1] if mirror else inside)

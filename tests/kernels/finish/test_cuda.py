@@ -1,13 +1,9 @@
-"""`finish` on CUDA, and its kernel's body on the CPU."""
+"""`finish` on CUDA."""
 
 from __future__ import annotations
 
-import ctypes
 import importlib
-import shutil
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,53 +30,6 @@ SIZES = [
     ((2, 4, 31, 64), (31, 16)),
     ((2, 3, 64, 31), (16, 31)),
 ]
-
-
-def test_the_body_of_the_cuda_kernel_gives_the_same(
-    tmp_path: Path,
-    assert_same_pixels: Callable[..., Any],
-    assert_same_statistics: Callable[..., Any],
-    expected: Callable[..., Any],
-    random_images: Callable[..., Any],
-) -> None:
-    """What each GPU thread runs, compiled for the CPU: testable without a GPU."""
-    compiler = shutil.which("c++") or shutil.which("g++")
-    header = Path(__file__).parents[3] / "kernels" / "src" / "finish.h"
-    if compiler is None:
-        pytest.skip("no C++ compiler")
-    source, library = tmp_path / "pixels.cpp", tmp_path / "pixels.so"
-    source.write_text(
-        f'#include "{header}"\n'
-        "using namespace zeroreal;\n"
-        'extern "C" void pixels(const void* images, int64_t channels, int64_t height,\n'
-        "    int64_t width, uint8_t* out, int64_t out_height, int64_t out_width,\n"
-        "    float* statistics) {\n"
-        "  FinishArgs args{images, 1, channels, height, width, 0, height * width, width, 1,\n"
-        "                  out, out_height, out_width, statistics, nullptr};\n"
-        "  Counts counts[kMaxChannels] = {};\n"
-        "  for (int64_t y = 0; y < out_height; ++y)\n"
-        "    for (int64_t x = 0; x < out_width; ++x)\n"
-        "      finish_pixel(static_cast<const Float16*>(images), args,\n"
-        "                   make_taps(y, height, out_height), make_taps(x, width, out_width),\n"
-        "                   out + (y * out_width + x) * channels, counts);\n"
-        "  for (int64_t c = 0; c < channels; ++c)\n"
-        "    write_statistics(counts[c], height * width, statistics + c * kStatistics);\n"
-        "}\n"
-    )
-    command = [compiler, "-std=c++17", "-O1", "-shared", "-fPIC", "-o", str(library), str(source)]
-    subprocess.run(command, check=True)
-    function = ctypes.CDLL(str(library)).pixels
-    pointer, number = ctypes.c_void_p, ctypes.c_int64
-    function.argtypes = [pointer, *(number,) * 3, pointer, number, number, pointer]
-    for (_, channels, height, width), (out_height, out_width) in SIZES:
-        images = random_images((1, channels, height, width), torch.float16)
-        out = torch.empty(1, out_height, out_width, channels, dtype=torch.uint8)
-        statistics = torch.empty(1, channels, 4)
-        pointers = images.data_ptr(), out.data_ptr(), statistics.data_ptr()
-        sizes = channels, height, width
-        function(pointers[0], *sizes, pointers[1], out_height, out_width, pointers[2])
-        assert_same_pixels(out, expected(images, (out_height, out_width)))
-        assert_same_statistics(statistics, images)
 
 
 @pytest.mark.gpu
