@@ -84,6 +84,7 @@ class Generator:
         settings = self._settings = suited(self.folder, settings)
         denoising = self._denoising = denoising_of(self.folder, settings)
         self.scheduler, self.schedule = denoising.scheduler, denoising.schedule
+        self.calls = denoising.calls
         cache = cache or Cache()
         request = TuneRequest(self.device, settings, guided)
         choice = self._choice = tuned_choice(self.folder, request, cache, on_progress)

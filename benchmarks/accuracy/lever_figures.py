@@ -9,7 +9,7 @@ from ...report.results.metric import Metric
 from ...report.results.result import Figures, Row
 from ...train import TrainSettings
 from .figures import both
-from .lever_settings import BASELINE, LEVERS
+from .lever_settings import BASELINE, CHANGES, LEVERS
 from .lever_table import Results
 from .settings import LeversSettings
 
@@ -61,7 +61,7 @@ def _row(
     name: str, by_images: Mapping[int, Mapping[int, Any]], speed: Mapping[str, Any] | None
 ) -> Row:
     metrics: dict[str, Metric] = {}
-    facts: dict[str, Any] = {"change": dict(LEVERS[name])}
+    facts: dict[str, Any] = {"change": dict(CHANGES[name])}
     reason: str | None = None
     if speed is not None:
         reason = speed.get("refused", {}).get(name)

@@ -10,7 +10,7 @@ BASELINE = "baseline"
 
 _OWN = {"unet": "own", "steps": 12}
 
-_CHANGES: Mapping[str, Mapping[str, Any]] = {
+CHANGES: Mapping[str, Mapping[str, Any]] = {
     BASELINE: {},
     "4-steps": {"steps": 4},
     "6-steps": {"steps": 6},
@@ -32,8 +32,9 @@ _CHANGES: Mapping[str, Mapping[str, Any]] = {
     "few-step-4-tiny-vae": {"unet": "few-step", "steps": 4, "vae": "tiny"},
     "few-step-2-tiny-vae": {"unet": "few-step", "steps": 2, "vae": "tiny"},
 }
+"""What each changes of the baseline."""
 
 LEVERS: Mapping[str, Mapping[str, Any]] = {
-    name: {**_OWN, **change} for name, change in _CHANGES.items()
+    name: {**_OWN, **change} for name, change in CHANGES.items()
 }
 """The fields of `GenerateSettings` of each."""

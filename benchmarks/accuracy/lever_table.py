@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from .lever_settings import BASELINE, LEVERS
+from .lever_settings import BASELINE, CHANGES
 from .runs import Accuracy
 
 Results = Mapping[str, Mapping[int, Mapping[int, Accuracy]]]
@@ -33,8 +33,7 @@ def lever_table(results: Results, speed: Mapping[str, Any], images: int) -> str:
         rows[name] = {
             "change": {
                 field: list(value) if isinstance(value, tuple) else value
-                for field, value in LEVERS[name].items()
-                if LEVERS[BASELINE].get(field) != value
+                for field, value in CHANGES[name].items()
             },
             "error_ratio": _error_ratio(by_images[images], results[BASELINE][images]),
             "denoise_ratio": _rounded(_but_decode(stages[name]) / _but_decode(stages[BASELINE])),

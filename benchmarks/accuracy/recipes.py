@@ -98,7 +98,7 @@ def _run_settings(settings: RecipesSettings) -> RunSettings:
         classifier=settings.classifier,
         device=settings.device,
         # Not tuned: which engine is fastest must not decide over accuracy.
-        generate=GenerateSettings(engine="torch", tune="off"),
+        generate=GenerateSettings(engine="torch", tune="off", unet="own", steps=12),
     )
     if settings.epochs is None:
         return same

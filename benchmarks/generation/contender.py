@@ -10,7 +10,7 @@ from ...base.device import PRECISIONS
 from ...export import parse_engine
 from ...export.engines.choice import VARIANTS
 from ...kernels import ATTENTION_BACKENDS
-from ..accuracy.lever_settings import BASELINE, LEVERS
+from ..accuracy.lever_settings import BASELINE, CHANGES
 
 OURS = "ours"
 DIFFUSERS = "diffusers"
@@ -23,7 +23,7 @@ GRAPHS = "graphs"
 UNFUSED = "unfused"
 _FORM = "write ours:ENGINE/PRECISION or PEER/PRECISION, a peer being " + ", ".join(PEERS)
 _OF_OPTIMUM_ONNXRUNTIME = ("fp32", "fp16")  # what its exporter knows
-_LEVERS = tuple(name for name in LEVERS if name != BASELINE)
+_LEVERS = tuple(name for name in CHANGES if name != BASELINE)
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ class GeneratorName:
     fused: bool = True
     """Ours; otherwise PyTorch's operations stand in for our kernels."""
     levers: tuple[str, ...] = ()
-    """Ours; names of `LEVERS`."""
+    """Ours; names of `CHANGES`."""
 
     @property
     def changes(self) -> dict[str, Any]:
         """What the levers change of `GenerateSettings`, the last where two change the same."""
-        return {field: value for name in self.levers for field, value in LEVERS[name].items()}
+        return {field: value for name in self.levers for field, value in CHANGES[name].items()}
 
 
 def parse_contender(text: str) -> GeneratorName:

@@ -12,10 +12,8 @@ import torch
 
 from ...base import peak_memory_bytes, resolve_device
 from ...base.memory import MemoryMeter
-from ...export import noise_levels
 from ...generate import SampleSpec
 from ...generate.filters.quality import Quality
-from ...generate.sampling.steps import guided_steps
 from ..harness.ranges import OpenRange, RangedTimeline, nvtx_ranges
 from .breakdown import BatchRecord
 from .clocks import clocks
@@ -152,9 +150,8 @@ class LatencyWorker:
 
     def _rows(self) -> tuple[int, ...]:
         generator = self._generator
-        levels = noise_levels(generator.scheduler, generator.schedule)
         doubled = self._guided and generator.engines.info.guided
-        return tuple(1 + (doubled and acts) for acts in guided_steps(levels, self._interval))
+        return tuple(1 + (doubled and call.guided) for call in generator.calls)
 
     def _texts(self) -> tuple[int, ...]:
         """Texts of a batch's calls of the text encoder: prompts, and what guidance leads from."""

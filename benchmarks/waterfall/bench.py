@@ -13,6 +13,7 @@ import torch
 from ...base import InputError, resolve_device, resolve_precision
 from ...base.device import PRECISIONS
 from ...export import check_model_folder
+from ...export.model.parts import few_step_unet
 from ...report.results.result import Figures
 from ..generation.contender import parse_contender
 from ..generation.entrant import Contest
@@ -79,7 +80,8 @@ def _links(settings: WaterfallSettings, job: GenerationJob) -> tuple[Link, ...]:
     native = resolve_precision("auto", device)
     (precision,) = (name for name, dtype in PRECISIONS.items() if dtype == native)
     guided = check_model_folder(job.folder).guided and settings.guidance != "off"
-    return chosen(chain(device.type, precision, settings.steps, guided), settings.rows)
+    distilled = few_step_unet(job.folder) is not None
+    return chosen(chain(device.type, precision, settings.steps, guided, distilled), settings.rows)
 
 
 def _with_batch(link: Link, batch_size: int | None) -> str:

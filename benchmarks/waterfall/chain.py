@@ -19,6 +19,11 @@ _LEVER_WORDS = {
     "deep-cache-2": "every other step takes the deep features of the one before it",
     "tiny-vae": "the model's small VAE decoder",
 }
+_DISTILLED = {
+    "few-step-4": "4 steps by the UNet that was distilled to few, with guidance inside",
+    "few-step-4-tiny-vae": "the same with the model's small VAE decoder",
+    "few-step-2": "2 steps by that UNet",
+}
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,9 @@ class Link:
     """What it changes, in words."""
 
 
-def chain(device: str, native: str, steps: int, guided: bool) -> tuple[Link, ...]:
+def chain(
+    device: str, native: str, steps: int, guided: bool, distilled: bool = False
+) -> tuple[Link, ...]:
     """All rows.
 
     Args:
@@ -42,6 +49,7 @@ def chain(device: str, native: str, steps: int, guided: bool) -> tuple[Link, ...
         native: the narrowest precision that the device computes natively, which levers go on with.
         steps: denoising steps; the few steps are a row only where they are fewer.
         guided: whether images have guidance, which an interval can spare.
+        distilled: whether the model brings a UNet that was distilled to few steps.
     """
     links = [
         Link(FIRST, f"diffusers/{PLAINEST}", None, "diffusers, eager, as it comes"),
@@ -89,6 +97,10 @@ def chain(device: str, native: str, steps: int, guided: bool) -> tuple[Link, ...
         contender = f"{contender}/{lever}"
         links.append(Link(lever, contender, last, words))
         last = lever
+    if distilled:
+        last = base if native == PLAINEST else native
+        plain = f"ours:torch/{native}{graphs}"
+        links += [Link(name, f"{plain}/{name}", last, words) for name, words in _DISTILLED.items()]
     return tuple(links)
 
 

@@ -58,7 +58,10 @@ def _work(job: GenerationJob, name: GeneratorName, info: ModelInfo) -> ImageWork
     scheduler = load_scheduler(job.folder, job.scheduler)
     schedule = schedule_of(scheduler, changes.get("steps", job.steps))
     acts = guided_steps(noise_levels(scheduler, schedule), changes.get("guidance_interval"))
-    calls = tuple(plan_calls(acts, changes.get("deep_cache", 1)))
+    first = changes.get("first_steps", 0)
+    if "unet" in changes:  # a distilled one has guidance inside
+        acts = [number < first for number in range(len(acts))]
+    calls = tuple(plan_calls(acts, changes.get("deep_cache", 1), first))
     flops, side = count_flops(job.folder, job.generate_size), job.generate_size // info.vae_scale
     shallow = 0
     if not all(call.full for call in calls):

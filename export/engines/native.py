@@ -45,20 +45,21 @@ def torch_engines(folder: Path, choice: EngineChoice, cache: Cache) -> ModelEngi
         specs[DENOISE_FIRST] = replace(first, name=DENOISE_FIRST)
     profiles = batch_profiles(*chosen_batches(choice))
 
-    @functools.cache  # both steps of deep cache share the UNet
     def load_step(parts: ModelParts) -> DenoiseStep:
         step = load_module(DENOISE, parts, dtype, choice.attention, native=True)
         assert isinstance(step, DenoiseStep)
         check_attention(step, choice.attention, device)
         return step
 
+    shared = functools.cache(lambda: load_step(parts))  # both steps of deep cache have one UNet
+
     def make_module(name: str) -> torch.nn.Module:
         if name == DENOISE_SHALLOW:
-            return shallow_step(load_step(parts))
+            return shallow_step(shared())
         if name == DENOISE_FIRST:
             return load_step(own)
         if name == DENOISE:
-            return full_step(load_step(parts)) if choice.deep_cache else load_step(parts)
+            return full_step(shared()) if choice.deep_cache else load_step(parts)
         return load_module(name, parts, dtypes[name], native=True)
 
     compiled = choice.variant == "compiled"
