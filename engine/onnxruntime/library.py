@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
@@ -25,6 +26,14 @@ def onnxruntime_library() -> Any:
             "pip install 'zeroreal[onnx]' (or 'zeroreal[gpu]' for CUDA)"
         ) from None
     return onnxruntime
+
+
+@functools.cache
+def load_cuda_libraries() -> None:
+    """Load the CUDA and cuDNN of installed wheels, which ONNX Runtime does not find by itself."""
+    preload = getattr(onnxruntime_library(), "preload_dlls", None)  # from version 1.21 on
+    if preload is not None:
+        preload()
 
 
 def provider_not_supported_reasons(provider: str) -> tuple[str, ...]:

@@ -92,15 +92,17 @@ def _classifier_seconds(settings: RunSettings, image_size: int) -> tuple[float, 
 
 
 def _seconds_each(work: Callable[[int], object], count: int, most: int) -> float:
-    """Seconds an image of `work`, which is given how many: `count`, to warm up, then more.
+    """Seconds an image of `work`, which is given how many.
 
-    What takes `_ENOUGH` at the first call is not done again.
+    The first call only warms up, however long it takes: it may load, compile and choose. Of the
+    second, with as many images, follows how many the third gets, where it takes less than enough.
     """
-    first = _seconds(work, count)
-    if first >= _ENOUGH:
-        return first / count
-    count = min(most, count * round(_ENOUGH / first))
-    return _seconds(work, count) / count
+    _seconds(work, count)
+    taken = _seconds(work, count)
+    if taken < _ENOUGH and count < most:
+        count = min(most, count * round(_ENOUGH / taken))
+        taken = _seconds(work, count)
+    return taken / count
 
 
 def _seconds(work: Callable[[int], object], count: int) -> float:
