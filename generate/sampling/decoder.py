@@ -40,8 +40,8 @@ class Decoded:
 class Decoder:
     """Decodes latents, in a batch size of its own, and finishes them as uint8 pixels.
 
-    On a GPU it works on a stream of its own, unless the current one has but a part of the GPU. Where a batch does not fit into memory, it goes on
-    with half the size.
+    On a GPU it works on a stream of its own, unless the current one has but a part of the GPU.
+    Where a batch does not fit into memory, it goes on with half the size.
 
     Args:
         engine: the VAE decoder: latents to images of -1..1.

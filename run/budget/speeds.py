@@ -50,15 +50,17 @@ def measure_speeds(
         load: seconds that loading took.
     """
 
+    taken: dict[str, float] = {}  # by each stage of the last call
+
     def generate(count: int) -> None:
+        before = dict(source.seconds.totals)
         for _ in source.generate(plan[:count]):
             pass
+        taken.update({stage: now - before[stage] for stage, now in source.seconds.totals.items()})
 
-    before = dict(source.seconds.totals)
     # A GPU is at its speed in whole batches only; on a CPU one may take long.
     first = at_once if source.device.type == "cuda" else min(at_once, _FIRST_ON_CPU)
     image = _seconds_each(generate, min(first, len(plan)), len(plan))
-    taken = {stage: total - before[stage] for stage, total in source.seconds.totals.items()}
     decode = image * taken["decode"] / sum(taken.values())
     train, test = _classifier_seconds(settings, image_size)
     return Speeds(

@@ -1,7 +1,7 @@
 """What comes before what on a device: a vector clock for each stream and host thread.
 
-An access to memory is a fault where another one to the same bytes, of which one writes, is not known
-to come before. So is memory that is freed while a stream other than its own may use it.
+An access to memory is a fault where another one to the same bytes is not known to come before and
+one of them writes. So is memory that is freed while a stream other than its own may use it.
 """
 
 import threading

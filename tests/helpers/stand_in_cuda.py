@@ -140,7 +140,7 @@ class StandInCuda:
             taken = tensors((arguments, options))
             is_made = getattr(self.own, "making", False) or work is not None
             on_device = is_made or any(map(self.is_on_device, taken))
-            if on_device and self.others_record() and draws_from_default(function, options):
+            if self.others_record() and draws_from_default(function, options):
                 self.order.fault(f"{name} draws from the default generator while a graph is made")
             for tensor, is_write in operands(function, arguments, options):
                 if work is not None and is_write:
@@ -157,7 +157,7 @@ class StandInCuda:
             return result
 
     def enqueue(self, what, accesses, stream=None):
-        """Give a stream, or the current one, work that comes after all that this thread knows of."""
+        """Give a stream, or the current one, work that comes after all this thread knows of."""
         name = stream or self.stream.name
         self.order.follow(name, self.order.moment(self.host))
         self._accesses(name, what, accesses)

@@ -1,4 +1,4 @@
-"""Sampler and decoder keep TensorRT's contract: addresses, streams, and how many contexts there are."""
+"""Sampler and decoder keep TensorRT's contract: addresses, streams, contexts."""
 
 import pytest
 import torch
