@@ -36,7 +36,7 @@ def torch_dtype(dtype: Any) -> torch.dtype | None:
 
 def is_aligned(tensor: Tensor) -> bool:
     """Whether `tensor` begins where TensorRT wants it, in memory that PyTorch allocated."""
-    return tensor.storage_offset() * tensor.itemsize % ALIGNMENT == 0
+    return bool(tensor.storage_offset() * tensor.itemsize % ALIGNMENT == 0)
 
 
 def check_tensors(place: str, wanted: Sequence[TensorSpec], found: Found) -> None:

@@ -126,6 +126,8 @@ class _Trajectory:
         self._timesteps = aligned_rows(schedule.timesteps[:, None], device)
         self._draws = aligned_rows(torch.arange(1, self._count + 1)[:, None], device)
         self._graph: Recording | None = None
+        self._seeds: Tensor  # that the graph reads, and what else it does
+        self._given: Conditions
 
     def run(self, seeds: Tensor, given: Conditions, memory: GraphMemory | None) -> Tensor:
         """Enqueue the steps: as a graph if they were recorded, or else one by one.

@@ -49,7 +49,6 @@ def measure_speeds(
         test_images: how many real images it is tested on.
         load: seconds that loading took.
     """
-
     taken: dict[str, float] = {}  # by each stage of the last call
 
     def generate(count: int) -> None:

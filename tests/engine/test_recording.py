@@ -13,7 +13,7 @@ from zeroreal.engine import GraphMemory, record, recording
 from zeroreal.engine.recording import keep_for_replays
 
 GPU = torch.device("cuda")
-SOON = 0.1  # seconds in which a thread that is not held up does something
+SOON = 0.3  # seconds in which a thread that is not held up does something
 
 
 @pytest.fixture
@@ -75,11 +75,11 @@ def test_what_replays_use_lives_as_long_as_the_graph(cuda):
 
 
 def beside(one, other):
-    """Do `one` here and `other` in a thread; each is given an event for the other to have begun."""
-    begun = [threading.Event(), threading.Event()]
-    thread = threading.Thread(target=other, args=(begun[1], begun[0]))
+    """Do `one` here and `other` in a thread; each is given its own event and the other's."""
+    events = [threading.Event(), threading.Event()]
+    thread = threading.Thread(target=other, args=events[::-1])
     thread.start()
-    one(*begun)
+    one(*events)
     thread.join()
 
 
@@ -97,15 +97,15 @@ def record_slowly(own, others):
 def synchronize(own, others):
     others.wait()
     with RECORDING.shared():
-        own.set()
         torch.cuda.synchronize()
+        own.set()
 
 
 def drop_out(own, others):
     others.wait()
     with RECORDING.shared():
-        own.set()
         torch.nn.functional.dropout(torch.ones(3, device=GPU))
+        own.set()
 
 
 @pytest.mark.parametrize("other", [record_slowly, synchronize, drop_out])

@@ -32,6 +32,7 @@ class StandInCuda:
         self.own = threading.local()
         self.recording = {}  # the thread that records, and what
         self.numbers = itertools.count(1)
+        self.used = set()  # the streams that were given work
         self.default = Stream(self, number=0)
 
     @property
@@ -159,6 +160,7 @@ class StandInCuda:
     def enqueue(self, what, accesses, stream=None):
         """Give a stream, or the current one, work that comes after all this thread knows of."""
         name = stream or self.stream.name
+        self.used.add(name)
         self.order.follow(name, self.order.moment(self.host))
         self._accesses(name, what, accesses)
 

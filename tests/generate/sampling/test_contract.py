@@ -6,6 +6,7 @@ from contract_plan import ContractPlan
 from stand_in_cuda import stand_in_cuda
 
 from zeroreal.assets import TINY_FASHION
+from zeroreal.base.device_part import stream_of_part
 from zeroreal.engine import CudaGraphEngine, GraphMemory, TensorRTEngine
 from zeroreal.engine.graph import DimensionRange, GraphFile, GraphSpec, TensorSpec
 from zeroreal.engine.tensorrt import engine as tensorrt_engine
@@ -139,6 +140,25 @@ def test_what_differs_from_step_to_step_begins_where_engines_want_it():
     Sampler(plain, schedule)(torch.arange(3), (4, SIDE, SIDE), conditions(3))
     assert {name for name, _ in plain.begins} == {tensor.name for tensor in STEP.inputs}
     assert [(name, begin) for name, begin in plain.begins if begin % 256] == []
+
+
+def test_on_a_part_of_the_gpu_denoising_and_decoding_stay_on_its_stream(cuda, engine):
+    schedule = schedule_of(load_scheduler(TINY_FASHION, "DDIM"), 2)
+    (denoise, _), (vae, _) = engine(STEP, step), engine(VAE, decode)
+    sampler, decoder = Sampler(denoise, schedule), Decoder(vae, SIDE, 3)
+    part, images = torch.cuda.Stream(), []
+    part.wait_stream(torch.cuda.current_stream())
+    cuda.used.clear()
+    with stream_of_part(part):
+        for _ in range(2):
+            latents = sampler(torch.arange(4).to(GPU), (4, SIDE, SIDE), conditions(4, GPU))
+            with decoder.stream_of(latents) as kept:
+                images.append(decoder(kept))
+        for decoded in images:
+            decoded.wait()
+    assert cuda.used == {part.name}
+    assert images[0].images.tolist() == images[1].images.tolist()
+    torch.cuda.synchronize()
 
 
 @pytest.mark.parametrize("graphs", [False, True])

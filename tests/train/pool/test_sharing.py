@@ -108,7 +108,7 @@ def green_contexts(monkeypatch):
 
 
 def test_parts_of_a_gpu_that_have_no_streams_are_refused(green_contexts, monkeypatch):
-    with pytest.raises(InputError, match="no green contexts .*no attribute 'Stream'"):
+    with pytest.raises(InputError, match=r"no green contexts .*no attribute 'Stream'"):
         Sharing("partition", GPU)
     monkeypatch.setattr(GreenContext, "Stream", lambda self: None, raising=False)
     assert Sharing("partition", GPU).mode == "partition"
