@@ -45,6 +45,7 @@ class Sharing:
         check_mode(mode, device, graphs)
         self._device = device
         self.mode = mode if mode != "auto" else "alternate"
+        self._is_alternating = mode == "alternate"
         self._untried = [
             name
             for name in SHARING_MODES[1:]
@@ -66,11 +67,13 @@ class Sharing:
         return self.mode != "alternate"
 
     def generating_stream(self) -> AbstractContextManager[object]:
-        """The stream that generates, in whatever thread and mode, as the current one.
+        """The stream that generates, in whatever thread, as the current one.
 
-        It comes after what its first caller's stream was given before: the model's weights.
+        It comes after what its first caller's stream was given before: the model's weights. Where
+        nothing is ever generated beside training, it is the caller's, for then both may use the
+        same memory in turn.
         """
-        if self._device.type != "cuda":
+        if self._device.type != "cuda" or self._is_alternating:
             return nullcontext()
         # Kept, for memory that was freed on a stream serves that stream again.
         kind = "partition" if self.mode == "partition" else "whole"
