@@ -8,6 +8,8 @@ from stand_in_cuda import Stream, stand_in_cuda
 
 from zeroreal.engine import CudaGraphEngine, GraphMemory
 from zeroreal.generate import Generator
+from zeroreal.generate.filters.duplicates import DuplicateFilter
+from zeroreal.generate.filters.quality import PICTURES_ONLY, Quality
 from zeroreal.generate.sampling.decoder import Decoder
 from zeroreal.generate.sampling.sampler import Sampler
 from zeroreal.generate.sampling.stages import StageSeconds
@@ -67,21 +69,27 @@ def on_gpu(on_cpu, cuda, monkeypatch):
     return put
 
 
-def images_of(generator, specs):
+def images_of(generator, specs, quality=PICTURES_ONLY):
     """The images by sample, read as whoever takes the batches would."""
     found = {}
-    for batch in generator.generate(specs):
+    for batch in generator.generate(specs, quality=quality):
         numbers = [spec.index for spec in batch.specs]
         found |= dict(zip(numbers, batch.images.tolist(), strict=True))
     return found
 
 
-@pytest.mark.parametrize("graphs", [False, True])
-def test_batches_decoded_beside_denoising_are_ordered_and_right(on_cpu, specs, request, graphs):
-    expected = images_of(on_cpu, specs(count=11))
+@pytest.mark.parametrize(
+    ("graphs", "quality"),
+    [(False, PICTURES_ONLY), (True, Quality((DuplicateFilter(most_distance=20),)))],
+    ids=["eager", "graphs and a filter"],
+)
+def test_batches_decoded_and_judged_beside_denoising_are_ordered_and_right(
+    on_cpu, specs, request, graphs, quality
+):
+    expected = images_of(on_cpu, specs(count=11), quality)
     generator, cuda = request.getfixturevalue("on_gpu")(graphs), request.getfixturevalue("cuda")
-    assert images_of(generator, specs(count=11)) == expected
-    assert images_of(generator, specs(count=11)) == expected
+    assert images_of(generator, specs(count=11), quality) == expected
+    assert images_of(generator, specs(count=11), quality) == expected
     generator._sampler.release()
     assert cuda.faults == []
 
