@@ -3,10 +3,11 @@
 from .availability import EngineStatus, engine_statuses
 from .cache import Cache
 from .cache_entry import CacheKey
-from .cuda_graph import CudaGraphEngine, GraphMemory, record
+from .cuda_graph import CudaGraphEngine
 from .engine import Engine
 from .graph import DimensionRange, GraphFile, GraphSpec, Profile, TensorSpec
 from .onnxruntime.engine import OnnxRuntimeEngine
+from .recording import GraphMemory, Recording, record
 from .tensorrt import (
     ActivationArena,
     BuiltPlan,
@@ -39,6 +40,7 @@ __all__ = [
     "Inspection",
     "OnnxRuntimeEngine",
     "Profile",
+    "Recording",
     "TensorRTEngine",
     "TensorSpec",
     "TorchEngine",

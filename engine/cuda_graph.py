@@ -3,47 +3,35 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..base.errors import InputError
 from .engine import Engine
-from .graph import check_inputs
+from .graph import check_inputs, output_buffers
+from .recording import GraphMemory, Recording, record
 from .torch.eager import named_outputs
 
-__all__ = ["CudaGraphEngine", "GraphMemory", "record"]
-
-_WARM_UP_RUNS = 2
-
-
-@dataclass(frozen=True)
-class GraphMemory:
-    """What graphs that never run at the same time share: working memory and the capture stream."""
-
-    pool: Any
-    stream: torch.cuda.Stream
-
-    @classmethod
-    def on(cls, device: torch.device) -> GraphMemory:
-        """New memory on a CUDA device; it grows to the need of the largest graph."""
-        return cls(torch.cuda.graph_pool_handle(), torch.cuda.Stream(device))
+__all__ = ["CudaGraphEngine"]
 
 
 @dataclass(frozen=True)
 class _Recorded:
     """A graph and the tensors that it reads and writes, which lie outside the shared memory."""
 
-    graph: torch.cuda.CUDAGraph
+    graph: Recording
     inputs: dict[str, Tensor]
     outputs: dict[str, Tensor]
 
 
 class CudaGraphEngine:
-    """Another engine's work, recorded once for each set of input shapes; see `Engine`.
+    """Another engine's work, recorded when input shapes come again; see `Engine`.
+
+    Only the largest batches so far are recorded, for smaller ones are what is left at an end and
+    come in any size: those run as they are.
 
     Where the caller gives no `outputs`, the results lie in the graph's own buffers: the next call
     with the same shapes overwrites them. All calls into engines that share a `memory` must be
@@ -70,56 +58,67 @@ class CudaGraphEngine:
         self._engine, self._most_shapes = engine, most_shapes
         self._memory = memory or GraphMemory.on(engine.device)
         self._recorded: OrderedDict[tuple[torch.Size, ...], _Recorded] = OrderedDict()
+        self._largest, self._seen = 0, set[tuple[torch.Size, ...]]()  # shapes of the largest batch
 
     @torch.inference_mode()
     def __call__(
         self, inputs: Mapping[str, Tensor], outputs: Mapping[str, Tensor] | None = None
     ) -> dict[str, Tensor]:
-        """Replay the graph of these shapes, recorded first if it is new; see `Engine`."""
+        """Replay the graph of these shapes, or run the engine and record it; see `Engine`."""
         remedy = "give a size within it or build for a wider range"
-        check_inputs(self.spec, inputs, self.device, self.profile, remedy)
+        sizes = check_inputs(self.spec, inputs, self.device, self.profile, remedy)
         shapes = tuple(inputs[wanted.name].shape for wanted in self.spec.inputs)
-        if shapes not in self._recorded:
+        if shapes in self._recorded:
+            results = self._replay(shapes, inputs)
+        elif self._comes_again(shapes):
             self._make_room()
-            self._recorded[shapes] = _record(self._engine, self._memory, inputs)
+            buffers = output_buffers(self.spec, sizes, self.device, {})
+            self._recorded[shapes] = _record(self._engine, self._memory, inputs, buffers)
+            results = buffers
+        else:
+            results = self._engine(inputs, outputs)
+            self._note(shapes)
+            return results
+        return named_outputs(self.spec, list(results.values()), outputs)
+
+    def _replay(
+        self, shapes: tuple[torch.Size, ...], inputs: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
         self._recorded.move_to_end(shapes)
         recorded = self._recorded[shapes]
         for name, buffer in recorded.inputs.items():
             buffer.copy_(inputs[name])
         recorded.graph.replay()
-        return named_outputs(self.spec, list(recorded.outputs.values()), outputs)
+        return recorded.outputs
+
+    def _comes_again(self, shapes: tuple[torch.Size, ...]) -> bool:
+        return shapes in self._seen and shapes[0][0] == self._largest
+
+    def _note(self, shapes: tuple[torch.Size, ...]) -> None:
+        """Remember shapes that were run, and so fit into memory."""
+        if shapes[0][0] > self._largest:
+            self._largest = shapes[0][0]
+            self._seen.clear()
+        self._seen.add(shapes)
 
     def _make_room(self) -> None:
         if len(self._recorded) < self._most_shapes:
             return
-        torch.cuda.synchronize(self.device)  # it may still be running
+        # It may still be running; other streams need not be waited for.
+        torch.cuda.current_stream(self.device).synchronize()
         self._recorded.popitem(last=False)
 
 
-def record(work: Callable[[], None], memory: GraphMemory) -> torch.cuda.CUDAGraph:
-    """What `work` enqueues on its current stream, as a graph to replay; it must not wait for it.
-
-    It is run first, as it picks algorithms and loads kernels then, which a graph cannot hold.
-    """
-    stream = memory.stream
-    caller = torch.cuda.current_stream(stream.device)
-    stream.wait_stream(caller)
-    with torch.cuda.stream(stream):
-        for _ in range(_WARM_UP_RUNS):
-            work()
-    caller.wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    # Other threads, a trainer's say, go on allocating while this one records.
-    with torch.cuda.graph(graph, memory.pool, stream, capture_error_mode="thread_local"):
-        work()
-    return graph
-
-
-def _record(engine: Engine, memory: GraphMemory, inputs: Mapping[str, Tensor]) -> _Recorded:
+def _record(
+    engine: Engine,
+    memory: GraphMemory,
+    inputs: Mapping[str, Tensor],
+    outputs: dict[str, Tensor],
+) -> _Recorded:
+    """Run the engine into `outputs`, and record that."""
     buffers = {
         name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in inputs.items()
     }
-    outputs = {name: torch.empty_like(result) for name, result in engine(buffers).items()}
 
     def work() -> None:
         engine(buffers, outputs)

@@ -7,8 +7,8 @@ side in the last dimension, as the projections around it give and take them.
 | backend | computes with |
 | --- | --- |
 | `xformers` | xformers: flash attention or CUTLASS, on CUDA |
-| `cudnn` | PyTorch's SDPA, held to cuDNN |
-| `flash` | PyTorch's SDPA, held to flash attention |
+| `cudnn` | cuDNN, as PyTorch calls it, on CUDA |
+| `flash` | PyTorch's flash attention |
 | `sdpa` | PyTorch's SDPA, by whichever kernel PyTorch prefers |
 | `math` | `memory_efficient_attention_reference` |
 

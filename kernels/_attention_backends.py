@@ -5,12 +5,11 @@ from __future__ import annotations
 import functools
 import logging
 import warnings
-from contextlib import nullcontext
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.backends.cuda import SDPAParams, can_use_cudnn_attention, can_use_flash_attention
 
 from ._xformers import xformers_not_supported_reasons
 
@@ -19,7 +18,10 @@ logger = logging.getLogger(__name__)
 ATTENTION_BACKENDS = ("xformers", "cudnn", "flash", "sdpa", "math")
 """Every backend that can be asked for by name, besides `auto`."""
 
-_PYTORCH_KERNELS = {"cudnn": SDPBackend.CUDNN_ATTENTION, "flash": SDPBackend.FLASH_ATTENTION}
+_PYTORCH_KERNELS = ("cudnn", "flash")
+_cudnn = torch.ops.aten._scaled_dot_product_cudnn_attention.default
+_flash = torch.ops.aten._scaled_dot_product_flash_attention.default
+_flash_on_cpu = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 
 
 @functools.cache
@@ -94,26 +96,53 @@ def _log_fallback(device: torch.device, reasons: tuple[str, ...]) -> None:
 def _pytorch_reasons(
     backend: str, device: torch.device, dtype: torch.dtype, head_size: int
 ) -> tuple[str, ...]:
-    """What PyTorch warns of when it is held to one kernel and given a sample."""
+    """What PyTorch warns of when it is asked about one kernel, or says when it runs a sample."""
     if backend == "cudnn" and device.type != "cuda":
         return (f"it serves CUDA devices, not {device.type}",)
     sample = torch.zeros(1, 64, 1, head_size, device=device, dtype=dtype)  # [B, S, H, D]
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
-        try:
-            sdpa(sample, sample, sample, None, backend)
-        except RuntimeError as error:
-            texts = (str(warning.message) for warning in warned)
-            texts = (text.partition(" (Triggered internally")[0] for text in texts)
-            return tuple(text for text in texts if "not used because" not in text) or (str(error),)
+    if device.type == "cuda" and (reasons := _cuda_reasons(backend, sample.transpose(1, 2))):
+        return reasons
+    try:
+        sdpa(sample, sample, sample, None, backend)
+    except RuntimeError as error:
+        return (str(error),)
     return ()
 
 
+def _cuda_reasons(backend: str, sample: Tensor) -> tuple[str, ...]:
+    can_use = can_use_cudnn_attention if backend == "cudnn" else can_use_flash_attention
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        if can_use(SDPAParams(sample, sample, sample, None, 0.0, False, False), True):
+            return ()
+    texts = (str(warning.message) for warning in warned)
+    texts = (text.partition(" (Triggered internally")[0] for text in texts)
+    return tuple(texts) or ("PyTorch does not say why",)
+
+
 def sdpa(query: Tensor, key: Tensor, value: Tensor, scale: float | None, backend: str) -> Tensor:
-    """Attention over `[B, S, H, D]` by PyTorch's SDPA; `backend` may hold it to one kernel."""
-    # Holding to a kernel is process-wide while it lasts: the other backends do without.
-    held = _PYTORCH_KERNELS.get(backend)
+    """Attention over `[B, S, H, D]` by PyTorch's SDPA, or by the kernel that `backend` names.
+
+    The kernel's own operator is called: to hold SDPA to one (`sdpa_kernel`) would hold it for all
+    threads, a trainer's too, whose tensors the kernel may not serve.
+    """
     query, key, value = (x.transpose(1, 2) for x in (query, key, value))  # [B, H, S, D]
-    with sdpa_kernel(held) if held else nullcontext():
-        out: Tensor = F.scaled_dot_product_attention(query, key, value, scale=scale)
-    return out.transpose(1, 2)
+    if backend == "cudnn":
+        out = _cudnn(query, key, value, None, False, 0.0, False, False, scale=scale)[0]
+    elif backend == "flash" and query.device.type == "cuda":
+        out = _flash_on_cuda(query, key, value, scale)
+    elif backend == "flash":
+        out = _flash_on_cpu(query, key, value, 0.0, False, scale=scale)[0]
+    else:
+        out = F.scaled_dot_product_attention(query, key, value, scale=scale)
+    result: Tensor = out.transpose(1, 2)
+    return result
+
+
+def _flash_on_cuda(query: Tensor, key: Tensor, value: Tensor, scale: float | None) -> Tensor:
+    """As SDPA calls it: with heads of a multiple of 8, of which zeros change nothing."""
+    size = query.shape[-1]
+    scale = size**-0.5 if scale is None else scale
+    query, key, value = (F.pad(x, (0, -size % 8)) for x in (query, key, value))
+    out: Tensor = _flash(query, key, value, 0.0, False, False, scale=scale)[0]
+    return out[..., :size]

@@ -15,6 +15,7 @@ from .classifier.create import create_classifier, to_channels_last
 from .classifier.evaluate import Evaluation, evaluate, predict
 from .loop.epoch_sums import EpochReport
 from .loop.identity import RECIPE
+from .loop.random_state import own_random_state
 from .loop.saving import States, StateSaver
 from .loop.scalars import Scalars
 from .loop.training import Training
@@ -153,9 +154,7 @@ class Trainer:
         if loader.pool.capacity < 2:
             raise InputError(f"{loader.pool.capacity} images cannot be trained on: give at least 2")
         loader.check_passes()
-        cuda = [self.device] if self.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=cuda), training_stream(self.device):
-            torch.manual_seed(self.seed)
+        with own_random_state(self.seed, self.device), training_stream(self.device):
             training = self._training(loader, states)
             saver = StateSaver(training, states if self._ranks.is_first else None, state_seconds)
             while not loader.is_finished:

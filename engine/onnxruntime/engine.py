@@ -14,7 +14,12 @@ from ...base.errors import InputError
 from ..graph import GraphFile, Profile, check_inputs, output_buffers
 from ..torch.eager import named_outputs
 from .for_cpu import for_cpu
-from .library import PROVIDERS, onnxruntime_library, provider_not_supported_reasons
+from .library import (
+    PROVIDERS,
+    load_cuda_libraries,
+    onnxruntime_library,
+    provider_not_supported_reasons,
+)
 
 # TensorProto.DataType of onnx.proto, which the binding speaks.
 _ELEMENT_TYPES = {
@@ -62,7 +67,10 @@ class OnnxRuntimeEngine:
         options = _options(lean)
         providers = _providers(self.provider, self._stream, cache_folder)
         tuned = self.provider == "cpu" and not lean and find_spec("onnx") is not None
+        if self.provider != "cpu":
+            load_cuda_libraries()
         self._session = _session(graph.path, tuned, options, providers)
+        self._check_provider()
         self._run_options = onnxruntime_library().RunOptions()
         # The caller's stream keeps the order; the host need not wait.
         self._run_options.add_run_config_entry("disable_synchronize_execution_providers", "1")
@@ -82,6 +90,16 @@ class OnnxRuntimeEngine:
             binding.bind_output(name, *self._place(tensor))
         self._run(binding)
         return named_outputs(self.spec, list(results.values()), given)
+
+    def _check_provider(self) -> None:
+        """Complain where ONNX Runtime went over to another provider, which it does in silence."""
+        wanted, used = PROVIDERS[self.provider], self._session.get_providers()
+        if wanted not in used:
+            raise InputError(
+                f"ONNX Runtime could not load {wanted} and would run {self.spec.name} by "
+                f"{', '.join(used)}: install the CUDA and cuDNN that it was built for "
+                "(pip install 'zeroreal[gpu]'), or choose another engine"
+            )
 
     def _place(self, tensor: Tensor) -> tuple[str, int, int, tuple[int, ...], int]:
         return (
@@ -135,7 +153,8 @@ def _providers(
             "device_id": str(stream.device_index),
             "user_compute_stream": str(stream.cuda_stream),
         }
-        cuda = {"arena_extend_strategy": "kSameAsRequested", **on_gpu}
+        # Tensor cores take convolutions channels-last.
+        cuda = {"arena_extend_strategy": "kSameAsRequested", "prefer_nhwc": "1", **on_gpu}
         providers.insert(0, (PROVIDERS["cuda"], cuda))
         if provider == "tensorrt":
             built = {} if cache_folder is None else _trt_cache(cache_folder)

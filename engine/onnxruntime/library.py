@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import logging
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import Any
 
 import torch
 
 from ...base.errors import InputError, unknown
+
+_log = logging.getLogger(__name__)
 
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
@@ -25,6 +31,16 @@ def onnxruntime_library() -> Any:
             "pip install 'zeroreal[onnx]' (or 'zeroreal[gpu]' for CUDA)"
         ) from None
     return onnxruntime
+
+
+@functools.cache
+def load_cuda_libraries() -> None:
+    """Load the CUDA and cuDNN of installed wheels, which ONNX Runtime does not find by itself."""
+    preload = getattr(onnxruntime_library(), "preload_dlls", None)  # from version 1.21 on
+    if preload is not None:
+        with redirect_stdout(StringIO()) as said:  # it prints what it does not find
+            preload()
+        _log.debug("ONNX Runtime looked for CUDA: %s", said.getvalue().strip() or "found")
 
 
 def provider_not_supported_reasons(provider: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from torch import Tensor
 from ...base.errors import InputError
 from ..cache import Cache
 from ..graph import GraphFile, Profile, check_inputs, output_buffers
+from ..recording import keep_for_replays
 from ..torch.eager import named_outputs
 from .arena import ActivationArena
 from .cached import cached_plan, plan_key
@@ -21,7 +23,7 @@ from .library import gpu_target, target_not_supported_reasons
 from .plan import ContextMaker, deserialize
 from .refit import refit
 from .report import read_report
-from .tensors import check_tensors, torch_dtype
+from .tensors import check_tensors, is_aligned, torch_dtype
 
 __all__ = ["TensorRTEngine", "load_tensorrt"]
 
@@ -45,8 +47,9 @@ class TensorRTEngine:
     """A plan on a GPU; see `Engine`. For one thread at a time.
 
     The first call with new sizes makes a context for them and may compile kernels; further ones
-    allocate only the outputs that the caller does not give, and can be recorded as a CUDA graph.
-    Each set of sizes keeps its context, so that graphs recorded with it stay valid.
+    allocate only the outputs that the caller does not give, and can be recorded as a CUDA graph,
+    which keeps the context alive. Tensors that do not begin where TensorRT wants it are copied. On
+    the default stream, where TensorRT would wait for the device, it runs on one of its own.
 
     Args:
         folder: where `build_plan` wrote the plan.
@@ -54,6 +57,7 @@ class TensorRTEngine:
         device: the CUDA device to run on.
         arena: working memory, shared with engines that never run at the same time.
         kernels: file for what `tensorrt_rtx` compiles on this GPU.
+        most_contexts: sizes to keep a context of; the one that was not used for longest goes first.
 
     Raises `InputError` for a plan of another graph, GPU or library.
     """
@@ -68,6 +72,7 @@ class TensorRTEngine:
         *,
         arena: ActivationArena | None = None,
         kernels: Path | None = None,
+        most_contexts: int = 8,
     ) -> None:
         self.report = read_report(folder)
         self.spec, self.profile = graph.spec, self.report.profile
@@ -80,7 +85,9 @@ class TensorRTEngine:
         self._arena = arena or ActivationArena(self.device)
         self._arena.reserve(self._engine.device_memory_size_v2)
         self._make = ContextMaker(self._engine, kernels)
-        self._contexts: dict[tuple[int, ...], _Context] = {}
+        self._contexts: OrderedDict[tuple[int, ...], _Context] = OrderedDict()
+        self._most_contexts = most_contexts
+        self._side: torch.cuda.Stream | None = None  # of its own, once it is needed
 
     @torch.inference_mode()
     def __call__(
@@ -89,8 +96,10 @@ class TensorRTEngine:
         """Run the plan; see `Engine`."""
         sizes = check_inputs(self.spec, inputs, self.device, self.profile, _REMEDY)
         given = outputs or {}
-        read = {name: tensor.contiguous() for name, tensor in inputs.items()}
-        written = output_buffers(self.spec, sizes, self.device, given)
+        dense = {name: tensor.contiguous() for name, tensor in inputs.items()}
+        read = {name: x if is_aligned(x) else x.clone() for name, x in dense.items()}
+        fitting = {name: tensor for name, tensor in given.items() if is_aligned(tensor)}
+        written = output_buffers(self.spec, sizes, self.device, fitting)
         with torch.cuda.device(self.device):
             self._run(tuple(sizes.values()), {**read, **written})
         return named_outputs(self.spec, list(written.values()), given)
@@ -117,26 +126,42 @@ class TensorRTEngine:
 
     def _run(self, sizes: tuple[int, ...], tensors: Mapping[str, Tensor]) -> None:
         """Enqueue the plan on the current stream with the addresses of `tensors`."""
-        new = sizes not in self._contexts
-        if new:
-            self._contexts[sizes] = self._context(tensors)
-        context, memory = self._contexts[sizes], self._arena.block()
+        is_new = sizes not in self._contexts
+        context, memory = self._context(sizes, tensors), self._arena.block()
         if context.memory != memory.data_ptr():
             context.memory = memory.data_ptr()
             context.execution.set_device_memory(context.memory, memory.numel())
         for name, tensor in tensors.items():
             context.execution.set_tensor_address(name, tensor.data_ptr())
-        stream = torch.cuda.current_stream(self.device).cuda_stream
-        if not context.execution.execute_async_v3(stream):
+        caller = torch.cuda.current_stream(self.device)
+        stream = caller if caller.cuda_stream else self._beside(caller)
+        succeeded = context.execution.execute_async_v3(stream.cuda_stream)
+        if stream is not caller:
+            caller.wait_stream(stream)
+        if not succeeded:
             raise RuntimeError(f"TensorRT did not run {self.spec.name}: its log says why")
-        if new:
+        keep_for_replays(context)
+        if is_new:
             self._make.save_kernels()
 
-    def _context(self, tensors: Mapping[str, Tensor]) -> _Context:
-        context = _Context(self._make.make())
-        for spec in self.spec.inputs:
-            context.execution.set_input_shape(spec.name, tuple(tensors[spec.name].shape))
-        return context
+    def _beside(self, caller: torch.cuda.Stream) -> torch.cuda.Stream:
+        """Another stream than the default one, to go on behind it."""
+        if self._side is None:
+            self._side = torch.cuda.Stream(self.device)
+        self._side.wait_stream(caller)
+        return self._side
+
+    def _context(self, sizes: tuple[int, ...], tensors: Mapping[str, Tensor]) -> _Context:
+        if sizes not in self._contexts:
+            if len(self._contexts) == self._most_contexts:
+                torch.cuda.current_stream(self.device).synchronize()  # it may still be running
+                self._contexts.popitem(last=False)
+            context = _Context(self._make.make())
+            for spec in self.spec.inputs:
+                context.execution.set_input_shape(spec.name, tuple(tensors[spec.name].shape))
+            self._contexts[sizes] = context
+        self._contexts.move_to_end(sizes)
+        return self._contexts[sizes]
 
 
 def load_tensorrt(

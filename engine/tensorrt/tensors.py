@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from ...base.aligned_rows import ALIGNMENT
 from ...base.errors import InputError
 from ..graph import TensorSpec
 
-__all__ = ["Found", "check_tensors", "torch_dtype"]
+__all__ = ["Found", "check_tensors", "is_aligned", "torch_dtype"]
 
 _DTYPES = {
     "FLOAT": torch.float32,
@@ -30,6 +32,11 @@ Found = Mapping[str, tuple[torch.dtype | None, tuple[int, ...]]]
 def torch_dtype(dtype: Any) -> torch.dtype | None:
     """PyTorch's name for a `DataType`; None for those that it has no tensors of."""
     return _DTYPES.get(dtype.name)
+
+
+def is_aligned(tensor: Tensor) -> bool:
+    """Whether `tensor` begins where TensorRT wants it, in memory that PyTorch allocated."""
+    return bool(tensor.storage_offset() * tensor.itemsize % ALIGNMENT == 0)
 
 
 def check_tensors(place: str, wanted: Sequence[TensorSpec], found: Found) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...base.device_part import is_on_part
 from ...base.transfer import to_device
 from ..image_batch import ImageBatch
 from ..sampling.batches import Draft
@@ -70,7 +71,8 @@ class Inspection:
         """The rows that filters reject, with the reason; tells the filters what is handed over."""
         rejected: dict[int, str] = {}
         shown = list[list[int]]()
-        with torch.inference_mode(), torch.cuda.stream(self._stream):
+        stream = None if is_on_part() else self._stream
+        with torch.inference_mode(), torch.cuda.stream(stream):
             for one in self._filters:
                 rows = [row for row in pictures if row not in rejected]
                 shown.append(rows)

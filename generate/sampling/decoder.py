@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...base.device_part import is_on_part
 from ...base.memory import is_out_of_memory
 from ...engine import Engine
 from ...kernels import finish
@@ -39,8 +40,8 @@ class Decoded:
 class Decoder:
     """Decodes latents, in a batch size of its own, and finishes them as uint8 pixels.
 
-    On a GPU it works on a stream of its own. Where a batch does not fit into memory, it goes on
-    with half the size.
+    On a GPU it works on a stream of its own, unless the current one has but a part of the GPU.
+    Where a batch does not fit into memory, it goes on with half the size.
 
     Args:
         engine: the VAE decoder: latents to images of -1..1.
@@ -65,7 +66,7 @@ class Decoder:
     @contextmanager
     def stream_of(self, latents: Tensor) -> Iterator[Tensor]:
         """Inside, work goes to the decoder's stream, on latents that nobody overwrites."""
-        if self._stream is None:
+        if self._stream is None or is_on_part():
             yield latents
             return
         kept = latents.clone()  # the next batch is denoised into the same buffer

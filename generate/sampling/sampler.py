@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...engine import Engine, GraphMemory, record
+from ...base.aligned_rows import aligned_rows
+from ...base.fences import Fence, fences_on
+from ...engine import Engine, GraphMemory, Recording, record
 from ...export import Schedule
 from ...kernels import philox_normal_
 from .stages import unseen
@@ -28,7 +30,8 @@ class Sampler:
     """Denoises batches by the steps of a schedule, with guidance of its own for every image.
 
     What a batch of one shape reads and writes is allocated when that shape first comes, and used
-    again for every later one. Nothing waits for the device.
+    again for every later one. Nothing waits for the device but recording, and giving memory back.
+    Calls must be ordered among themselves, as on one stream.
 
     Args:
         engine: a whole step: UNet, guidance and the scheduler's update; see `DenoiseStep`.
@@ -36,7 +39,8 @@ class Sampler:
         calls: how each of them calls the model; by default fully and with guidance.
         shallow: the engine of the steps whose call is not full (DeepCache, arXiv 2312.00858).
         first: the engine of the first steps, where the others are a distilled model's.
-        graphs: where given, a shape's steps are recorded as one CUDA graph when it comes again.
+        graphs: where given, a shape's steps are recorded as one CUDA graph when it comes again, but
+            for those of fewer images than came before: what is left at an end comes in any number.
         part: is told of each `step`; see `StageSeconds.part`.
     """
 
@@ -52,7 +56,9 @@ class Sampler:
     ) -> None:
         calls = calls or plan_calls([True] * len(schedule.steps))
         self._steps = _Steps(engine, shallow, first, schedule, calls, part)
-        self._graphs = graphs
+        self._graphs, self._largest = graphs, 0
+        self._fences = fences_on(engine.device)
+        self._enqueued: Fence | None = None
         self._trajectories: OrderedDict[tuple[torch.Size, ...], _Trajectory] = OrderedDict()
 
     @torch.inference_mode()
@@ -64,16 +70,20 @@ class Sampler:
         the same shapes overwrites the result.
         """
         key = (seeds.shape, *(tensor.shape for tensor in given.values()))
-        trajectory = self._trajectories.get(key)
+        self._largest = max(self._largest, len(seeds))
+        trajectory, graphs = self._trajectories.get(key), None
         if trajectory is None:
             if len(self._trajectories) == _MOST_SHAPES:
-                self._wait_for_graphs()
+                self._wait()
                 self._trajectories.popitem(last=False)
             trajectory = self._trajectories[key] = _Trajectory(self._steps, seeds, shape)
-        elif self._graphs is not None:
-            trajectory.record(self._graphs, seeds, given)
+        elif len(seeds) == self._largest:
+            graphs = self._graphs
         self._trajectories.move_to_end(key)
-        return trajectory.run(seeds, given)
+        try:
+            return trajectory.run(seeds, given, graphs)
+        finally:
+            self._enqueued = self._fences.record()
 
     @torch.inference_mode()
     def trajectory(self, seeds: Tensor, shape: tuple[int, int, int], given: Conditions) -> Tensor:
@@ -81,20 +91,18 @@ class Sampler:
 
         The last are what a call with the same arguments gives.
         """
-        points: list[Tensor] = []
-        trajectory = _Trajectory(self._steps, seeds, shape)
-        points.append(trajectory.run(seeds, given, points.append))
-        return torch.stack(points)
+        return torch.stack(_Trajectory(self._steps, seeds, shape).points(seeds, given))
 
     def release(self) -> None:
-        """Give back the memory held for every shape."""
-        self._wait_for_graphs()
+        """Give back the memory held for every shape, once nothing uses it."""
+        self._wait()
         self._trajectories.clear()
+        self._largest = 0
 
-    def _wait_for_graphs(self) -> None:
-        """A graph that is still running must not go."""
-        if self._graphs is not None:
-            torch.cuda.synchronize(self._graphs.stream.device)
+    def _wait(self) -> None:
+        """Have the host wait for what was enqueued: its memory, and a graph, must not go before."""
+        if self._enqueued is not None:
+            self._fences.wait_on_host(self._enqueued)
 
 
 @dataclass(frozen=True)
@@ -135,31 +143,36 @@ class _Trajectory:
 
         self._latents, self._carries = buffers(kept + 1), buffers(kept + 1)
         self._history, self._noise, self._nothing = buffers(3)
-        self._coefficients = schedule.coefficients().to(device).unbind()
-        self._timesteps = schedule.timesteps.to(device).split(1)
-        self._draws = torch.arange(1, self._count + 1, device=device).split(1)
-        self._graph: torch.cuda.CUDAGraph | None = None
+        self._coefficients = aligned_rows(schedule.coefficients(), device)
+        self._timesteps = aligned_rows(schedule.timesteps[:, None], device)
+        self._draws = aligned_rows(torch.arange(1, self._count + 1)[:, None], device)
+        self._graph: Recording | None = None
+        self._seeds: Tensor  # that the graph reads, and what else it does
+        self._given: Conditions
 
-    def run(self, seeds: Tensor, given: Conditions, keep: Keep | None = None) -> Tensor:
-        """Enqueue the steps, one by one or as the graph that was recorded.
+    def run(self, seeds: Tensor, given: Conditions, memory: GraphMemory | None) -> Tensor:
+        """Enqueue the steps: as a graph if they were recorded, or else one by one.
 
-        `keep`, which no graph takes, is given a copy of the latents before each step.
+        With `memory`, they are recorded meanwhile, to be replayed from now on.
         """
-        if self._graph is None:
-            self._enqueue(seeds, given, keep)
-        else:
+        if self._graph is not None:
             self._seeds.copy_(seeds)
             for name, buffer in self._given.items():
                 buffer.copy_(given[name])
             self._graph.replay()
-        return self._latents[self._count % len(self._latents)]
-
-    def record(self, memory: GraphMemory, seeds: Tensor, given: Conditions) -> None:
-        """Record the steps, if they are not yet, to be replayed from now on."""
-        if self._graph is None:
+        elif memory is not None:
             self._seeds = seeds.clone()
             self._given = {name: tensor.clone() for name, tensor in given.items()}
             self._graph = record(lambda: self._enqueue(self._seeds, self._given), memory)
+        else:
+            self._enqueue(seeds, given)
+        return self._latents[self._count % len(self._latents)]
+
+    def points(self, seeds: Tensor, given: Conditions) -> list[Tensor]:
+        """The latents before the first and after every step, by a run that is not recorded."""
+        points: list[Tensor] = []
+        self._enqueue(seeds, given, lambda latents: points.append(latents.clone()))
+        return [*points, self._latents[self._count % len(self._latents)]]
 
     def _enqueue(self, seeds: Tensor, given: Conditions, keep: Keep | None = None) -> None:
         schedule = self._steps.schedule
@@ -173,7 +186,7 @@ class _Trajectory:
             if not takes_guidance:
                 conditions = {k: v for k, v in conditions.items() if k not in _OF_GUIDANCE}
             if keep is not None:
-                keep(self._latents[number % len(self._latents)].clone())
+                keep(self._latents[number % len(self._latents)])
             with self._steps.part("step"):
                 inputs = {**self._inputs(number, engine, seeds), **conditions}
                 if not call.full:

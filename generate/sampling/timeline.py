@@ -42,7 +42,8 @@ class Timeline:
     """Notes intervals between `start` and `take`.
 
     On a GPU, between events on the current stream. Those of work that is recorded as a CUDA graph
-    become part of it, and stand for whatever its last replay did: record graphs of one shape only.
+    become part of it, and from the next `start` on stand for whatever its last replay did: record
+    graphs of one shape only, and have them replayed.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -50,10 +51,12 @@ class Timeline:
         self._intervals: list[Interval] = []
         self._open: list[_Events] = []
         self._in_graph: list[_Events] = []
+        self._replayed: list[_Events] = []  # of those in graphs, those recorded before the start
 
     def start(self) -> None:
         """Begin anew, at this moment; a GPU must have nothing to do."""
         self._intervals, self._open = [], []
+        self._replayed = [*self._in_graph]
         if self._device.type == "cuda":
             self._origin = torch.cuda.Event(enable_timing=True)
             self._origin.record(torch.cuda.current_stream(self._device))
@@ -88,6 +91,6 @@ class Timeline:
                 ended=self._origin.elapsed_time(one.ended) / 1e3,
                 enqueued=one.enqueued,
             )
-            for one in (*self._open, *self._in_graph)
+            for one in (*self._open, *self._replayed)
         ]
         return (*self._intervals, *found)

@@ -49,16 +49,17 @@ def measure_speeds(
         test_images: how many real images it is tested on.
         load: seconds that loading took.
     """
+    taken: dict[str, float] = {}  # by each stage of the last call
 
     def generate(count: int) -> None:
+        before = dict(source.seconds.totals)
         for _ in source.generate(plan[:count]):
             pass
+        taken.update({stage: now - before[stage] for stage, now in source.seconds.totals.items()})
 
-    before = dict(source.seconds.totals)
     # A GPU is at its speed in whole batches only; on a CPU one may take long.
     first = at_once if source.device.type == "cuda" else min(at_once, _FIRST_ON_CPU)
     image = _seconds_each(generate, min(first, len(plan)), len(plan))
-    taken = {stage: total - before[stage] for stage, total in source.seconds.totals.items()}
     decode = image * taken["decode"] / sum(taken.values())
     train, test = _classifier_seconds(settings, image_size)
     return Speeds(
@@ -92,15 +93,17 @@ def _classifier_seconds(settings: RunSettings, image_size: int) -> tuple[float, 
 
 
 def _seconds_each(work: Callable[[int], object], count: int, most: int) -> float:
-    """Seconds an image of `work`, which is given how many: `count`, to warm up, then more.
+    """Seconds an image of `work`, which is given how many.
 
-    What takes `_ENOUGH` at the first call is not done again.
+    The first call only warms up, however long it takes: it may load, compile and choose. Of the
+    second, with as many images, follows how many the third gets, where it takes less than enough.
     """
-    first = _seconds(work, count)
-    if first >= _ENOUGH:
-        return first / count
-    count = min(most, count * round(_ENOUGH / first))
-    return _seconds(work, count) / count
+    _seconds(work, count)
+    taken = _seconds(work, count)
+    if taken < _ENOUGH and count < most:
+        count = min(most, count * round(_ENOUGH / taken))
+        taken = _seconds(work, count)
+    return taken / count
 
 
 def _seconds(work: Callable[[int], object], count: int) -> float:

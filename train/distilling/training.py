@@ -17,6 +17,7 @@ from ...base.transfer import to_device
 from ...generate import SampleSpec
 from ...generate.sampling.text import Conditions
 from ..loop.checkpoint import CheckpointFolder
+from ..loop.optimization import restore_memory_formats
 from .jumps import Jump, draw_jumps, targets
 from .settings import DistilSettings
 from .student import StudentLoss
@@ -151,3 +152,4 @@ class Distillation:
         self._student.load_state_dict(state["student"])
         self._average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
+        restore_memory_formats(self._optimizer)

@@ -50,6 +50,14 @@ def make_optimizer(
     return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
 
 
+def restore_memory_formats(optimizer: torch.optim.Optimizer) -> None:
+    """Lay out loaded moments as their weights are, which fused optimisers do not check."""
+    for weight, moments in optimizer.state.items():
+        for name, moment in moments.items():
+            if moment.shape == weight.shape:
+                moments[name] = torch.empty_like(weight).copy_(moment)
+
+
 def learning_rate(settings: TrainSettings, steps: int) -> Callable[[int], float]:
     """The share of the peak at each of `steps` updates: a linear rise, then a fall to zero."""
     warmup = round(settings.warmup * steps)

@@ -14,12 +14,18 @@ from torch import Tensor, nn
 
 from ...base.errors import InputError
 from ...base.ranks import Ranks, distribute, sum_over_ranks
+from ...base.readers_writer_lock import RECORDING
 from ..pool.loader import Loader
 from ..settings import TrainSettings
 from ..states import FORMAT, VERSION
 from .epoch_sums import EpochReport, EpochSums
 from .kept_weights import KeptWeights
-from .optimization import learning_rate, loss_function, make_optimizer
+from .optimization import (
+    learning_rate,
+    loss_function,
+    make_optimizer,
+    restore_memory_formats,
+)
 from .scalars import Scalars
 from .targets import mix, smoothed_targets
 from .training_state import check_training_state
@@ -67,6 +73,9 @@ class Training:
             # CUDA graphs, on a GPU; the memory of one would be written to while gradients add up.
             mode = "reduce-overhead" if settings.accumulate == 1 else "default"
             self._forward = torch.compile(self._forward, mode=mode, dynamic=False)
+        # Steps draw from the device's default generator, and compiled ones record graphs: never
+        # while a generator beside them records. Batches, which the feed may wait for, come outside.
+        self._step_apart = RECORDING.exclusive if settings.compile else RECORDING.shared
         modules = [model] if self.average is None else [model, self.average.module]
         self._good = KeptWeights(modules, "the weights from before training")
 
@@ -84,11 +93,12 @@ class Training:
         for images, labels in self._loader:
             if self._loader.batch == first:  # what is due has been published
                 self._check_labels()
-            self._add_gradients(images, labels)
-            done = self._loader.batch
-            if done % self.settings.accumulate == 0 or done == len(self._loader):
-                self._update()
-                after_update()
+            with self._step_apart():
+                self._add_gradients(images, labels)
+                done = self._loader.batch
+                if done % self.settings.accumulate == 0 or done == len(self._loader):
+                    self._update()
+                    after_update()
         return self._report(time.perf_counter() - began, before)
 
     def is_finite(self) -> bool:
@@ -140,22 +150,16 @@ class Training:
         if average is not None:
             average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
-        self._restore_memory_formats()
+        restore_memory_formats(self._optimizer)
         self._scaler.load_state_dict(state["scaler"])
         self.updates, self._batches = state["updates"], state["batches"]
         self._sums.load_state_dict(state["sums"])
         self.reports[:] = [EpochReport(**report) for report in state["reports"]]
         torch.set_rng_state(state["random"])
         if self._device.type == "cuda" and "cuda_random" in state:
-            torch.cuda.set_rng_state(state["cuda_random"], self._device)
+            with RECORDING.shared():
+                torch.cuda.set_rng_state(state["cuda_random"], self._device)
         self._good.keep("the weights of the state that training went on from")
-
-    def _restore_memory_formats(self) -> None:
-        """Fused optimisers go through weights and moments in the order of memory."""
-        for weight, moments in self._optimizer.state.items():
-            for name, moment in moments.items():
-                if moment.shape == weight.shape:
-                    moments[name] = torch.empty_like(weight).copy_(moment)
 
     def _add_gradients(self, images: Tensor, labels: Tensor) -> None:
         settings = self.settings

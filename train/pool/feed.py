@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Any
 
 from torch import Tensor
@@ -16,7 +16,7 @@ from .block_writer import BlockWriter
 from .epochs import block_sizes
 from .pool import ImagePool
 from .sharing import Sharing
-from .source import ImageSource
+from .source import ImageSource, replays_graphs
 from .worker import Worker
 
 __all__ = ["Feed", "ImageSource"]
@@ -79,8 +79,7 @@ class Feed:
         """How many blocks were published."""
         self.images = 0
         """How many images were published, replaced ones included: blank ones are left out."""
-        self._resumed = 0  # of these, before the state that this feed goes on from
-        self.sharing = Sharing(mode, source.device)
+        self.sharing = Sharing(mode, source.device, replays_graphs(source))
         self.waited = 0.0
         """How long `advance` took."""
         self._writer = BlockWriter(source, plan, self.blocks, pool, soften, is_over, on_batch)
@@ -120,21 +119,19 @@ class Feed:
         if self.is_finished:
             return False
         began = time.perf_counter()
+        self.sharing.begin_block()
         if self._worker is None:
-            self._writer.generate(self.published)
+            self._generate(self.published)
         else:
             self._worker.result()
             self._worker = None
         self._publish_block()
         self.waited += time.perf_counter() - began
         images = self.blocks[self.published - 1]
-        if self.published == self._resumed + 1:
-            self.sharing.first_turn(time.perf_counter() - began, images)
-        else:
-            self.sharing.turn(images, self.pool.samples - self._samples_before)
+        self.sharing.turn(images, self.pool.samples - self._samples_before)
         self._samples_before = self.pool.samples
         if self.sharing.is_concurrent and not self.is_finished:
-            self._worker = Worker(self._generate_beside, self.published)
+            self._worker = Worker(self._generate, self.published)
         return True
 
     def fill(self) -> None:
@@ -181,7 +178,7 @@ class Feed:
             )
         held = set(state["pool"]["samples"])
         for block in range(state["published"]):
-            self._writer.generate(block, held)
+            self._generate(block, held)
         if lost := sorted(held - self._writer.waiting):
             raise InputError(
                 f"sample {lost[0]}, which the state has, was not generated again: restore the "
@@ -189,7 +186,7 @@ class Feed:
             )
         self.pool.publish(self._writer.slots_of(sorted(held)))
         self.pool.load_state_dict(state["pool"])
-        self.published = self._resumed = state["published"]
+        self.published = state["published"]
         self.images = state["images"]
 
     def _publish_block(self) -> None:
@@ -201,6 +198,7 @@ class Feed:
         self.published += 1
         self.images += len(slots)
 
-    def _generate_beside(self, block: int) -> None:
+    def _generate(self, block: int, wanted: Set[int] | None = None) -> None:
+        # On one stream whoever calls, for what generators hold is in use by the one they ran on.
         with self.sharing.generating_stream():
-            self._writer.generate(block)
+            self._writer.generate(block, wanted)

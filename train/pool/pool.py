@@ -175,9 +175,11 @@ class ImagePool:
         """
         self._wait(self._ready, slots)  # which may have been written on another stream, never read
         self._wait(self._unread, slots)
-        rows = torch.tensor(slots).to(self.device)
+        rows = to_device(torch.tensor(slots), self.device)
         self._storage.store(slots, rows, images.to(self.device))
-        self._targets[rows] = torch.tensor(labels).to(self.device) if targets is None else targets
+        if targets is None:
+            targets = to_device(torch.tensor(labels), self.device)
+        self._targets[rows] = targets
         fence = self._fences.record()
         with self._changed:
             self._records.write(slots, labels, samples)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ...base.ranks import Ranks
 from ...generate import ImageBatch, SampleSpec
+from ...generate.image_batch import labels_of
 from .source import ImageSource
 
 __all__ = ["RanksSource"]
@@ -29,7 +30,7 @@ class RanksSource:
     """
 
     def __init__(self, source: ImageSource, image_size: int, ranks: Ranks) -> None:
-        self.device = source.device
+        self.device, self.facts = source.device, getattr(source, "facts", None)
         self._source, self._image_size, self._ranks = source, image_size, ranks
         self._group: Any = dist.new_group()
 
@@ -58,7 +59,7 @@ class RanksSource:
         if not kept:
             return
         made_specs = tuple(wanted[row] for row in kept)
-        labels = torch.tensor([spec.label for spec in made_specs]).to(self.device)
+        labels = labels_of(made_specs, self.device)
         yield ImageBatch(made_specs, everyone[kept], labels)
 
     def _gather(self, own: Tensor) -> list[Tensor]:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ...base.device_part import stream_of_part
 from ...base.errors import InputError, unknown
+from ...base.readers_writer_lock import RECORDING
 from ..settings import SHARING_MODES
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ __all__ = ["Sharing", "check_mode", "training_stream"]
 
 
 _PARTITION = 0.5  # of the multiprocessors, for generating
+_COLD_TURNS = 2  # the first block and the first training pass pay for what is done once
 
 _LG = logging.getLogger(__name__)
 
@@ -28,25 +31,33 @@ class Sharing:
 
     `auto` alternates on the CPU, where both would want the same cores. On a GPU it gives each mode
     a turn, measures how long that takes against what generating and training take one after the
-    other, and keeps the fastest.
+    other, and keeps the fastest. The first two turns are not measured.
+
+    Args:
+        mode: one of `SHARING_MODES`.
+        device: where both work.
+        graphs: whether generating replays CUDA graphs, which run on the whole device.
 
     Raises `InputError` for an unknown mode, and for one that the device does not have.
     """
 
-    def __init__(self, mode: str, device: torch.device) -> None:
-        check_mode(mode, device)
+    def __init__(self, mode: str, device: torch.device, graphs: bool = False) -> None:
+        check_mode(mode, device, graphs)
         self._device = device
         self.mode = mode if mode != "auto" else "alternate"
+        self._is_alternating = mode == "alternate"
         self._untried = [
             name
             for name in SHARING_MODES[1:]
-            if mode == "auto" and device.type == "cuda" and not _not_supported_reason(name, device)
+            if mode == "auto" and device.type == "cuda"
+            if not _not_supported_reason(name, device, graphs)
         ]
         self.relative: dict[str, float] = {}
         """What `auto` measured: the time of a turn over that of its two parts one by one."""
         self._image_seconds = 0.0  # of generating, alone
         self._sample_seconds = 0.0  # of training, alone
-        self._turn_began = 0.0
+        self._cold_turns = _COLD_TURNS
+        self._turn_began = self._block_began = 0.0
         self._streams: dict[str, torch.cuda.Stream] = {}  # on the whole device, on a part of it
         self._partition: GreenContext | None = None  # its stream ends with it
 
@@ -56,14 +67,21 @@ class Sharing:
         return self.mode != "alternate"
 
     def generating_stream(self) -> AbstractContextManager[object]:
-        """The stream that generates, in whatever thread, as the current one."""
-        if self._device.type != "cuda":
+        """The stream that generates, in whatever thread, as the current one.
+
+        It comes after what its first caller's stream was given before: the model's weights. Where
+        nothing is ever generated beside training, it is the caller's, for then both may use the
+        same memory in turn.
+        """
+        if self._device.type != "cuda" or self._is_alternating:
             return nullcontext()
         # Kept, for memory that was freed on a stream serves that stream again.
         kind = "partition" if self.mode == "partition" else "whole"
         if kind not in self._streams:
             self._streams[kind] = self._new_stream(kind)
-        return torch.cuda.stream(self._streams[kind])
+            self._streams[kind].wait_stream(torch.cuda.current_stream(self._device))
+        stream = self._streams[kind]
+        return stream_of_part(stream) if kind == "partition" else torch.cuda.stream(stream)
 
     def _new_stream(self, kind: str) -> torch.cuda.Stream:
         if kind == "whole":
@@ -72,24 +90,28 @@ class Sharing:
         stream: torch.cuda.Stream = self._partition.Stream()
         return stream
 
-    def first_turn(self, seconds: float, images: int) -> None:
-        """Note that the first `images` took so long, with nothing beside."""
-        self._image_seconds = seconds / images
-        self._turn_began = time.perf_counter()
+    def begin_block(self) -> None:
+        """Note that the next block is generated from now on, or waited for."""
+        if self._untried and self.mode == "alternate":
+            self._synchronize()  # or what training has enqueued would count as generating
+        self._block_began = time.perf_counter()
 
     def turn(self, images: int, samples: int) -> None:
         """Note that since the last turn `images` were generated and `samples` trained on."""
         if not self._untried:
             return
-        if samples == 0:  # nothing was beside anything
+        if self._cold_turns or samples == 0:  # nothing was beside anything, or it was slow
+            self._cold_turns = max(0, self._cold_turns - 1)
             self._turn_began = time.perf_counter()
             return
-        torch.cuda.synchronize(self._device)
-        seconds = time.perf_counter() - self._turn_began
-        generating = images * self._image_seconds
+        self._synchronize()
+        now = time.perf_counter()
+        seconds = now - self._turn_began
         if self.mode == "alternate":
-            self._sample_seconds = max(0.0, seconds - generating) / samples
-        self.relative[self.mode] = seconds / (generating + samples * self._sample_seconds)
+            self._image_seconds = (now - self._block_began) / images
+            self._sample_seconds = (self._block_began - self._turn_began) / samples
+        alone = images * self._image_seconds + samples * self._sample_seconds
+        self.relative[self.mode] = seconds / alone
         self._untried.remove(self.mode)
         self.mode = (
             self._untried[0] if self._untried else min(self.relative, key=self.relative.__getitem__)
@@ -98,12 +120,19 @@ class Sharing:
             _LG.info("generating and training share %s by %s", self._device, self.mode)
         self._turn_began = time.perf_counter()
 
+    def _synchronize(self) -> None:
+        with RECORDING.shared():
+            torch.cuda.synchronize(self._device)
 
-def check_mode(mode: str, device: torch.device) -> None:
-    """Raise `InputError` for an unknown mode, and for one that `device` does not have."""
+
+def check_mode(mode: str, device: torch.device, graphs: bool = False) -> None:
+    """Raise `InputError` for an unknown mode, and for one that `device` does not have.
+
+    `graphs` says whether generating replays CUDA graphs.
+    """
     if mode not in SHARING_MODES:
         raise unknown("sharing mode", mode, SHARING_MODES)
-    if reason := _not_supported_reason(mode, device):
+    if reason := _not_supported_reason(mode, device, graphs):
         raise InputError(
             f"sharing mode {mode!r} cannot be used on {device}: {reason}; choose 'auto'"
         )
@@ -119,14 +148,16 @@ def training_stream(device: torch.device) -> AbstractContextManager[object]:
     return torch.cuda.stream(stream)
 
 
-def _not_supported_reason(mode: str, device: torch.device) -> str:
+def _not_supported_reason(mode: str, device: torch.device, graphs: bool) -> str:
     """Why `device` does not have the mode; empty if it has."""
     if mode != "partition":
         return ""
     if device.type != "cuda":
         return "only CUDA devices can be partitioned"
+    if graphs:
+        return "the generator's CUDA graphs run on the whole device, so leave them out"
     try:
-        _partition(device)
+        _partition(device).Stream()  # which older versions of PyTorch do not have
     except (ImportError, AttributeError, RuntimeError) as error:
         return f"this PyTorch and driver have no green contexts ({' '.join(str(error).split())})"
     return ""

@@ -18,3 +18,8 @@ class ImageSource(Protocol):
     def generate(
         self, specs: Iterable[SampleSpec], done: Container[int] = ()
     ) -> Iterator[ImageBatch]: ...
+
+
+def replays_graphs(source: ImageSource) -> bool:
+    """Whether `source` replays its work as CUDA graphs, which its `facts` say if it has any."""
+    return bool(getattr(getattr(source, "facts", None), "cuda_graphs", False))

@@ -1,6 +1,7 @@
 """ONNX Runtime on a small graph made by hand: what it takes, gives and refuses."""
 
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from zeroreal.base import InputError
 from zeroreal.engine import DimensionRange, GraphSpec, OnnxRuntimeEngine, TensorSpec
 from zeroreal.engine.onnxruntime.library import (
     PROVIDERS,
+    load_cuda_libraries,
     onnxruntime_library,
     provider_not_supported_reasons,
 )
@@ -104,6 +106,62 @@ def test_a_provider_without_its_device_is_explained(monkeypatch):
     every = list(PROVIDERS.values())
     monkeypatch.setattr(onnxruntime_library(), "get_available_providers", lambda: every)
     assert provider_not_supported_reasons("cuda") == ("there is no CUDA device",)
+
+
+class Session:
+    """In the place of one of ONNX Runtime's: on a GPU whose libraries are there or not."""
+
+    loads, made = True, []
+
+    def __init__(self, model, options, providers):
+        self.made.append(providers)
+        names = [name for name, _ in providers]
+        self.used = names if self.loads else [PROVIDERS["cpu"]]
+
+    def get_providers(self):
+        return self.used
+
+
+@pytest.fixture
+def with_cuda(monkeypatch):
+    """A library built for CUDA, on a GPU; what was called, in order."""
+    library, calls = onnxruntime_library(), []
+    monkeypatch.setattr(Session, "made", [])
+    monkeypatch.setattr(library, "get_available_providers", lambda: list(PROVIDERS.values()))
+    monkeypatch.setattr(library, "preload_dlls", lambda: calls.append("preload"))
+    monkeypatch.setattr(library, "InferenceSession", Session)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    stream = SimpleNamespace(device_index=0, cuda_stream=7)
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: stream)
+    load_cuda_libraries.cache_clear()
+    yield calls
+    load_cuda_libraries.cache_clear()
+
+
+@pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
+def test_going_over_to_the_cpu_in_silence_is_refused(affine, with_cuda, monkeypatch, provider):
+    OnnxRuntimeEngine(affine, torch.device("cuda"), provider=provider)
+    assert with_cuda == ["preload"]
+    monkeypatch.setattr(Session, "loads", False)
+    with pytest.raises(InputError) as caught:
+        OnnxRuntimeEngine(affine, torch.device("cuda"), provider=provider)
+    for part in (f"could not load {PROVIDERS[provider]}", "by CPUExecutionProvider", "cuDNN"):
+        assert part in str(caught.value)
+
+
+def test_on_a_gpu_convolutions_are_channels_last_on_our_stream(affine, with_cuda):
+    OnnxRuntimeEngine(affine, torch.device("cuda"))
+    ((cuda, options), _) = Session.made[-1]
+    assert cuda == PROVIDERS["cuda"]
+    assert (options["prefer_nhwc"], options["user_compute_stream"]) == ("1", "7")
+
+
+def test_on_a_cpu_no_cuda_is_loaded(affine, monkeypatch):
+    monkeypatch.setattr(
+        onnxruntime_library(), "preload_dlls", lambda: pytest.fail("it is loaded"), raising=False
+    )
+    load_cuda_libraries.cache_clear()
+    OnnxRuntimeEngine(affine, CPU)
 
 
 def test_an_unknown_provider_is_named(affine):

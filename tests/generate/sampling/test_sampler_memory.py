@@ -59,7 +59,7 @@ def test_released_memory_is_free_and_allocated_again_when_asked(stepping, result
 @pytest.fixture
 def recordings(monkeypatch):
     """What is recorded as a graph, where a "graph" is the work itself, done again when replayed."""
-    made, waits = [], []
+    made = []
 
     def record(work, memory):
         graph = SimpleNamespace(replays=0, memory=memory)
@@ -70,35 +70,66 @@ def recordings(monkeypatch):
 
         graph.replay = replay
         made.append(graph)
+        work()
         return graph
 
     monkeypatch.setattr(sampling, "record", record)
-    monkeypatch.setattr(torch.cuda, "synchronize", waits.append)
-    return SimpleNamespace(made=made, waits=waits)
+    return made
 
 
 def test_a_shape_that_comes_again_is_recorded_once_and_replayed_on_what_is_given_then(
     recordings, stepping, conditions
 ):
     schedule = schedule_of(load_scheduler(TINY_FASHION, "LCM"), 4)
-    memory = SimpleNamespace(stream=SimpleNamespace(device="its device"))
-    sampler = Sampler(stepping(), schedule, graphs=memory)
-    plain = Sampler(stepping(), schedule)
+    engine, memory = stepping(), SimpleNamespace()
+    sampler, plain = Sampler(engine, schedule, graphs=memory), Sampler(stepping(), schedule)
+    calls = []
     for seeds, guidance in ((SEEDS, 0.5), (SEEDS + 1, 0.3), (SEEDS + 2, 0.7)):
-        given = conditions(guidance, 0.5, 0.1)
+        before, given = len(engine.calls), conditions(guidance, 0.5, 0.1)
         assert torch.equal(sampler(seeds, SHAPE, given), plain(seeds, SHAPE, given))
-    (graph,) = recordings.made
-    assert (graph.replays, graph.memory) == (2, memory)
+        calls.append(len(engine.calls) - before)
+    (graph,) = recordings
+    assert (graph.replays, graph.memory) == (1, memory)
+    assert calls == [4, 4, 4], "recording runs the steps no more often than without it"
 
 
-def test_graphs_may_be_running_when_their_memory_is_to_go(recordings, stepping, result_of):
+def test_fewer_images_than_before_are_never_recorded(recordings, stepping, result_of):
     schedule = schedule_of(load_scheduler(TINY_FASHION, "DDIM"), 2)
-    memory = SimpleNamespace(stream=SimpleNamespace(device="its device"))
-    sampler = Sampler(stepping(), schedule, graphs=memory)
+    sampler = Sampler(stepping(), schedule, graphs=SimpleNamespace())
+    for images in (3, 2, 2, 2, 3):
+        result_of(sampler, images)
+    assert len(recordings) == 1
+    sampler.release()  # as where the batch is halved
+    for _ in range(2):
+        result_of(sampler, 2)
+    assert len(recordings) == 2
+
+
+@pytest.mark.parametrize("graphs", [None, SimpleNamespace()], ids=["without graphs", "graphs"])
+def test_memory_that_may_be_in_use_is_waited_for_before_it_goes(
+    recordings, stepping, result_of, monkeypatch, graphs
+):
+    class Fences:
+        """Counts; a fence is the number of the call that it stands behind."""
+
+        made, waits = 0, []
+
+        def record(self):
+            self.made += 1
+            return self.made
+
+        def wait_on_host(self, fence):
+            self.waits.append(fence)
+
+    fences = Fences()
+    monkeypatch.setattr(sampling, "fences_on", lambda device: fences)
+    schedule = schedule_of(load_scheduler(TINY_FASHION, "DDIM"), 2)
+    sampler = Sampler(stepping(), schedule, graphs=graphs)
+    sampler.release()
     for images in (1, 2, 3, 4):
         result_of(sampler, images)
-    assert recordings.waits == []
+    assert fences.waits == []
     result_of(sampler, 5)
-    assert recordings.waits == ["its device"]
+    assert fences.waits == [4]
     sampler.release()
-    assert recordings.waits == ["its device"] * 2
+    assert fences.waits == [4, 5]

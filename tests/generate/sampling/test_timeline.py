@@ -148,6 +148,18 @@ def test_on_a_gpu_the_device_s_time_is_the_events_and_the_host_s_its_own(gpu, cl
     assert (found.began, found.ended, found.enqueued) == (1.0, 3.0, (0.0, 0.25))
 
 
+def test_a_graph_that_was_recorded_since_the_start_was_not_replayed_and_tells_nothing(gpu, clock):
+    timeline = Timeline(torch.device("cuda", 0))
+    timeline.start()
+    with timeline.interval("step"):  # it is done once before it is recorded
+        pass
+    gpu.recording = True
+    with timeline.interval("step"):
+        FakeEvent.made[-1].at = FakeEvent.made[-2].at = None  # recorded, and not passed
+    gpu.recording = False
+    assert [found.name for found in timeline.take()] == ["step"]
+
+
 def test_what_is_recorded_in_a_graph_stands_for_every_replay(gpu, clock):
     timeline = Timeline(torch.device("cuda", 0))
     timeline.start()

@@ -160,37 +160,43 @@ def test_a_budget_that_is_too_short_is_declined_with_one_that_would_do(per_class
 
 
 class Source:
-    """Generates nothing, at 0.02 s an image by a false clock, a quarter of it decoding."""
+    """Generates nothing, at 0.02 s an image by a false clock, a quarter of it decoding.
 
-    def __init__(self, clock):
-        self.clock, self.counts = clock, []
+    The first call takes `cold` seconds more.
+    """
+
+    def __init__(self, clock, cold):
+        self.clock, self.cold, self.counts = clock, cold, []
         self.device = torch.device("cpu")
         self.seconds = SimpleNamespace(totals={"text": 1.0, "denoise": 1.0, "decode": 1.0})
 
     def generate(self, specs):
         self.counts.append(len(specs))
-        self.clock[0] += 0.02 * len(specs)
+        self.clock[0] += 0.02 * len(specs) + self.cold * (len(self.counts) == 1)
         for stage, share in (("text", 0.1), ("denoise", 0.65), ("decode", 0.25)):
             self.seconds.totals[stage] += share * len(specs)
+        self.seconds.totals["denoise"] += self.cold * (len(self.counts) == 1)
         yield from ()
 
 
-def test_calibration_gives_the_seconds_of_each_image(monkeypatch):
+@pytest.mark.parametrize("cold", [0.0, 1.0, 30.0])
+def test_calibration_gives_the_seconds_of_an_image_however_slow_the_first_call(monkeypatch, cold):
     clock = [0.0]
 
     class SteadyTrainer:
         def __init__(self, classifier, **options):
-            self.epochs = options["settings"].epochs
+            self.epochs, self.cold = options["settings"].epochs, cold
 
         def fit(self, images, labels):
-            clock[0] += 0.001 * len(images) * self.epochs
+            clock[0] += 0.001 * len(images) * self.epochs + self.cold
+            self.cold = 0.0
 
         def predict(self, images):
             clock[0] += 0.0005 * len(images)
 
     monkeypatch.setattr(calibration, "Trainer", SteadyTrainer)
     monkeypatch.setattr(calibration, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
-    source = Source(clock)
+    source = Source(clock, cold)
     speeds = calibration.measure_speeds(
         source,
         range(10_000),
@@ -200,7 +206,8 @@ def test_calibration_gives_the_seconds_of_each_image(monkeypatch):
         test_images=100,
         load=3.0,
     )
-    assert source.counts == [8, 96]  # 0.16 s, and then about 2 s
+    assert source.counts[:2] == [8, 8]
+    assert source.counts[2] in (96, 104)  # for about 2 s, at 0.16 s for 8
     assert speeds.denoise == pytest.approx(0.015)
     assert speeds.decode == pytest.approx(0.005)
     assert speeds.train == pytest.approx(0.016)  # 16 epochs

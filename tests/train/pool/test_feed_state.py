@@ -1,5 +1,7 @@
 """A feed that goes on from a state or from images that were saved: nothing is generated twice."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 
@@ -133,14 +135,17 @@ class Turns:
     def __init__(self):
         self.noted = []
 
-    def first_turn(self, seconds, images):
-        self.noted.append(("first", images))
+    def begin_block(self):
+        self.noted.append("begin")
+
+    def generating_stream(self):
+        return nullcontext()
 
     def turn(self, images, samples):
         self.noted.append((samples, images))
 
 
-def test_the_first_turn_of_a_training_that_goes_on_is_a_first_turn_too(fed):
+def test_turns_are_measured_from_where_the_block_begins_also_in_a_training_that_goes_on(fed):
     before = fed()
     before.advance()
     after = fed()
@@ -151,5 +156,5 @@ def test_the_first_turn_of_a_training_that_goes_on_is_a_first_turn_too(fed):
         feed.advance()
         feed.pool.count_uses(feed.pool.slots())
         feed.advance()
-    assert before.sharing.noted == [(4, 4), (8, 4)]
-    assert after.sharing.noted == [("first", 4), (8, 4)]
+    expected = ["begin", (4, 4), "begin", (8, 4)]
+    assert before.sharing.noted == after.sharing.noted == expected

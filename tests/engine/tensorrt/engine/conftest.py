@@ -1,11 +1,12 @@
 """Stand-ins for what TensorRT makes of a plan, and engines around them."""
 
-import contextlib
-import ctypes
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 import torch
+from contract_plan import ContractPlan
+from stand_in_cuda import stand_in_cuda
 
 from zeroreal.engine.graph import DimensionRange, GraphFile, GraphSpec, TensorSpec
 from zeroreal.engine.tensorrt import engine as tensorrt_engine
@@ -44,35 +45,6 @@ DOUBLE = GraphFile(
 )
 
 
-def floats(address, count):
-    return (ctypes.c_float * count).from_address(address)
-
-
-class StandInContext:
-    """Doubles `x` into `y` through the addresses that it was told."""
-
-    def __init__(self):
-        self.shapes, self.addresses, self.memory, self.runs = {}, {}, [], 0
-
-    def set_input_shape(self, name, shape):
-        assert name not in self.shapes, "graphs recorded with this context would be invalid"
-        self.shapes[name] = shape
-
-    def set_device_memory(self, address, size):
-        self.memory.append((address, size))
-
-    def set_tensor_address(self, name, address):
-        self.addresses[name] = address
-
-    def execute_async_v3(self, stream):
-        assert self.memory
-        self.runs += 1
-        count = self.shapes["x"][0] * self.shapes["x"][1]
-        x, y = (floats(self.addresses[name], count) for name in "xy")
-        y[:] = [2 * value for value in x]
-        return True
-
-
 class StandInKernels:
     """Holds what it was given, and whatever the contexts compile."""
 
@@ -86,23 +58,12 @@ class StandInKernels:
         return self.content
 
 
-class StandInPlan:
-    """An engine of TensorRT's, as far as ours uses it."""
+class StandInPlan(ContractPlan):
+    """A plan that doubles `x` into `y`; it holds its contexts and the kernels that they compile."""
 
-    num_io_tensors = 2
-
-    def __init__(self, memory=1000):
-        self.device_memory_size_v2 = memory
-        self.contexts, self.kernels = [], StandInKernels()
-
-    def get_tensor_name(self, index):
-        return "xy"[index]
-
-    def get_tensor_dtype(self, name):
-        return SimpleNamespace(name="FLOAT")
-
-    def get_tensor_shape(self, name):
-        return (-1, 3)
+    def __init__(self, cuda, memory=1000):
+        super().__init__(DOUBLE.spec, lambda x: {"y": 2 * x}, cuda, memory)
+        self.kernels, self.runs = StandInKernels(), []
 
     def create_runtime_config(self):
         return SimpleNamespace(
@@ -113,17 +74,22 @@ class StandInPlan:
 
     def create_execution_context(self, config):
         self.kernels.content += b"compiled "
-        self.contexts.append(StandInContext())
-        return self.contexts[-1]
+        return self.make()
 
 
 @pytest.fixture
-def make(monkeypatch, tmp_path):
+def cuda(monkeypatch):
+    """A GPU whose tensors lie on the CPU."""
+    cuda = stand_in_cuda(monkeypatch)
+    with cuda.watched():
+        yield cuda
+    assert cuda.faults == []
+
+
+@pytest.fixture
+def make(cuda, monkeypatch, tmp_path):
     """Makes an engine on the CPU around a stand-in plan."""
     write_report(REPORT, tmp_path)
-    monkeypatch.setattr(torch.cuda, "device", lambda device: contextlib.nullcontext())
-    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: SimpleNamespace(cuda_stream=0))
-    monkeypatch.setattr(torch.cuda, "synchronize", lambda *_: pytest.fail("it waits"))
 
     def make(plan, graph=DOUBLE, **options):
         monkeypatch.setattr(tensorrt_engine, "deserialize", lambda *_: plan)
@@ -132,9 +98,10 @@ def make(monkeypatch, tmp_path):
     return make
 
 
-@pytest.fixture(name="stand_in_plan", scope="session")
-def _stand_in_plan():
-    return StandInPlan
+@pytest.fixture
+def stand_in_plan(cuda):
+    """A function that makes a plan."""
+    return partial(StandInPlan, cuda)
 
 
 @pytest.fixture(name="double", scope="session")

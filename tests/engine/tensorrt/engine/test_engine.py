@@ -1,10 +1,12 @@
 """Running plans: what TensorRT is told, with a stand-in for it."""
 
+import gc
 import importlib.util
 
 import pytest
 import torch
 
+from zeroreal.engine import GraphMemory, record
 from zeroreal.engine.tensorrt.arena import ActivationArena
 
 INSTALLED = [name for name in ("tensorrt", "tensorrt_rtx") if importlib.util.find_spec(name)]
@@ -42,8 +44,54 @@ def test_each_size_keeps_its_context(make, stand_in_plan):
     engine = make(plan)
     for batch in (2, 3, 2, 3, 2):
         engine({"x": torch.ones(batch, 3)})
-    assert [context.shapes["x"] for context in plan.contexts] == [(2, 3), (3, 3)]
-    assert [context.runs for context in plan.contexts] == [3, 2]
+    assert plan.made == 2
+
+
+def test_so_many_contexts_are_kept_and_the_one_not_used_for_longest_goes_first(make, stand_in_plan):
+    plan = stand_in_plan()
+    engine = make(plan, most_contexts=3)
+    made = []
+    for batch in (1, 2, 3, 1, 4, 1, 2):
+        assert torch.equal(engine({"x": torch.ones(batch, 3)})["y"], torch.full((batch, 3), 2.0))
+        made.append(plan.made)
+        assert len(plan.contexts) <= 3
+    assert made == [1, 2, 3, 3, 4, 4, 5]
+
+
+def test_a_context_lives_as_long_as_a_graph_that_was_recorded_with_it(make, stand_in_plan):
+    plan = stand_in_plan()
+    engine = make(plan, most_contexts=1)
+    x, y = torch.zeros(2, 3, device="cuda"), torch.zeros(2, 3, device="cuda")
+    graph = record(lambda: engine({"x": x}, {"y": y}), GraphMemory.on(CPU))
+    engine({"x": torch.ones(3, 3)})
+    assert len(plan.contexts) == 2
+    x.fill_(4)
+    graph.replay()
+    assert torch.equal(y, torch.full((2, 3), 8.0))
+    torch.cuda.synchronize()
+    del graph
+    gc.collect()
+    assert len(plan.contexts) == 1
+
+
+def test_tensors_that_do_not_begin_where_tensorrt_wants_are_copied(make, stand_in_plan):
+    engine = make(stand_in_plan())
+    x, y = torch.arange(12.0).reshape(4, 3)[1:], torch.zeros(4, 3)
+    assert engine({"x": x}, {"y": y[1:]})["y"].data_ptr() == y[1:].data_ptr()
+    assert torch.equal(y, torch.cat([torch.zeros(1, 3), 2 * x]))
+
+
+def test_on_the_default_stream_it_runs_on_one_of_its_own_and_in_order(make, stand_in_plan, cuda):
+    engine, x = make(stand_in_plan()), torch.zeros(2, 3, device="cuda")
+    assert torch.cuda.current_stream().cuda_stream == 0
+    y = engine({"x": x.add_(1)})["y"].add(1)
+    x.zero_()
+    assert torch.equal(y, torch.full((2, 3), 3.0))
+    with torch.cuda.stream(torch.cuda.Stream()):
+        torch.cuda.current_stream().wait_stream(torch.cuda.default_stream())
+        engine({"x": x})
+    assert cuda.faults == []
+    torch.cuda.synchronize()
 
 
 def test_engines_with_one_arena_run_in_the_same_memory(make, stand_in_plan):
@@ -51,7 +99,7 @@ def test_engines_with_one_arena_run_in_the_same_memory(make, stand_in_plan):
     engines = [make(plan, arena=arena) for plan in plans]
     for engine in engines:
         engine({"x": torch.ones(2, 3)})
-    (first,), (second,) = (plan.contexts[0].memory for plan in plans)
+    first, second = (context.memory for plan in plans for context in plan.contexts)
     assert first == second
     assert first[1] == 9000
 
@@ -60,10 +108,11 @@ def test_contexts_follow_an_arena_that_grows(make, stand_in_plan):
     arena, plan = ActivationArena(CPU), stand_in_plan(1000)
     engine = make(plan, arena=arena)
     engine({"x": torch.ones(2, 3)})
+    (context,) = plan.contexts
+    assert context.memory[1] == 1000
     make(stand_in_plan(9000), arena=arena)
     engine({"x": torch.ones(2, 3)})
-    engine({"x": torch.ones(2, 3)})
-    assert [size for _, size in plan.contexts[0].memory] == [1000, 9000]
+    assert context.memory[1] == 9000
 
 
 @pytest.mark.skipif(INSTALLED != ["tensorrt_rtx"], reason="only tensorrt_rtx compiles on the GPU")
