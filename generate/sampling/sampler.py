@@ -181,10 +181,9 @@ class _Trajectory:
         features: Tensor | None = None
         for number, call in enumerate(self._steps.calls):
             engine = self._steps.engine_of(call)
-            takes_guidance = any(wanted.name == "rows" for wanted in engine.spec.inputs)
-            conditions = given if call.guided and takes_guidance else conditional
-            if not takes_guidance:
-                conditions = {k: v for k, v in conditions.items() if k not in _OF_GUIDANCE}
+            conditions = given if call.guided else conditional
+            if self._steps.first is not None and not call.is_first:  # guidance is inside
+                conditions = {k: v for k, v in conditional.items() if k not in _OF_GUIDANCE}
             if keep is not None:
                 keep(self._latents[number % len(self._latents)])
             with self._steps.part("step"):

@@ -29,7 +29,8 @@ def new_student(unet: Path, device: torch.device) -> UNet2DConditionModel:
     from diffusers.models.attention_processor import AttnProcessor
 
     teacher = load_unet(unet, torch.float32)
-    config = {**teacher.config, "time_cond_proj_dim": GUIDANCE_CHANNELS}
+    own = {name: value for name, value in teacher.config.items() if not name.startswith("_")}
+    config = {**own, "time_cond_proj_dim": GUIDANCE_CHANNELS}
     student = UNet2DConditionModel.from_config(config)
     added = student.load_state_dict(teacher.state_dict(), strict=False)
     assert added.missing_keys == ["time_embedding.cond_proj.weight"], added
