@@ -25,13 +25,19 @@ def export(
     precision: Annotated[str, typer.Option(help="fp32, fp16 or bf16.")] = "fp32",
     vae_precision: Annotated[
         str,
-        typer.Option(
-            help="auto (as --precision where the VAE is exact in it), fp32, fp16 or bf16."
-        ),
+        typer.Option(help="auto (--precision where the VAE is exact in it), fp32, fp16 or bf16."),
     ] = "auto",
     generate_size: Annotated[
         str | None,
         typer.Option(help="Pixels: 512, 512x768 (height x width), or any. [default: the model's]"),
+    ] = None,
+    unet: Annotated[
+        str | None,
+        typer.Option(help="few-step, or a folder that `zeroreal distil` made. [default: own]"),
+    ] = None,
+    vae: Annotated[
+        str | None,
+        typer.Option(help="tiny, or the folder of another decoder. [default: the model's]"),
     ] = None,
     lora: Annotated[
         list[str] | None,
@@ -49,7 +55,8 @@ def export(
 
     Each graph is run in ONNX Runtime and compared to PyTorch in float32 before the folder appears.
     """
-    from ..export import ExportSettings, export_model, parse_lora, random_model
+    from ..export import ExportSettings, export_model, random_model
+    from ..export.model.parts import PartsChoice
 
     if model is not None and random_weights is not None:
         raise typer.BadParameter("give a model or --random-weights, not both")
@@ -59,7 +66,7 @@ def export(
         vae_precision=vae_precision,
         generate_size=size,
         any_size=any_size,
-        loras=tuple(parse_lora(text) for text in lora or ()),
+        parts=PartsChoice(unet, vae, tuple(lora or ())),
     )
     with StageBars() as bars:
         if random_weights is None:

@@ -69,12 +69,14 @@ def _parameter(name: str, value: Value) -> inspect.Parameter:
     how = value.option
     flags = [value.flag, *([how.short] if how.short else [])]
     kind: Any = str if how.read is not None else _without_none(value.type)
+    if get_origin(kind) is tuple:
+        kind = list[str]  # given once for each
     if kind is bool:
         flags = [f"{value.flag}/--no-{value.flag.removeprefix('--')}"]
     default = value.default
     if default is MISSING:
         default = ...
-    elif how.read is not None:
+    elif how.read is not None or default == ():
         default = _as_given(default)
     if how.is_argument:
         return _argument(name, value)
@@ -112,5 +114,7 @@ def _as_given(default: Any) -> str | None:
 
 
 def _without_none(kind: Any) -> Any:
+    if get_origin(kind) is tuple:
+        return kind
     kinds = [one for one in get_args(kind) if one is not type(None)]
     return kinds[0] if kinds else kind

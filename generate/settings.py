@@ -49,7 +49,7 @@ class GenerateSettings:
     first_steps: int = 0
     """Take so many of the steps by the model's own UNet, with guidance, the rest by the distilled
     one."""
-    lora: tuple[str, ...] = option((), shown="none")
+    lora: tuple[str, ...] = ()
     """A LoRA file to merge, FILE or FILE:SCALE; can be given several times."""
     negative_prompt: str | None = option(None, shown="the recipe's", decides_speed=False)
     """What guidance leads away from, in place of what the recipe says."""

@@ -78,11 +78,8 @@ def chain(
     graphs, base = "", "fused-kernels"
     if device == "cuda":
         graphs, base = "/graphs", "cuda-graphs"
-        links.append(
-            Link(
-                base, f"ours:torch/{PLAINEST}{graphs}", "fused-kernels", "CUDA graphs are replayed"
-            )
-        )
+        words = "CUDA graphs are replayed"
+        links.append(Link(base, f"ours:torch/{PLAINEST}{graphs}", "fused-kernels", words))
     links += [
         Link(name, f"ours:torch/{name}{graphs}", base, f"precision {name}")
         for name in PRECISIONS
@@ -98,10 +95,14 @@ def chain(
         links.append(Link(lever, contender, last, words))
         last = lever
     if distilled:
-        last = base if native == PLAINEST else native
         plain = f"ours:torch/{native}{graphs}"
-        links += [Link(name, f"{plain}/{name}", last, words) for name, words in _DISTILLED.items()]
+        links += _distilled_links(plain, base if native == PLAINEST else native)
     return tuple(links)
+
+
+def _distilled_links(contender: str, before: str) -> list[Link]:
+    """Rows that each put the distilled UNet into `contender`."""
+    return [Link(name, f"{contender}/{name}", before, words) for name, words in _DISTILLED.items()]
 
 
 def chosen(links: Sequence[Link], names: Sequence[str]) -> tuple[Link, ...]:

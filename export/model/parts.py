@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -56,18 +55,16 @@ class ModelParts:
         return source_digest(self.folder, self.loras, self.vae, self.unet)
 
 
-def find_parts(
-    folder: Path, choice: PartsChoice | None = None, loras: Sequence[Lora] = ()
-) -> ModelParts:
+def find_parts(folder: Path, choice: PartsChoice | None = None) -> ModelParts:
     """The parts of the model in `folder` by `choice`, whose files are there and whole.
 
-    `loras` are merged beside those that the choice names. Raises `InputError` for what is not there
-    or damaged, and for a part that was made for another model.
+    Raises `InputError` for what is not there or damaged, and for a part that was made for another
+    model.
     """
     choice = choice or PartsChoice()
     info = check_model_folder(folder)
     vae = find_vae(folder, info, choice.vae)
-    merged = (*loras, *(parse_lora(text) for text in choice.loras))
+    merged = tuple(parse_lora(text) for text in choice.loras)
     if choice.unet in (None, OWN_UNET):
         unet = folder / "unet"
         return ModelParts(folder, info, unet, vae, merged, read_distilled(unet))

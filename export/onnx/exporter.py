@@ -82,7 +82,7 @@ class _Export:
         on_progress: Callable[[ExportProgress], None],
     ) -> None:
         self.folder, self.settings, self.on_progress = folder, settings, on_progress
-        self.parts = find_parts(folder, settings.parts, settings.loras)
+        self.parts = find_parts(folder, settings.parts)
         self.info = self.parts.info
         self.generate_size = generated_size(self.info, settings)
         scheduler = load_scheduler(folder, "DPMSolverMultistep")

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from ...base.device import PRECISIONS
 from ...base.errors import InputError, unknown
 from ..graphs.specs import GRAPHS, VAE_DECODER
-from ..model.lora import Lora
 from ..model.model_info import ModelInfo
 from ..model.parts import PartsChoice
 
@@ -44,7 +43,6 @@ class ExportSettings:
     """Height and width in pixels; by default those that the model was trained on."""
     any_size: bool = False
     """Leave height and width free, in place of `generate_size`."""
-    loras: tuple[Lora, ...] = ()
     parts: PartsChoice = field(default_factory=PartsChoice)
     """What to take in place of the model's own parts."""
 

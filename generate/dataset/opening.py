@@ -142,8 +142,8 @@ def _settled(settings: DatasetSettings, generator: Generator) -> DatasetSettings
         precision=precision_name(generator),
         generate_size=facts.generate_size[0],
         image_size=facts.image_size,
-        unet=facts.unet,
-        steps=facts.steps,
+        unet=settings.generate.unet or facts.unet,
+        steps=settings.generate.steps or facts.steps,
     )
     return replace(settings, generate=settled)
 

@@ -15,7 +15,8 @@ from safetensors.torch import save_file
 
 import zeroreal.export
 from zeroreal.cli.export import export
-from zeroreal.export import ExportSettings, Lora, read_manifest
+from zeroreal.export import ExportSettings, read_manifest
+from zeroreal.export.model.parts import PartsChoice
 from zeroreal.export.model.random_weights import architectures
 
 
@@ -62,11 +63,12 @@ def test_options_are_passed_on(command, passed_on, tmp_path):
     done = command(
         *("export", "owner/model", "--out", "new"),
         *("--precision", "bf16", "--vae-precision", "fp32", "--generate-size", "512x768"),
+        *("--unet", "few-step", "--vae", "tiny"),
         *("--lora", f"{files[0]}:0.5", "--lora", files[1]),
     )
     assert done.returncode == 0, done.stderr
-    loras = (Lora(files[0], 0.5), Lora(files[1], 1.0))
-    settings = ExportSettings("bf16", "fp32", generate_size=(512, 768), loras=loras)
+    parts = PartsChoice("few-step", "tiny", (f"{files[0]}:0.5", str(files[1])))
+    settings = ExportSettings("bf16", "fp32", generate_size=(512, 768), parts=parts)
     assert passed_on == [("owner/model", Path("new"), settings)]
 
 

@@ -33,7 +33,12 @@ SAMPLES = {
     "train.augment": ("strong", "strong"),
     "train.degrade.jpeg": ("50", 50),
 }
-BY_TYPE = {int: ("3", 3), float: ("0.25", 0.25), str: ("other", "other")}
+BY_TYPE = {
+    int: ("3", 3),
+    float: ("0.25", 0.25),
+    str: ("other", "other"),
+    tuple[str, ...]: ("other", ["other"]),
+}
 VALUES = {".".join(value.path): value for value in values_of(RunSettings)}
 
 
@@ -139,7 +144,7 @@ def help_of(settings):
 def test_help_shows_what_a_default_means():
     text = help_of(RunSettings)
     assert "[default: (the model's own)]" in text
-    assert "[default: 12]" in text
+    assert "[default: 400]" in text
     assert "[default: random-guidance]" in text
 
 

@@ -15,7 +15,7 @@ from zeroreal.export.engines.load import load_engines
 from zeroreal.export.graphs.deep_cache import check_deep_cache
 from zeroreal.export.graphs.modules import load_module
 from zeroreal.export.model.components import load_unet
-from zeroreal.export.model.model_info import read_model_info
+from zeroreal.export.model.parts import find_parts
 
 FAMILIES = ("sd15", "sd21", "sd-turbo", "lcm", "sdxl")
 CHOICE = EngineChoice("torch", None, torch.device("cpu"), "fp32", batch_size=4)
@@ -67,7 +67,7 @@ def test_a_shallow_step_keeps_only_the_deep_features_of_the_earlier_step(load, t
     found = engines.denoise_shallow({**later, "deep_features": features})
 
     folder = tiny_model(family)
-    step = load_module("denoise", folder, read_model_info(folder), torch.float32)
+    step = load_module("denoise", find_parts(folder), torch.float32)
 
     def exchange(resnet, arguments):
         hidden = arguments[0].clone()

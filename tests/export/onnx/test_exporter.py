@@ -12,7 +12,8 @@ from diffusers import DiffusionPipeline
 from safetensors.torch import load_file, save_file
 
 from zeroreal.base import InputError
-from zeroreal.export import ExportSettings, Lora, export_model, read_manifest
+from zeroreal.export import ExportSettings, export_model, read_manifest
+from zeroreal.export.model.parts import PartsChoice
 
 FAMILIES = ("sd15", "sd21", "sd-turbo", "lcm", "sdxl")
 
@@ -119,7 +120,7 @@ def test_a_lora_file_is_merged_into_weights_that_a_plan_can_be_refitted_with(
     down, up = torch.randn(2, 64, generator=random), torch.randn(64, 2, generator=random)
     file = tmp_path / "style.safetensors"
     save_file({f"unet.{layer}.lora_A.weight": down, f"unet.{layer}.lora_B.weight": up}, file)
-    settings = ExportSettings(loras=(Lora(file, 0.5),))
+    settings = ExportSettings(parts=PartsChoice(loras=(f"{file}:0.5",)))
     merged = export_model(tiny_model("sd15"), tmp_path / "out", settings)
     plain = tiny_export("sd15", "fp32").graphs["denoise"].file
     file_with = merged.graphs["denoise"].file

@@ -84,6 +84,8 @@ class Coloured:
         self.facts = GeneratorFacts(
             folder=TINY_FASHION,
             scheduler="DDIMScheduler",
+            unet="own",
+            steps=1,
             engine="torch:eager",
             backend="torch",
             attention="auto",

@@ -2,6 +2,7 @@
 
 import pytest
 
+from zeroreal.export.model.parts import ModelParts
 from zeroreal.generate.tuning import tune as tuning
 
 MIB = 2**20
@@ -75,9 +76,12 @@ def test_another_device_is_measured_anew(machine, monkeypatch, name):
 
 def test_another_version_of_a_library_or_other_weights_are_measured_anew(machine, monkeypatch):
     machine.tune()
-    for name in ("library_versions", "source_digest"):
+    for place, value in (
+        ((tuning, "library_versions"), lambda *_: {"torch": "9.9"}),
+        ((ModelParts, "digest"), "of other weights"),
+    ):
         machine.loaded.clear()
-        monkeypatch.setattr(tuning, name, lambda *_: {"torch": "9.9"})
+        monkeypatch.setattr(*place, value)
         machine.tune()
         assert machine.loaded
 
