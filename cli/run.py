@@ -83,6 +83,14 @@ def _print_result(folder: Path, summary: RunSummary) -> None:
             f"{budget.expected_images} images expected, {summary.images} made, "
             f"{summary.elapsed_seconds:.0f} s taken"
         )
+    if summary.unet is not None:
+        output.print(
+            f"Images: UNet {summary.unet}, {summary.steps} steps of {summary.scheduler}, "
+            f"engine {summary.engine} in {summary.dtype}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
     table = Table(title="Cost")
     table.add_column("stage")
     table.add_column("seconds", justify="right")

@@ -145,6 +145,8 @@ class RunSummary:
     elapsed_seconds: float
     dataset: str | None = None
     """What the images were read from; None where they were generated."""
+    unet: str | None = None
+    """Whose steps those were: `own`, `few-step` or a folder; None where an export was taken."""
 
     def content(self) -> dict[str, Any]:
         """As plain values, for JSON."""
@@ -236,6 +238,7 @@ def summarize(
         environment=versions,
         elapsed_seconds=round(elapsed, 3),
         dataset=settings.images,
+        unet=facts.unet if facts else None,
     )
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
+
 from ...base import InputError
 from ...base.digest import key_digest
 from ...base.progress import OnStage
@@ -23,6 +25,7 @@ from ...export.model.distilled import Distilled
 from ...export.model.parts import OWN_UNET
 from ...generate import Generator, SamplePlan, SampleSpec, load_recipe, parse_classes
 from ...generate.plan.content import recipe_content
+from ...generate.plan.samples import possible_prompts
 from ...generate.sampling.conditions import conditions_of
 from ...generate.sampling.text import Conditions
 from ...generate.settings import GenerateSettings
@@ -73,6 +76,7 @@ def distil(
     _check_teacher(folder)
     recipe, classes = load_recipe(settings.recipe), parse_classes(settings.classes)
     plan = SamplePlan(recipe, classes, settings.images_per_class, settings.seed)
+    _check_plan(plan)
     work = _work_folder(out)
     wanted = _teacher_settings(settings)
     generator = made_with_progress(
@@ -100,7 +104,8 @@ def distil(
     distillation = Distillation(
         new_student(folder / "unet", generator.device),
         settings,
-        generator.dtype,
+        # fp16 would need its gradients scaled.
+        torch.bfloat16 if generator.dtype == torch.bfloat16 else torch.float32,
         CheckpointFolder(work, {"distillation": key_digest(identity)}),
     )
     student = distillation.train(examples, on_progress)
@@ -138,6 +143,15 @@ def _check_teacher(folder: Path) -> None:
             f"model folder {str(folder)!r} is distilled already, for it has guidance built in: "
             "give the model that it was distilled from"
         )
+
+
+def _check_plan(plan: SamplePlan) -> None:
+    for text in possible_prompts(plan):
+        if away := text.text.negative_prompt:
+            raise InputError(
+                f"recipe {plan.recipe.name!r} has the negative prompt {away!r}, which a distilled "
+                "UNet takes none of: give a recipe without"
+            )
 
 
 def _work_folder(out: Path) -> Path:

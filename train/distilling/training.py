@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from ...base.errors import InputError
 from ...base.progress import OnStage, StageProgress
 from ...base.transfer import to_device
 from ...generate import SampleSpec
@@ -98,6 +99,11 @@ class Distillation:
             self.updates += 1
             if self.updates % 10 == 0 or self.updates == total:
                 self._losses.append(float(loss))
+                if not math.isfinite(self._losses[-1]):
+                    raise InputError(
+                        f"the loss is {self._losses[-1]} after {self.updates} updates: give a "
+                        "lower learning rate, or precision fp32"
+                    )
                 note = f"loss {self.loss:.4f}"
                 on_progress(StageProgress("distil", self.updates, total, note))
             now = time.perf_counter()

@@ -18,7 +18,7 @@ from ...base.files import remove_half_written, write_atomically
 from ...base.progress import OnStage, StageProgress
 from ...generate import Generator, SamplePlan
 
-_SHARD = 1024  # trajectories in a file
+_SHARD = 256  # trajectories in a file
 _LATENTS, _DIGEST = "latents", "identity"
 
 

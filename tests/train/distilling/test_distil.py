@@ -108,3 +108,19 @@ def test_a_model_that_is_distilled_already_is_no_teacher(tiny_model, tmp_path):
     with pytest.raises(InputError, match="is distilled already"):
         distil(replace(SETTINGS, model=str(tiny_model("lcm"))), tmp_path / "unet")
     assert not (tmp_path / "unet").exists()
+
+
+def test_a_recipe_with_negative_prompts_is_refused(tmp_path):
+    recipe = tmp_path / "away.yaml"
+    recipe.write_text("prompt: a {class}\nnegative_prompt: blurred\n")
+    with pytest.raises(InputError, match="negative prompt 'blurred'"):
+        distil(replace(SETTINGS, recipe=str(recipe)), tmp_path / "unet")
+
+
+def test_a_loss_that_is_not_finite_ends_in_a_sentence(tmp_path, monkeypatch):
+    def not_finite(begin, *_):
+        return torch.full_like(begin, torch.inf)
+
+    monkeypatch.setattr("zeroreal.train.distilling.training.targets", not_finite)
+    with pytest.raises(InputError, match="the loss is inf after 10 updates: give a lower"):
+        distil(SETTINGS, tmp_path / "unet")
