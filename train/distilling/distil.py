@@ -109,20 +109,24 @@ def distil(
         CheckpointFolder(work, {"distillation": key_digest(identity)}),
     )
     student = distillation.train(examples, on_progress)
-    scales = [spec.guidance for spec in plan]
-    record = Distilled(
-        scheduler=SCHEDULER,
-        timestep_offsets={n: timestep_offset(n, settings.steps) for n in settings.steps},
-        guidance=(min(scales), max(scales)),
-        prediction_type=generator.engines.info.prediction_type,
-        teacher=source_digest(folder),
-    )
     student.half().save_pretrained(out)
-    record.write(out)
+    _record(settings, plan, generator).write(out)  # last: without it the UNet is not taken
     others = SamplePlan(recipe, classes, -(-_COMPARED // len(classes)), settings.seed + 1)
     effects = measure_effect(generator, wanted, out, settings.steps, others, on_progress)
     shutil.rmtree(work)
     return DistilResult(out, effects, distillation.seconds, distillation.loss)
+
+
+def _record(settings: DistilSettings, plan: SamplePlan, teacher: Generator) -> Distilled:
+    """How the student is to be run."""
+    scales = [spec.guidance for spec in plan]
+    return Distilled(
+        scheduler=SCHEDULER,
+        timestep_offsets={n: timestep_offset(n, settings.steps) for n in settings.steps},
+        guidance=(min(scales), max(scales)),
+        prediction_type=teacher.engines.info.prediction_type,
+        teacher=source_digest(teacher.folder),
+    )
 
 
 def _conditions(generator: Generator, specs: Sequence[SampleSpec]) -> Conditions:
