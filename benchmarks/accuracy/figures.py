@@ -15,7 +15,8 @@ def over_seeds(accuracies: Iterable[float]) -> Metric:
 
 def both(by_seed: Mapping[int, Accuracy], suffix: str = "") -> dict[str, Metric]:
     """Accuracies on the test set and on held-out images; `suffix` goes to the metrics' names."""
-    return {
-        f"accuracy{suffix}": over_seeds(one.test for one in by_seed.values()),
-        f"held_out_accuracy{suffix}": over_seeds(one.held_out for one in by_seed.values()),
-    }
+    found = {f"accuracy{suffix}": over_seeds(one.test for one in by_seed.values())}
+    held_out = [one.held_out for one in by_seed.values() if one.held_out is not None]
+    if held_out:
+        found[f"held_out_accuracy{suffix}"] = over_seeds(held_out)
+    return found

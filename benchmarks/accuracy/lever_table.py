@@ -48,7 +48,7 @@ def _errors(baseline: Mapping[int, Mapping[int, Accuracy]], images: int) -> dict
 
     Fewer seeds than with `images` are compared to the same seeds there.
     """
-    error = mean(1 - accuracy.held_out for accuracy in baseline[images].values())
+    error = mean(accuracy.held_out_error for accuracy in baseline[images].values())
     return {
         count: _rounded(error * _error_ratio(by_seed, baseline[images]))
         for count, by_seed in sorted(baseline.items())
@@ -59,7 +59,7 @@ def _error_ratio(by_seed: Mapping[int, Accuracy], to: Mapping[int, Accuracy]) ->
     """Mean of the errors' ratios over the seeds that both have."""
     return _rounded(
         mean(
-            (1 - by_seed[seed].held_out) / (1 - to[seed].held_out) for seed in by_seed if seed in to
+            by_seed[seed].held_out_error / to[seed].held_out_error for seed in by_seed if seed in to
         )
     )
 

@@ -76,6 +76,11 @@ def _check(settings: LeversSettings) -> None:
             f"the table compares to {BASELINE!r} at equal images, which would not be measured: add "
             f"the phase 'images' and the setting {BASELINE!r}, or the phase 'curve'"
         )
+    if settings.table is not None and settings.real is None:
+        raise InputError(
+            f"table {str(settings.table)!r} is of choices, which are made on held-out images: give "
+            "Fashion-MNIST's files with --real"
+        )
     if settings.table is not None:
         check_can_write(settings.table, "table")
 

@@ -39,8 +39,14 @@ class Accuracy:
 
     test: float
     """On the shipped test set, for reports."""
-    held_out: float
-    """On the end of Fashion-MNIST's training split, for choices."""
+    held_out: float | None
+    """On the end of Fashion-MNIST's training split, for choices; None without its files."""
+
+    @property
+    def held_out_error(self) -> float:
+        """The share of held-out images that were told wrong."""
+        assert self.held_out is not None, "a table of choices needs held-out images"
+        return 1 - self.held_out
 
 
 class AccuracyRuns:
@@ -48,11 +54,11 @@ class AccuracyRuns:
 
     Args:
         work: the folder where everything is kept.
-        real: holds Fashion-MNIST's IDX files.
+        real: holds Fashion-MNIST's IDX files; None leaves held-out images out.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
     """
 
-    def __init__(self, work: Path, real: Path, device: str) -> None:
+    def __init__(self, work: Path, real: Path | None, device: str) -> None:
         self._work, self._device, self._real = work, device, real
         self._settings = RunSettings()
         self._classes = parse_classes(self._settings.classes)
@@ -61,13 +67,15 @@ class AccuracyRuns:
             FASHION_MNIST_TEST, names, IMAGE_SIZE, prompt_aliases(self._classes)
         )
         self._test = test.images, test.labels
-        images, labels = load_fashion_mnist(real, "train")
-        self._held_out = as_rgb(images[-_HELD_OUT:], IMAGE_SIZE), labels[-_HELD_OUT:]
+        self._held_out: tuple[Tensor, Tensor] | None = None
+        if real is not None:
+            images, labels = load_fashion_mnist(real, "train")
+            self._held_out = as_rgb(images[-_HELD_OUT:], IMAGE_SIZE), labels[-_HELD_OUT:]
 
     def accuracy(self, name: str, change: Mapping[str, Any], seed: int, images: int) -> Accuracy:
         """Of a classifier trained on the first `images` images of the setting called `name`."""
 
-        def measure() -> dict[str, float]:
+        def measure() -> dict[str, Any]:
             trainer = self.trained(*self.images(name, change, seed, images), seed)
             return asdict(self.tested(trainer))
 
@@ -128,7 +136,7 @@ class AccuracyRuns:
             "image_size": IMAGE_SIZE,
             "classifier": self._settings.classifier,
             "train": asdict(train),
-            "real": str(self._real.resolve()),
+            "real": None if self._real is None else str(self._real.resolve()),
             "held_out": _HELD_OUT,
         }
 
@@ -146,7 +154,7 @@ class AccuracyRuns:
 
     def tested(self, trainer: Trainer) -> Accuracy:
         """Its accuracy on the real images."""
-        return Accuracy(
-            test=trainer.evaluate(*self._test).accuracy,
-            held_out=trainer.evaluate(*self._held_out).accuracy,
-        )
+        held_out = None
+        if self._held_out is not None:
+            held_out = trainer.evaluate(*self._held_out).accuracy
+        return Accuracy(trainer.evaluate(*self._test).accuracy, held_out)

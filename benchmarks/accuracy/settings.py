@@ -52,7 +52,7 @@ class RecipesSettings:
 class LeversSettings:
     """Which levers are measured, and how."""
 
-    real: Path
+    real: Path | None = option(None, shown="no held-out images, and no table")
     """The folder of Fashion-MNIST's IDX files."""
     phases: tuple[str, ...] = option(PHASES, read=_names, shown="all")
     """Comma-separated: some of speed, images, time, curve."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -25,6 +26,7 @@ from ...train.settings import augmentation
 from ..harness import SILENT, Progress
 from .figures import both
 from .kept import keep_figures
+from .lever_settings import BASELINE, LEVERS
 from .runs import Accuracy, AccuracyRuns
 from .settings import TricksSettings
 
@@ -82,14 +84,14 @@ def _accuracy(name: str, seed: int, runs: AccuracyRuns, unlabelled: Tensor, work
     """Accuracy with a trick, taken from `work` if it is there."""
     train, adapts = TRICKS[name], name == BATCH_NORM
 
-    def measure() -> dict[str, float]:
-        images, labels = runs.images("baseline", {}, seed, IMAGES)
+    def measure() -> dict[str, Any]:
+        images, labels = runs.images(BASELINE, LEVERS[BASELINE], seed, IMAGES)
         trainer = runs.trained(images, labels, seed, train)
         if adapts:
             _adapt(trainer, unlabelled)
         return asdict(runs.tested(trainer))
 
-    key = runs.accuracy_key({}, seed, IMAGES, train)
+    key = runs.accuracy_key(LEVERS[BASELINE], seed, IMAGES, train)
     key["batch_norm_images"] = len(unlabelled) if adapts else 0
     return Accuracy(**keep_figures(work, f"{name}-{seed}", key, measure))
 

@@ -4,6 +4,7 @@ import pytest
 
 from zeroreal.base import InputError
 from zeroreal.benchmarks.accuracy import lever_figures, levers
+from zeroreal.benchmarks.accuracy.figures import both
 from zeroreal.benchmarks.accuracy.lever_figures import CURVE, equal_time_images
 from zeroreal.benchmarks.accuracy.lever_settings import LEVERS
 from zeroreal.benchmarks.accuracy.lever_table import lever_table
@@ -207,3 +208,14 @@ def test_what_cannot_be_measured_gets_one_sentence(phases, settings, complaint, 
         measure(*phases, **settings)
     assert complaint in str(error.value)
     assert measure.asked == []
+
+
+def test_a_table_of_choices_needs_held_out_images(tmp_path):
+    wanted = LeversSettings(None, ("images",), work=tmp_path, table=tmp_path / "levers.yaml")
+    with pytest.raises(InputError, match="made on held-out images: give Fashion-MNIST's files"):
+        measure_levers(wanted)
+
+
+def test_without_held_out_images_the_accuracy_on_test_images_is_there_alone():
+    found = both({0: Accuracy(0.8, None), 1: Accuracy(0.7, None)})
+    assert {name: metric.values for name, metric in found.items()} == {"accuracy": (0.8, 0.7)}

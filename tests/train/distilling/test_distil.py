@@ -122,5 +122,5 @@ def test_a_loss_that_is_not_finite_ends_in_a_sentence(tmp_path, monkeypatch):
         return torch.full_like(begin, torch.inf)
 
     monkeypatch.setattr("zeroreal.train.distilling.training.targets", not_finite)
-    with pytest.raises(InputError, match="the loss is inf after 10 updates: give a lower"):
+    with pytest.raises(InputError, match="the loss is nan after 10 updates: give a lower"):
         distil(SETTINGS, tmp_path / "unet")
