@@ -51,13 +51,13 @@ def tune(
 
     settings = build(GenerateSettings, given)
     folder = find_model(settings.model)
-    request = TuneRequest(resolve_device(device), suited(folder, settings), guided, effort)
+    request = TuneRequest(resolve_device(device), settings, guided, effort)
     with StageBars() as bars:
         tuned = find_fastest(
             folder, request, Cache(cache), lambda news: _show(news, bars), again=again
         )
     _print_curve(tuned)
-    _print_choice(tuned, request.steps)
+    _print_choice(tuned, suited(folder, settings).steps or 0)
 
 
 def _show(news: ExportProgress | TuneProgress, bars: StageBars) -> None:

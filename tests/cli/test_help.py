@@ -37,7 +37,7 @@ def test_the_help_names_the_defaults(command):
         settings.images_per_class,
         settings.classifier,
         settings.generate.engine,
-        settings.generate.steps,
+        settings.generate.deep_cache,
         settings.train.epochs,
         settings.train.optimizer,
         settings.train.learning_rate,

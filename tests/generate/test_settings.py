@@ -32,10 +32,11 @@ def test_an_unknown_tuning_names_those_that_are():
 
 def test_the_defaults_are_those_that_the_figures_were_measured_with():
     settings = GenerateSettings()
-    assert (settings.steps, settings.deep_cache, settings.tune) == (12, 1, "auto")
+    assert (settings.first_steps, settings.deep_cache, settings.tune) == (0, 1, "auto")
     assert (settings.engine, settings.precision, settings.attention) == ("auto",) * 3
-    left_open = ("model", "cuda_graphs", "scheduler", "negative_prompt", "vae", *SIDES)
-    assert [getattr(settings, name) for name in left_open] == [None] * 7
+    left_open = ("model", "cuda_graphs", "scheduler", "unet", "steps")
+    left_open += ("negative_prompt", "vae", *SIDES)
+    assert [getattr(settings, name) for name in left_open] == [None] * 9
     assert (settings.batch_size, settings.vae_batch_size, settings.memory) == (None,) * 3
     assert settings.guidance_interval is None
 

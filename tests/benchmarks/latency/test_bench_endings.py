@@ -94,6 +94,7 @@ def test_an_export_cannot_be_compared_without_its_model(settings, monkeypatch):
     assert reason == "the images were not compared to the reference's: holds ONNX graphs"
 
 
+@pytest.mark.slow
 def test_a_new_process_really_starts_and_says_what_took_how_long(settings):
     job = LatencyJob(replace(settings.generate, model=str(TINY_FASHION)), "cpu", "base")
     found = start.start_once(job)

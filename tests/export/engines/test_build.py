@@ -40,6 +40,7 @@ def test_every_family_builds_for_every_target(tiny_export, tmp_path, family, tar
 
 
 @needs_tensorrt
+@pytest.mark.slow
 def test_a_size_range_is_built_where_the_export_leaves_sizes_free(any_size_export, tmp_path):
     plans = build_plans(
         any_size_export.folder,

@@ -53,6 +53,7 @@ def test_a_generator_takes_the_student_in_place_of_the_models_own_unet(student):
     assert images.shape == (4, 32, 32, 3)
 
 
+@pytest.mark.slow
 def test_the_loss_falls(tmp_path):
     losses = []
     settings = replace(SETTINGS, updates=80, train_batch_size=16, moving_average=0.9)

@@ -17,6 +17,7 @@ from zeroreal.engine.graph import DimensionRange
 PROFILE = {"batch": DimensionRange(1, 4, 8), "rows": DimensionRange(1, 8, 16)}
 
 
+@pytest.mark.slow
 def test_another_process_loads_it_without_compiler_and_model_libraries(
     cache, engine, tmp_path, denoiser_spec, denoiser_inputs
 ):
