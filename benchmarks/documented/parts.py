@@ -98,6 +98,15 @@ PARTS = (
             "device": "cpu",
         },
     ),
+    Part(
+        "levers",
+        "few-steps-cpu.json",
+        {
+            "device": "cpu",
+            "phases": ("images",),
+            "settings": ("baseline", "few-step-4", "few-step-2", "few-step-1"),
+        },
+    ),
     Part("levers", "levers-cpu.json", {"device": "cpu"}, needs_real=True),
     Part("tricks", "tricks-cpu.json", {"device": "cpu"}, needs_real=True),
 )
