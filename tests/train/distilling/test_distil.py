@@ -28,9 +28,16 @@ WEIGHTS = "diffusion_pytorch_model.safetensors"
 
 
 @pytest.fixture(scope="module")
-def student(tmp_path_factory):
-    """The embedded model's student of a few updates."""
-    return distil(SETTINGS, tmp_path_factory.mktemp("distilled") / "unet").folder
+def model(tiny_model):
+    """A teacher whose weights are random, and few."""
+    return str(tiny_model("sd15"))
+
+
+@pytest.fixture(scope="module")
+def student(model, tmp_path_factory):
+    """Its student of a few updates."""
+    out = tmp_path_factory.mktemp("distilled") / "unet"
+    return distil(replace(SETTINGS, model=model), out).folder
 
 
 def test_plain_diffusers_loads_the_student_with_its_embedding_of_guidance(student):
@@ -47,26 +54,14 @@ def test_the_record_says_how_the_student_is_run(student):
     assert not (student / "work").exists()
 
 
-def test_a_generator_takes_the_student_in_place_of_the_models_own_unet(student):
+def test_a_generator_takes_the_student_in_place_of_the_models_own_unet(model, student):
     plan = SamplePlan(load_recipe("random-guidance"), parse_classes(SETTINGS.classes), 2, 7)
-    images, _ = Generator(unet=str(student), engine="torch", tune="off").images(plan)
-    assert images.shape == (4, 32, 32, 3)
+    ours = Generator(model=model, unet=str(student), engine="torch", tune="off")
+    assert (ours.facts.steps, ours.facts.scheduler) == (2, "DDIMScheduler")
+    assert len(ours.images(plan)[0]) == 4
 
 
-@pytest.mark.slow
-def test_the_loss_falls(tmp_path):
-    losses = []
-    settings = replace(SETTINGS, updates=80, train_batch_size=16, moving_average=0.9)
-    distil(
-        settings,
-        tmp_path / "unet",
-        lambda news: losses.append(news.note) if news.stage == "distil" else None,
-    )
-    first, last = (float(losses[n].removeprefix("loss ")) for n in (0, -1))
-    assert last < 0.75 * first
-
-
-def test_an_interrupted_distillation_goes_on_to_the_same_weights(student, tmp_path):
+def test_an_interrupted_distillation_goes_on_to_the_same_weights(model, student, tmp_path):
     class InterruptionError(Exception):
         pass
 
@@ -75,7 +70,7 @@ def test_an_interrupted_distillation_goes_on_to_the_same_weights(student, tmp_pa
             raise InterruptionError
 
     out = tmp_path / "unet"
-    settings = replace(SETTINGS, checkpoint_seconds=0)
+    settings = replace(SETTINGS, model=model, checkpoint_seconds=0)
     with pytest.raises(InterruptionError):
         distil(settings, out, interrupt)
     distil(settings, out)
@@ -118,10 +113,10 @@ def test_a_recipe_with_negative_prompts_is_refused(tmp_path):
         distil(replace(SETTINGS, recipe=str(recipe)), tmp_path / "unet")
 
 
-def test_a_loss_that_is_not_finite_ends_in_a_sentence(tmp_path, monkeypatch):
+def test_a_loss_that_is_not_finite_ends_in_a_sentence(model, tmp_path, monkeypatch):
     def not_finite(begin, *_):
         return torch.full_like(begin, torch.inf)
 
     monkeypatch.setattr("zeroreal.train.distilling.training.targets", not_finite)
     with pytest.raises(InputError, match="the loss is nan after 10 updates: give a lower"):
-        distil(SETTINGS, tmp_path / "unet")
+        distil(replace(SETTINGS, model=model), tmp_path / "unet")
