@@ -104,6 +104,7 @@ PARTS = (
         {
             "device": "cpu",
             "phases": ("images",),
+            "seeds": (0, 1),
             "settings": ("baseline", "few-step-4", "few-step-2", "few-step-1"),
         },
     ),
