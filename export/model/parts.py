@@ -70,7 +70,7 @@ def find_parts(folder: Path, choice: PartsChoice | None = None) -> ModelParts:
         return ModelParts(folder, info, unet, vae, merged, read_distilled(unet))
     assert choice.unet is not None
     unet = _other_unet(folder, choice.unet)
-    distilled = _checked(folder, unet)
+    distilled = _checked(folder, info, unet)
     config = read_json(unet / "config.json")
     info = replace(info, guidance_channels=config.get("time_cond_proj_dim"))
     return ModelParts(folder, info, unet, vae, merged, distilled)
@@ -92,7 +92,7 @@ def _other_unet(folder: Path, name: str) -> Path:
     return folder / _FEW_STEP_FOLDER
 
 
-def _checked(folder: Path, unet: Path) -> Distilled:
+def _checked(folder: Path, info: ModelInfo, unet: Path) -> Distilled:
     """The record of a UNet that can stand in place of the model's own."""
     distilled = read_distilled(unet)
     if distilled is None:
@@ -108,6 +108,12 @@ def _checked(folder: Path, unet: Path) -> Distilled:
                 f"UNet folder {str(unet)!r} has {name} {theirs.get(name)}, the model's own has "
                 f"{own.get(name)}: give one that was distilled from this model"
             )
+    if distilled.prediction_type != info.prediction_type:  # the scheduler is in no digest
+        raise InputError(
+            f"UNet folder {str(unet)!r} predicts {distilled.prediction_type}, the scheduler of "
+            f"{str(folder)!r} expects {info.prediction_type}: give back the scheduler's "
+            "configuration"
+        )
     if distilled.teacher != source_digest(folder):
         raise InputError(
             f"UNet folder {str(unet)!r} was distilled from another model than {str(folder)!r}, or "

@@ -11,6 +11,7 @@ from typing import Any
 from ...base import InputError
 from ...base.settings import merge, plain
 from ...export import find_model, parse_lora
+from ...export.model.parts import FEW_STEP_UNET, OWN_UNET
 from ..plan.classes import parse_classes
 from ..plan.content import recipe_content
 from ..plan.recipe import Recipe, load_recipe
@@ -28,6 +29,8 @@ from .config.model_digest import model_digest
 from .config.settings import DatasetSettings
 from .store.store import Store
 from .writing.sheet import SHEET
+
+_UNET_NAMES = (OWN_UNET, FEW_STEP_UNET)
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ def with_absolute_paths(settings: DatasetSettings) -> DatasetSettings:
     generate = replace(
         chosen,
         model=_absolute(chosen.model),
-        unet=_absolute(chosen.unet),
+        unet=chosen.unet if chosen.unet in _UNET_NAMES else _absolute(chosen.unet),
         vae=_absolute(chosen.vae),
         lora=tuple(_absolute_lora(text) for text in chosen.lora),
     )

@@ -1,5 +1,6 @@
 """The few-step UNet that the embedded model brings along, against `diffusers` with its weights."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -188,8 +189,6 @@ def test_a_few_step_unet_of_another_model_is_refused(tiny_model):
 
 
 def test_a_few_step_unet_of_changed_weights_is_refused(tmp_path):
-    import shutil
-
     changed = tmp_path / "model"
     shutil.copytree(find_model(None), changed)
     weights = changed / "vae" / "diffusion_pytorch_model.safetensors"
@@ -197,4 +196,13 @@ def test_a_few_step_unet_of_changed_weights_is_refused(tmp_path):
     content[-1] ^= 1
     weights.write_bytes(content)
     with pytest.raises(InputError, match="was distilled from another model"):
+        Generator(model=str(changed), unet="few-step", engine="torch", tune="off")
+
+
+def test_a_scheduler_for_other_predictions_is_refused(tmp_path):
+    changed = tmp_path / "model"
+    shutil.copytree(TINY_FASHION, changed)
+    config = changed / "scheduler" / "scheduler_config.json"
+    config.write_text(config.read_text().replace("v_prediction", "epsilon"))
+    with pytest.raises(InputError, match="predicts v_prediction, the scheduler of .* expects eps"):
         Generator(model=str(changed), unet="few-step", engine="torch", tune="off")

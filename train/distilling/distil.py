@@ -22,7 +22,7 @@ from ...export import (
     source_digest,
 )
 from ...export.model.distilled import Distilled
-from ...export.model.parts import OWN_UNET
+from ...export.model.parts import FEW_STEP_UNET, OWN_UNET
 from ...generate import Generator, SamplePlan, SampleSpec, load_recipe, parse_classes
 from ...generate.plan.content import recipe_content
 from ...generate.plan.samples import possible_prompts
@@ -160,6 +160,11 @@ def _check_plan(plan: SamplePlan) -> None:
 
 def _work_folder(out: Path) -> Path:
     """Where work is kept; `InputError` where `out` holds what no distillation began."""
+    if str(out) in (OWN_UNET, FEW_STEP_UNET):
+        raise InputError(
+            f"{str(out)!r} is what --unet calls a UNet that a model brings along: give the folder "
+            "another name"
+        )
     work = out / "work"
     if out.exists() and not work.is_dir() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{str(out)!r} exists and is not a distillation under way: name a new one")

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -98,6 +99,12 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path):
     with pytest.raises(InputError, match="not a distillation under way"):
         distil(SETTINGS, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("name", ["own", "few-step"])
+def test_a_folder_called_as_a_unet_that_models_bring_along_is_refused(name):
+    with pytest.raises(InputError, match=f"'{name}' is what --unet calls"):
+        distil(SETTINGS, Path(name))
 
 
 def test_a_model_that_is_distilled_already_is_no_teacher(tiny_model, tmp_path):
