@@ -25,7 +25,7 @@ from .filters.quality import PICTURES_ONLY, Quality
 from .image_batch import ImageBatch, labels_of
 from .plan.samples import SamplePlan, SampleSpec, texts_of
 from .sampling.batches import BatchQueue, Draft
-from .sampling.conditions import check_served, conditions_of
+from .sampling.conditions import check_plan, check_served, conditions_of
 from .sampling.decoder import Decoded, Decoder
 from .sampling.sampler import Sampler
 from .sampling.stages import StageSeconds
@@ -189,8 +189,9 @@ class Generator:
     def check_prompts(self, plan: SamplePlan, tell: bool = True) -> None:
         """Say how many prompts of a plan are too long for the model; `generate` then does not.
 
-        Without `tell`, another process says it.
+        Without `tell`, another process says it. `InputError` for what the model cannot make.
         """
+        check_plan(plan, self._denoising.distilled)
         self.text.check(texts_of(plan, self._settings.negative_prompt) if tell else ())
 
     def noise(self, specs: Sequence[SampleSpec]) -> Tensor:

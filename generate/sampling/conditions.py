@@ -11,7 +11,8 @@ from ...base import InputError
 from ...base.transfer import to_device
 from ...export import ModelInfo
 from ...export.model.distilled import Distilled
-from ..plan.samples import SampleSpec
+from ..plan.recipe import GuidanceRange
+from ..plan.samples import SamplePlan, SampleSpec, possible_prompts
 from ..settings import GenerateSettings
 from .text import Conditions, TextEmbeddings
 
@@ -33,19 +34,33 @@ def check_served(specs: Iterable[SampleSpec], distilled: Distilled | None) -> No
     """Raise `InputError` for a sample that a distilled UNet cannot make as it asks."""
     if distilled is None:
         return
-    low, high = distilled.guidance
     for spec in specs:
-        if not low <= spec.guidance <= high:
-            raise InputError(
-                f"guidance {spec.guidance:g} was asked for, the UNet was distilled for "
-                f"{low:g} to {high:g}: stay inside, or take the model's own with --unet own"
-            )
-        if spec.negative_prompt:
-            raise InputError(
-                f"negative prompt {spec.negative_prompt!r} was asked for, but the distilled UNet "
-                "has guidance built in, which takes none: leave it out, or take the model's own "
-                "UNet with --unet own"
-            )
+        _check_sample(spec.guidance, spec.negative_prompt, distilled)
+
+
+def check_plan(plan: SamplePlan, distilled: Distilled | None) -> None:
+    """Raise `InputError` for a plan with samples that a distilled UNet cannot make as it asks."""
+    if distilled is None:
+        return
+    for one in possible_prompts(plan):
+        drawn = one.guidance
+        for scale in drawn.uniform if isinstance(drawn, GuidanceRange) else (drawn,):
+            _check_sample(scale, one.text.negative_prompt, distilled)
+
+
+def _check_sample(guidance: float, negative_prompt: str, distilled: Distilled) -> None:
+    low, high = distilled.guidance
+    if not low <= guidance <= high:
+        raise InputError(
+            f"guidance {guidance:g} was asked for, the UNet was distilled for {low:g} to "
+            f"{high:g}: stay inside, or take the model's own with --unet own"
+        )
+    if negative_prompt:
+        raise InputError(
+            f"negative prompt {negative_prompt!r} was asked for, but the distilled UNet has "
+            "guidance built in, which takes none: leave it out, or take the model's own UNet "
+            "with --unet own"
+        )
 
 
 def guidance_rows(guidance: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -204,5 +204,13 @@ def test_a_scheduler_for_other_predictions_is_refused(tmp_path):
     shutil.copytree(TINY_FASHION, changed)
     config = changed / "scheduler" / "scheduler_config.json"
     config.write_text(config.read_text().replace("v_prediction", "epsilon"))
-    with pytest.raises(InputError, match="predicts v_prediction, the scheduler of .* expects eps"):
+    with pytest.raises(InputError, match=r"predicts v_prediction, the scheduler of .* expects eps"):
         Generator(model=str(changed), unet="few-step", engine="torch", tune="off")
+
+
+def test_a_plan_with_guidance_that_it_has_not_learnt_is_refused_before_the_first_image(tmp_path):
+    recipe = tmp_path / "strong.yaml"
+    recipe.write_text("prompt: a {class}\nguidance: {uniform: [1, 12]}\n")
+    wanted = SamplePlan(load_recipe(str(recipe)), parse_classes(["sneaker", "dress"]), 1)
+    with pytest.raises(InputError, match=r"guidance 12 was asked .* distilled for 1 to 8"):
+        Generator(engine="torch", tune="off").check_prompts(wanted)
