@@ -51,7 +51,8 @@ def prompts(
     from ..generate.plan.samples import is_counted
 
     settings = build(PlanSettings, given)
-    recipe, classes = load_recipe(settings.recipe), parse_classes(settings.classes)
+    recipe = load_recipe(settings.recipe, settings.guidance)
+    classes = parse_classes(settings.classes)
     plan = SamplePlan(recipe, classes, settings.images_per_class, settings.seed)
     rows = _rows(plan, negative_prompt)
     if how is Format.json:

@@ -1,7 +1,8 @@
-"""What suits a model, where settings leave it open: UNet, steps and scheduler."""
+"""What suits a model, where settings leave it open: UNet, steps, scheduler and guidance."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,20 +12,26 @@ from ..base import InputError
 from ..export import (
     ModelInfo,
     Schedule,
+    find_model,
     is_exported,
     load_scheduler,
     noise_levels,
     schedule_of,
 )
-from ..export.model.distilled import Distilled, read_distilled
-from ..export.model.parts import FEW_STEP_UNET, OWN_UNET, few_step_unet, find_parts
-from .facts import model_facts, parts_of
+from ..export.model.distilled import Distilled
+from ..export.model.parts import FEW_STEP_UNET, OWN_UNET, few_step_unet
+from .facts import model_facts
+from .few_step_models import few_step_model
+from .plan.recipe import Recipe, load_recipe
+from .plan.settings import PlanSettings
 from .sampling.conditions import check_guidance
 from .sampling.steps import Call, guided_steps, plan_calls
 from .settings import GenerateSettings
 
 if TYPE_CHECKING:
     from diffusers import SchedulerMixin
+
+_log = logging.getLogger(__name__)
 
 STEPS = 12
 """Of a UNet that is not distilled."""
@@ -34,14 +41,11 @@ def suited(folder: Path, settings: GenerateSettings) -> GenerateSettings:
     """`settings` for the model in `folder` with UNet and steps in place of None.
 
     The distilled UNet that a model brings along is taken where nothing was asked for that only the
-    model's own can do. Raises `InputError` for what the UNet cannot do.
+    model's own can do; few-step models of others get the scheduler that they need. Raises
+    `InputError` for what the UNet cannot do.
     """
-    distilled: Distilled | None
-    if is_exported(folder):
-        unet, distilled = settings.unet, read_distilled(folder)
-    else:
-        unet = settings.unet or _unet(folder, settings)
-        distilled = find_parts(folder, replace(parts_of(settings), unet=unet)).distilled
+    unet = settings.unet or (None if is_exported(folder) else _unet(folder, settings))
+    info, distilled = model_facts(folder, replace(settings, unet=unet))
     if distilled is not None:
         _check_distilled(settings, distilled)
         return replace(settings, unet=unet, steps=settings.steps or distilled.steps[0])
@@ -50,7 +54,39 @@ def suited(folder: Path, settings: GenerateSettings) -> GenerateSettings:
             f"first steps {settings.first_steps} were asked for, but the UNet is the model's own "
             "throughout: name a distilled one with --unet, or leave them out"
         )
-    return replace(settings, unet=unet, steps=settings.steps or STEPS)
+    known = few_step_model(folder, info)
+    return replace(
+        settings,
+        unet=unet,
+        steps=settings.steps or (known.steps if known else STEPS),
+        scheduler=settings.scheduler or (known.scheduler if known else None),
+    )
+
+
+def suited_recipe(plan: PlanSettings, generate: GenerateSettings) -> Recipe:
+    """The recipe of a plan, with the guidance that was asked for or that a few-step model needs.
+
+    Raises `InputError` as `load_recipe`, `find_model` and `suited` do.
+    """
+    recipe = load_recipe(plan.recipe, plan.guidance)
+    if plan.guidance is not None:
+        return recipe
+    folder = find_model(generate.model)
+    info, distilled = model_facts(folder, suited(folder, generate))
+    known = few_step_model(folder, info) if distilled is None else None
+    if known is None:
+        return recipe
+    _log.warning(
+        "%s holds a %s model: where --steps, --scheduler and --guidance are left out, it gets "
+        "%s steps of %s and guidance %g%s",
+        folder,
+        known.name,
+        known.steps,
+        known.scheduler or "its own scheduler",
+        known.guidance,
+        ", which is none" if known.guidance == 1 else "",
+    )
+    return recipe.with_guidance((known.guidance, known.guidance))
 
 
 @dataclass(frozen=True)

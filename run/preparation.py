@@ -20,8 +20,9 @@ from ..data import LabelledImages, load_real_images
 from ..data.source import load_unlabelled
 from ..encoders import ClipTeacher
 from ..export import find_model, native_side
-from ..generate import ClassName, Recipe, SamplePlan, SampleSpec, load_recipe, parse_classes
+from ..generate import ClassName, Recipe, SamplePlan, SampleSpec, parse_classes
 from ..generate.plan.classes import prompt_aliases
+from ..generate.suited import suited_recipe
 from ..train import Feed, ImagePool, Trainer
 from ..train.loop.targets import soft_targets
 from ..train.pool.epochs import block_sizes, check_passes
@@ -104,7 +105,7 @@ def prepare(
 def _origin(settings: RunSettings) -> Recipe | StoredImages:
     """What the images come from: a recipe or a dataset."""
     if settings.images is None:
-        recipe = load_recipe(settings.recipe)
+        recipe = suited_recipe(settings, settings.generate)
         _check_negative_prompt(settings, recipe)
         return recipe
     is_default = settings.classes == EMBEDDED_CLASSES

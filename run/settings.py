@@ -11,7 +11,7 @@ from ..generate.plan.settings import PlanSettings
 from ..generate.settings import GenerateSettings, devices_option
 from ..train.settings import GAP, PoolSettings, TrainSettings
 
-_DECIDE_IMAGES = ("images_per_class", "recipe", "devices", "time_budget")
+_DECIDE_IMAGES = ("images_per_class", "recipe", "guidance", "devices", "time_budget")
 
 
 @dataclass(frozen=True)

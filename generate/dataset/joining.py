@@ -14,8 +14,9 @@ from ...export import find_model, parse_lora
 from ...export.model.parts import FEW_STEP_UNET, OWN_UNET
 from ..plan.classes import parse_classes
 from ..plan.content import recipe_content
-from ..plan.recipe import Recipe, load_recipe
+from ..plan.recipe import Recipe
 from ..plan.samples import SamplePlan
+from ..suited import suited_recipe
 from .card.card import CARD
 from .commit.commit import main_suffix
 from .config.config import (
@@ -50,7 +51,7 @@ def wanted_dataset(store: Store, settings: DatasetSettings, extend: int) -> Want
     Raises `InputError` as `open_dataset` does.
     """
     stored = read_config(store) if holds_dataset(store) else None
-    recipe = load_recipe(settings.recipe)
+    recipe = suited_recipe(settings, settings.generate)
     settings = with_absolute_paths(settings)
     # Says what is wrong with classes, prompts and numbers before anything is loaded.
     SamplePlan(recipe, parse_classes(settings.classes), settings.images_per_class, settings.seed)

@@ -17,8 +17,8 @@ from ...export import find_model
 from ..generator import Generator
 from ..image_batch import ImageBatch
 from ..plan.classes import parse_classes
-from ..plan.recipe import load_recipe
 from ..plan.samples import SamplePlan
+from ..suited import suited_recipe
 from .card.licence import Licence, model_licence
 from .card.preview import Estimate, Tile, preview_page
 from .commit.shards import ShardRange
@@ -76,7 +76,7 @@ def preview_dataset(
     if images_per_class < 1:
         raise InputError(f"preview is {images_per_class}: at least 1 image of each class is needed")
     found = read_config(store).found if holds_dataset(store) else {}
-    recipe = load_recipe(settings.recipe)
+    recipe = suited_recipe(settings, settings.generate)
     classes = parse_classes(settings.classes)
     plan = SamplePlan(recipe, classes, settings.images_per_class, seed=settings.seed)
     generator = make_generator(settings, recipe.guided, found, cache, on_progress)

@@ -113,6 +113,15 @@ class Recipe(BaseModel):
         """The parts that images alternate between; a recipe without `merge` is its own."""
         return tuple(leaf for part in self.parts for leaf in part.leaves) if self.merge else (self,)
 
+    def with_guidance(self, scales: tuple[float, float]) -> Recipe:
+        """The same with other guidance: one scale, or one drawn between two for each image."""
+        low, high = scales
+        if self.merge:
+            parts = tuple(part.with_guidance(scales) for part in self.parts)
+            return self.model_copy(update={"parts": parts})
+        drawn = _guidance(low if low == high else {"uniform": scales})
+        return self.model_copy(update={"guidance": drawn})
+
     @property
     def guided(self) -> bool:
         """Whether any image has guidance, which is a scale above 1."""
@@ -134,12 +143,14 @@ def recipe_text(name: str) -> str:
     return (_SHIPPED / f"{name}.yaml").read_text(encoding="utf-8")
 
 
-def load_recipe(name: str | Path) -> Recipe:
+def load_recipe(name: str | Path, guidance: tuple[float, float] | None = None) -> Recipe:
     """A shipped recipe by name, or a user's or a file of prompts by path.
 
-    Raises `InputError` that says what is wrong with it.
+    `guidance` takes the place of the recipe's; see `Recipe.with_guidance`. Raises `InputError` that
+    says what is wrong with the recipe.
     """
-    return _load(str(name), Path(), ())
+    recipe = _load(str(name), Path(), ())
+    return recipe if guidance is None else recipe.with_guidance(guidance)
 
 
 def _load(name: str, folder: Path, parents: tuple[Path, ...]) -> Recipe:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ...assets.embedded import EMBEDDED_CLASSES
 from ...base.errors import InputError
 from ...base.settings import option
 from .classes import class_entries
+
+
+def parse_guidance(text: str) -> tuple[float, float]:
+    """The lowest and the highest scale that a text such as `3` or `1:5` names."""
+    low, colon, high = text.partition(":")
+    try:
+        return float(low), float(high if colon else low)
+    except ValueError:
+        raise InputError(
+            f"guidance {text!r} is no scale: give a number such as 3, or a range such as 1:5"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -24,6 +36,9 @@ class PlanSettings:
     and what prompts call it."""
     recipe: str = "random-guidance"
     """A shipped recipe's name, a YAML file, or a file of prompts for each class."""
+    guidance: tuple[float, float] | None = option(None, read=parse_guidance, shown="the recipe's")
+    """Guidance scale of all images, or the lowest and highest that are drawn, such as 1:5; 1 is
+    none. Few-step models such as Turbo and LCM have one of their own in place of the recipe's."""
     images_per_class: int = option(400, short="-n")
     """Images generated of each class."""
     seed: int = 0
@@ -32,5 +47,12 @@ class PlanSettings:
     def __post_init__(self) -> None:
         if self.images_per_class < 1:
             raise InputError(f"images per class is {self.images_per_class}: at least 1 is needed")
+        if self.guidance is not None:
+            low, high = self.guidance
+            if not 1 <= low <= high < math.inf:
+                raise InputError(
+                    f"guidance is {low:g} to {high:g}: give scales of 1, which is no guidance, or "
+                    "more, the lower one first"
+                )
         if not 0 <= self.seed < 2**64:
             raise InputError(f"seed {self.seed} is outside 0..2^64-1: choose one inside")

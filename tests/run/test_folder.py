@@ -115,6 +115,18 @@ def test_a_recipe_that_changed_since_the_file_was_written_is_noticed(tmp_path):
     assert layered({"recipe": "base"}, tmp_path / "config.yaml")[0].recipe == "base"
 
 
+def test_guidance_given_by_hand_is_no_change_of_the_recipe(tmp_path):
+    write_config(tmp_path, RunSettings(), recipe_content(load_recipe("random-guidance")))
+    path = tmp_path / "config.yaml"
+    assert layered({"guidance": (3.0, 3.0)}, path)[0].guidance == (3.0, 3.0)
+    write_config(tmp_path, RunSettings(), recipe_content(load_recipe("class-prompt")))
+    with pytest.raises(InputError, match="has changed since"):
+        layered({"guidance": (3.0, 3.0)}, path)
+    settings = RunSettings(guidance=(2.0, 2.0))
+    write_config(tmp_path, settings, recipe_content(load_recipe("random-guidance", (2.0, 2.0))))
+    assert layered({}, path)[0] == settings
+
+
 def test_values_of_a_file_make_settings(tmp_path):
     path = written(tmp_path, "classes: cat,dog\npool: {memory: 1GiB}\n")
     settings = build(RunSettings, read_config_file(path)[0])

@@ -74,7 +74,8 @@ def distil(
     """
     folder = find_model(settings.model)
     _check_teacher(folder)
-    recipe, classes = load_recipe(settings.recipe), parse_classes(settings.classes)
+    recipe = load_recipe(settings.recipe, settings.guidance)
+    classes = parse_classes(settings.classes)
     plan = SamplePlan(recipe, classes, settings.images_per_class, settings.seed)
     _check_plan(plan)
     work = _work_folder(out)

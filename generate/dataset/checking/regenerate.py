@@ -21,8 +21,9 @@ from ....engine import Cache
 from ....export import find_model
 from ...generator import Generator
 from ...plan.content import recipe_content
-from ...plan.recipe import Recipe, load_recipe
+from ...plan.recipe import Recipe
 from ...plan.samples import SamplePlan
+from ...suited import suited_recipe
 from ..commit.commit import main_suffix
 from ..commit.record import RECORD, ShardRecord, WorkerFacts, read_record
 from ..config.config import DatasetConfig, differences, read_config
@@ -171,7 +172,7 @@ def _as_made(config: DatasetConfig, worker: WorkerFacts, device: str | None) -> 
 def _unchanged_recipe(store: Store, config: DatasetConfig) -> Recipe:
     """The dataset's recipe; raises `InputError` where that or the model is not as it was."""
     chosen = config.settings.generate
-    recipe = load_recipe(config.settings.recipe)
+    recipe = suited_recipe(config.settings, chosen)
     content = json.loads(json.dumps(recipe_content(recipe)))
     digest = model_digest(find_model(chosen.model), chosen)
     if found := differences(config, replace(config, recipe=content, model=digest)):

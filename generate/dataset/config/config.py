@@ -37,7 +37,8 @@ _FREE = {
         "memory",
         "tune",
     ),
-    "": ("images_per_class", "device", "devices", "recipe"),
+    # The recipe's content has the guidance that was asked for.
+    "": ("images_per_class", "device", "devices", "recipe", "guidance"),
 }
 
 

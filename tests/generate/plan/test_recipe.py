@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from zeroreal.base import InputError
 from zeroreal.generate import Recipe, load_recipe, recipe_text
 from zeroreal.generate.plan.recipe import GuidanceRange
+from zeroreal.generate.plan.settings import PlanSettings, parse_guidance
 
 
 def write(folder, text, name="mine.yaml"):
@@ -192,3 +193,25 @@ def test_a_recipe_names_a_file_of_prompts_beside_it(tmp_path):
     recipe = load_recipe(write(tmp_path, "merge: [sub/r.yaml, base, sub/p.csv]\n"))
     assert [leaf.guidance for leaf in recipe.leaves] == [2.0, 7.5, 7.5]
     assert [leaf.file is not None for leaf in recipe.leaves] == [True, False, True]
+
+
+@pytest.mark.parametrize(("scales", "expected"), [((3.0, 3.0), 3.0), ((1.0, 4.5), (1.0, 4.5))])
+def test_other_guidance_reaches_every_part(scales, expected):
+    recipe = load_recipe("merged", scales)
+    guidance = [leaf.guidance for leaf in recipe.leaves]
+    found = [one.uniform if isinstance(one, GuidanceRange) else one for one in guidance]
+    assert found == [expected] * 3
+    assert [leaf.prompt for leaf in recipe.leaves] == [
+        leaf.prompt for leaf in load_recipe("merged").leaves
+    ]
+
+
+@pytest.mark.parametrize("text", ["high", "1:", ":3", "5:1", "0.5", "0:3", "nan", "1:inf", "1:2:3"])
+def test_guidance_that_is_no_scale_is_refused(text):
+    with pytest.raises(InputError, match="guidance"):
+        PlanSettings(guidance=parse_guidance(text))
+
+
+def test_guidance_is_read():
+    assert PlanSettings(guidance=parse_guidance("1:5")).guidance == (1.0, 5.0)
+    assert parse_guidance("2.5") == (2.5, 2.5)
