@@ -80,16 +80,22 @@ std::string place(const Region& region, std::uintptr_t address) {
          std::to_string(region.size);
 }
 
-// The same for an address outside of all.
+// The same for an address outside of all: seen from the nearest, where one is near.
 std::string place_near(std::uintptr_t address) {
-  constexpr std::uintptr_t kNear = 4096;
+  std::uintptr_t nearest = 4096;
+  std::string found = "what is neither a tensor nor shared memory";
   for (const std::vector<Region>* regions : {&tensors, &shared_regions}) {
     for (const Region& region : *regions) {
       const std::uintptr_t end = region.begin + region.size;
-      if (address + kNear >= region.begin && address < end + kNear) return place(region, address);
+      const std::uintptr_t distance = address < region.begin ? region.begin - address
+                                      : address < end        ? 0
+                                                             : address - end;
+      if (distance >= nearest) continue;
+      nearest = distance;
+      found = place(region, address);
     }
   }
-  return "what is neither a tensor nor shared memory";
+  return found;
 }
 
 Region& add_shared(const char* name, const void* key, std::size_t size, std::size_t alignment) {
