@@ -18,6 +18,7 @@ os.environ.setdefault(
 
 import pytest
 import torch
+from filelock import FileLock
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from zeroreal.generate import ImageBatch, SampleSpec
@@ -40,11 +41,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
 
 
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory):
+    """A folder that all workers of this run of the tests have in common."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory):
+def _own_cache(shared_folder):
     """Tests neither use nor fill the user's cache."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ZEROREAL_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("ZEROREAL_CACHE", str(shared_folder / "cache"))
         yield
 
 
@@ -72,40 +82,54 @@ def _noise_of():
     return noise_of
 
 
+def made_once(folder, make):
+    """`folder`, which the first worker that asks for it has `make` write; the others wait."""
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            make(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory):
+def tiny_model(shared_folder):
     """A function that gives the folder of a family's tiny model with random weights, float32."""
     from zeroreal.export.model.random_weights import architecture, write_random_model
 
+    def write(family, folder):
+        folder.mkdir()
+        write_random_model(shrunk(architecture(family)), folder, torch.float32)
+
     @functools.cache
     def make(family):
-        folder = tmp_path_factory.mktemp(family)
-        write_random_model(shrunk(architecture(family)), folder, torch.float32)
-        return folder
+        return made_once(shared_folder / family, functools.partial(write, family))
 
     return make
 
 
 @pytest.fixture(scope="session")
-def tiny_export(tmp_path_factory, tiny_model):
-    """A function that gives the export of a family's tiny model in a precision."""
-    from zeroreal.export import ExportSettings, export_model
+def export_of(shared_folder, tiny_model):
+    """A function that gives the export of a family's tiny model by some settings."""
+    from zeroreal.export import ExportSettings, export_model, read_manifest
 
     @functools.cache
-    def make(family, precision):
-        out = tmp_path_factory.mktemp("exports") / family
-        return export_model(tiny_model(family), out, ExportSettings(precision=precision))
+    def make(family, **settings):
+        folder = shared_folder / "-".join([family, *map(str, settings.values())])
+        model, chosen = tiny_model(family), ExportSettings(**settings)
+        return read_manifest(made_once(folder, lambda out: export_model(model, out, chosen)))
 
     return make
 
 
 @pytest.fixture(scope="session")
-def any_size_export(tmp_path_factory, tiny_model):
-    """The tiny Stable Diffusion 1.x model in float16, exported with height and width left free."""
-    from zeroreal.export import ExportSettings, export_model
+def tiny_export(export_of):
+    """A function that gives the export of a family's tiny model in a precision."""
+    return lambda family, precision: export_of(family, precision=precision)
 
-    out = tmp_path_factory.mktemp("exports") / "any-size"
-    return export_model(tiny_model("sd15"), out, ExportSettings(precision="fp16", any_size=True))
+
+@pytest.fixture(scope="session")
+def any_size_export(export_of):
+    """The tiny Stable Diffusion 1.x model in float16, exported with height and width left free."""
+    return export_of("sd15", precision="fp16", any_size=True)
 
 
 def shrunk(description):

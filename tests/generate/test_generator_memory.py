@@ -19,9 +19,9 @@ def live_bytes():
 
 
 @pytest.mark.slow
-def test_as_much_is_allocated_after_batch_300_as_after_batch_3(generator, specs):
+def test_as_much_is_allocated_after_batch_300_as_after_batch_3(generator, specs, tiny_model):
     """With prompts and guidance that differ, and new prompts all along."""
-    ours = generator(steps=1, batch_size=2, image_size=8)
+    ours = generator(model=str(tiny_model("sd15")), steps=1, batch_size=2, image_size=8)
     wanted = [
         replace(spec, seed=number, prompt=f"{spec.prompt} number {number}")
         for number, spec in enumerate(specs(count=12) * 51)

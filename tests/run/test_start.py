@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
@@ -17,6 +18,7 @@ from zeroreal.run.report.summary import summary_of
 from zeroreal.train import PoolSettings, TrainSettings
 from zeroreal.train.loop.training import Training
 
+PHOTOGRAPHS = 500
 SMALL = RunSettings(
     images_per_class=8,
     device="cpu",
@@ -31,7 +33,20 @@ def weights(folder):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def photographs(tmp_path_factory):
+    """Real images that stand for the shipped ones, which are many, while this file's tests run."""
+    few = tmp_path_factory.mktemp("real") / "few.parquet"
+    pq.write_table(pq.read_table(FASHION_MNIST_TEST).slice(0, PHOTOGRAPHS), few)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("zeroreal.run.preparation.FASHION_MNIST_TEST", few)
+        yield few
+
+
+pytestmark = pytest.mark.usefixtures("photographs")
+
+
+@pytest.fixture(scope="module")
+def finished(photographs, tmp_path_factory):
     stages = []
     result = run(SMALL, tmp_path_factory.mktemp("runs") / "one", stages.append)
     return result, stages
@@ -61,8 +76,8 @@ def test_the_metrics_agree_with_each_other(finished):
     assert summary_of(summary) == finished[0].summary
     test = summary["test"]
     confusion = torch.tensor(test["confusion"])
-    assert confusion.sum() == test["images"] == 5_000
-    assert confusion.diagonal().sum() / 5_000 == pytest.approx(test["accuracy"])
+    assert confusion.sum() == test["images"] == PHOTOGRAPHS
+    assert confusion.diagonal().sum() / PHOTOGRAPHS == pytest.approx(test["accuracy"])
     assert test["interval"][0] < test["accuracy"] < test["interval"][1]
     assert summary["images"] == 80
     assert summary["throughput"]["images_per_second"] > 0
@@ -78,11 +93,9 @@ def test_progress_is_reported_stage_by_stage(finished):
     assert trained == [(0, 3), (1, 3), (2, 3), (3, 3)]
 
 
-def test_the_saved_classifier_gives_the_reported_accuracy(finished):
-    from zeroreal.assets import FASHION_MNIST_TEST
-
+def test_the_saved_classifier_gives_the_reported_accuracy(finished, photographs):
     folder, summary = finished[0].folder, finished[0].summary
-    again = evaluate_run(folder, FASHION_MNIST_TEST, "cpu")
+    again = evaluate_run(folder, photographs, "cpu")
     assert again.confusion == summary.test.confusion
 
 
@@ -134,7 +147,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_its_images_kept(tmp_path):
     assert len(load_file(tmp_path / "run" / "generated.safetensors")["images"]) == 40
 
 
-def test_the_last_good_weights_of_such_a_run_can_be_used(tmp_path, monkeypatch):
+def test_the_last_good_weights_of_such_a_run_can_be_used(tmp_path, monkeypatch, photographs):
     """The loss is finite in the first of two epochs, and at the end of the second it is not."""
     reports = []
     is_finite = Training._has_finite_weights
@@ -146,7 +159,7 @@ def test_the_last_good_weights_of_such_a_run_can_be_used(tmp_path, monkeypatch):
     monkeypatch.setattr(Training, "_has_finite_weights", has_finite_weights)
     with pytest.raises(InputError, match="epoch 2"):
         run(replace(SMALL, pool=replace(SMALL.pool, blocks=1)), tmp_path / "run")
-    assert evaluate_run(tmp_path / "run", str(FASHION_MNIST_TEST)) is not None
+    assert evaluate_run(tmp_path / "run", str(photographs)) is not None
 
 
 def test_a_run_is_never_written_over(finished):

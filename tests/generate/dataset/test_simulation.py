@@ -17,7 +17,7 @@ from zeroreal.generate.dataset.commit.workers import (
 )
 from zeroreal.generate.dataset.store.store import LocalStore
 
-PLAN = ShardPlan((6000,), 2, "0123456789abcdef" * 4)
+PLAN = ShardPlan((4000,), 2, "0123456789abcdef" * 4)
 WORKERS = 1000
 FAILURES = 0.05
 
