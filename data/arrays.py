@@ -15,7 +15,7 @@ from torch import Tensor
 from ..base.errors import InputError
 from .class_names import stored_class_names
 from .decode import Encoded
-from .labelled import Labelled, check_range
+from .labelled import Labelled, check_range, numbers_as_names
 
 _LABELS = ".labels.npy"
 
@@ -41,12 +41,13 @@ def open_arrays(paths: Sequence[Path]) -> Labelled:
     opened = [_open(path) for path in paths]
     labels = np.concatenate([labels for _, labels in opened]).astype(np.int64)
     names = stored_class_names(paths[0].parent)
+    is_numbered = names is None
     if names is None:
-        names = [str(label) for label in range(labels.max(initial=-1) + 1)]
+        names = numbers_as_names(labels)
     for path, (_, own) in zip(paths, opened, strict=True):
         check_range(own, names, path)
     arrays = [images for images, _ in opened]
-    return Labelled(names, labels, _pictures(paths, arrays), arrays)
+    return Labelled(names, labels, _pictures(paths, arrays), arrays, is_numbered)
 
 
 def together(arrays: Sequence[NDArray[Any]]) -> Tensor:

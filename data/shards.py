@@ -57,7 +57,8 @@ def open_shards(shards: Sequence[Path]) -> Labelled:
     shard, a sample without an image or label, and a label outside the classes.
     """
     samples = [sample for shard in shards for sample in index_shard(shard)]
-    names = stored_class_names(shards[0].parent) or _names_of_labels(samples)
+    stored = stored_class_names(shards[0].parent)
+    names = stored or _names_of_labels(samples)
     index = {name: i for i, name in enumerate(names)}
     labels = np.empty(len(samples), np.int64)
     for i, sample in enumerate(samples):
@@ -69,7 +70,8 @@ def open_shards(shards: Sequence[Path]) -> Labelled:
                 "names beside the shards"
             )
         labels[i] = label
-    return Labelled(names, labels, _pictures(samples))
+    is_numbered = stored is None and isinstance(samples[0].label, int) if samples else False
+    return Labelled(names, labels, _pictures(samples), is_numbered=is_numbered)
 
 
 def _expand(pattern: str) -> Iterator[str]:

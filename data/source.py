@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -18,7 +18,8 @@ from .arrays import find_arrays, open_arrays, together
 from .class_names import info_class_names
 from .decode import SUFFIXES, decode_all, shorter_side
 from .fashion_mnist import FASHION_MNIST_CLASSES, Split, find_idx_files, load_fashion_mnist
-from .labelled import Labelled, check_range, joined, match_classes
+from .labelled import Labelled, check_range, joined
+from .matching import Aliases, labels_in
 from .parquet import has_images, open_parquet
 from .shards import find_shards, open_shards
 
@@ -59,7 +60,7 @@ def load_images(
     them in those of the source, in its own order. Raises `InputError` where the source is missing,
     empty or damaged, or holds images of a class that is not in `classes`.
     """
-    loaded = read_images(source, "train", size, classes, {})
+    loaded = read_images(source, "train", size, classes)
     if loaded.resized:
         count, side = len(loaded.images), loaded.images.shape[1]
         _LG.warning("resized %d of %d images to %d pixels a side", loaded.resized, count, side)
@@ -75,7 +76,7 @@ def load_unlabelled(source: str | Path, size: int) -> Tensor:
     files = sorted(_images(folder)) if folder.is_dir() else []
     if files:
         return decode_all(((file, str(file)) for file in files), len(files), size)[0]
-    return read_images(source, "train", size, None, {}).images
+    return read_images(source, "train", size, None).images
 
 
 def read_images(
@@ -83,22 +84,19 @@ def read_images(
     split: Split,
     size: int | None,
     classes: Sequence[str] | None,
-    aliases: Mapping[str, str],
+    aliases: Aliases = (),
 ) -> LabelledImages:
     """What `load_images` does, without the warning.
 
-    `split` is that of Fashion-MNIST. `aliases` maps wordings besides the names in `classes` to
-    them, as in `match_classes`.
+    `split` is that of Fashion-MNIST. `aliases` are wordings besides the names in `classes`, each
+    with the name that it stands for, as in `match_classes`.
     """
     if size is not None and size < 1:
         raise InputError(f"image size {size} should be at least 1 pixel")
     found = _open(source, split)
     if not len(found.labels):
         raise InputError(f"{str(source)!r} holds no images")
-    classes = tuple(found.names if classes is None else classes)
-    used = np.unique(found.labels)
-    table = np.full(len(found.names), -1)
-    table[used] = match_classes([found.names[i] for i in used], classes, aliases, source)
+    labels = labels_in(found, classes, aliases, source)
     pictures = iter(found.pictures)
     if size is None:
         first = next(pictures)
@@ -107,8 +105,8 @@ def read_images(
         images, resized = together(found.arrays), 0
     else:
         images, resized = decode_all(pictures, len(found.labels), size)
-    labels = torch.from_numpy(table[found.labels].astype(np.int64))
-    return LabelledImages(images, labels, classes, str(source), resized)
+    names = tuple(found.names if classes is None else classes)
+    return LabelledImages(images, torch.from_numpy(labels), names, str(source), resized)
 
 
 def open_images(source: str | Path) -> Labelled:

@@ -30,7 +30,7 @@ def evaluate_run(run: str | Path, data: str | Path, device: str = "auto") -> Tes
     target = resolve_device(device)
     saved = load_classifier(Path(run), target)
     card = saved.card
-    aliases = dict(zip(card.prompts, card.classes, strict=True))
+    aliases = list(zip(card.prompts, card.classes, strict=True))
     real = load_real_images(data, card.classes, card.image_size, aliases)
     result = evaluate(saved.model, real.images, real.labels, len(card.classes), target)
     return test_figures(result, real.source, card.classes)

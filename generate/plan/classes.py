@@ -55,9 +55,9 @@ def parse_classes(entries: Iterable[str]) -> tuple[ClassName, ...]:
     return classes
 
 
-def prompt_aliases(classes: Iterable[ClassName]) -> dict[str, str]:
-    """Display prompts as further names of their classes, for matching test data."""
-    return {item.prompt: item.name for item in classes}
+def prompt_aliases(classes: Iterable[ClassName]) -> list[tuple[str, str]]:
+    """Display prompts, each with the name of its class, for matching test data."""
+    return [(item.prompt, item.name) for item in classes]
 
 
 def class_entries(source: str) -> tuple[str, ...]:

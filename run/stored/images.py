@@ -17,7 +17,7 @@ from ...assets.embedded import EMBEDDED_CLASSES
 from ...base import InputError
 from ...base.transfer import to_device
 from ...data.decode import shorter_side
-from ...data.labelled import match_classes
+from ...data.matching import labels_in
 from ...generate import ClassName, ImageBatch, SampleSpec, parse_classes
 from ...generate.image_batch import labels_of
 from ...generate.plan.classes import prompt_aliases
@@ -67,10 +67,8 @@ class StoredImages:
                 "classes are needed"
             )
         self.classes = tuple(_classes_named(found.names) if classes is None else classes)
-        names, aliases = [item.name for item in self.classes], prompt_aliases(self.classes)
-        table = np.full(len(found.names), -1)
-        table[used] = match_classes([found.names[i] for i in used], names, aliases, source)
-        self._labels = table[found.labels].astype(np.int64)
+        names = None if classes is None else [item.name for item in classes]
+        self._labels = labels_in(found, names, prompt_aliases(self.classes), source)
         self._order = np.arange(len(self._labels))
         self.image_size = image_size or shorter_side(*next(self._pictures.take([0])))
         self.rejected: tuple[SampleSpec, ...] = ()
