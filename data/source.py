@@ -16,14 +16,16 @@ from torch import Tensor
 from ..base.errors import InputError
 from .arrays import find_arrays, open_arrays, together
 from .class_names import info_class_names
-from .decode import SUFFIXES, decode_all, shorter_side
+from .decode import SUFFIXES, Encoded, decode_all, shorter_side
 from .fashion_mnist import FASHION_MNIST_CLASSES, Split, find_idx_files, load_fashion_mnist
 from .labelled import Labelled, check_range, joined
 from .matching import Aliases, labels_in
 from .parquet import has_images, open_parquet
+from .settings import ReadSettings
 from .shards import find_shards, open_shards
 
 _LG = logging.getLogger(__name__)
+_AS_STORED = ReadSettings()
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,15 @@ class LabelledImages:
     """What the user named."""
     resized: int
     """How many images had another size before."""
+    unreadable: tuple[str, ...] = ()
+    """What is wrong with the images that were left out, a sentence each."""
 
 
 def load_images(
-    source: str | Path, size: int | None = None, classes: Sequence[str] | None = None
+    source: str | Path,
+    size: int | None = None,
+    classes: Sequence[str] | None = None,
+    reading: ReadSettings = _AS_STORED,
 ) -> LabelledImages:
     """Load every image of `source`, to train on, at `size` pixels a side.
 
@@ -58,16 +65,17 @@ def load_images(
     Without `size`, the shorter side of the first image. Images of another size are scaled and
     cropped to the middle square, with one warning. Labels are positions in `classes`, or without
     them in those of the source, in its own order. Raises `InputError` where the source is missing,
-    empty or damaged, or holds images of a class that is not in `classes`.
+    empty or damaged, or holds images of a class that is not in `classes`; `reading` says what to do
+    about images that cannot be read.
     """
-    loaded = read_images(source, "train", size, classes)
+    loaded = read_images(source, "train", size, classes, reading=reading)
     if loaded.resized:
         count, side = len(loaded.images), loaded.images.shape[1]
         _LG.warning("resized %d of %d images to %d pixels a side", loaded.resized, count, side)
     return loaded
 
 
-def load_unlabelled(source: str | Path, size: int) -> Tensor:
+def load_unlabelled(source: str | Path, size: int, reading: ReadSettings = _AS_STORED) -> Tensor:
     """The images of `source`, uint8 `[N, size, size, 3]`, whatever their labels.
 
     `source` is any that `load_images` reads, or a folder of image files without sub-folders.
@@ -75,8 +83,10 @@ def load_unlabelled(source: str | Path, size: int) -> Tensor:
     folder = Path(source)
     files = sorted(_images(folder)) if folder.is_dir() else []
     if files:
-        return decode_all(((file, str(file)) for file in files), len(files), size)[0]
-    return read_images(source, "train", size, None).images
+        found = decode_all(((file, str(file)) for file in files), len(files), size, reading)
+        tell_unreadable(found.unreadable, len(files), source)
+        return found.images
+    return read_images(source, "train", size, None, reading=reading).images
 
 
 def read_images(
@@ -85,6 +95,7 @@ def read_images(
     size: int | None,
     classes: Sequence[str] | None,
     aliases: Aliases = (),
+    reading: ReadSettings = _AS_STORED,
 ) -> LabelledImages:
     """What `load_images` does, without the warning.
 
@@ -99,14 +110,40 @@ def read_images(
     labels = labels_in(found, classes, aliases, source)
     pictures = iter(found.pictures)
     if size is None:
-        first = next(pictures)
-        size, pictures = shorter_side(*first), chain([first], pictures)
-    if found.arrays and all(array.shape[1:3] == (size, size) for array in found.arrays):
-        images, resized = together(found.arrays), 0
-    else:
-        images, resized = decode_all(pictures, len(found.labels), size)
+        size, pictures = first_side(pictures, source, reading)
     names = tuple(found.names if classes is None else classes)
-    return LabelledImages(images, torch.from_numpy(labels), names, str(source), resized)
+    if found.arrays and all(array.shape[1:3] == (size, size) for array in found.arrays):
+        images = together(found.arrays)
+        return LabelledImages(images, torch.from_numpy(labels), names, str(source), resized=0)
+    read = decode_all(pictures, len(labels), size, reading)
+    tell_unreadable(read.unreadable, len(labels), source)
+    kept = torch.from_numpy(labels[read.kept])
+    return LabelledImages(read.images, kept, names, str(source), read.resized, read.unreadable)
+
+
+def first_side(
+    pictures: Iterator[tuple[Encoded, str]], source: object, reading: ReadSettings
+) -> tuple[int, Iterator[tuple[Encoded, str]]]:
+    """The shorter side in pixels of the first image that can be read, and all `pictures` again."""
+    begun: list[tuple[Encoded, str]] = []
+    for picture in pictures:
+        begun.append(picture)
+        try:
+            return shorter_side(*picture, reading.max_image_pixels), chain(begun, pictures)
+        except InputError:
+            if not reading.skip_unreadable:
+                raise
+    raise InputError(f"{str(source)!r} holds no image that can be read")
+
+
+def tell_unreadable(unreadable: Sequence[str], count: int, source: object) -> None:
+    """Say once which of `count` images are left out, and why; `InputError` where all are."""
+    if not unreadable:
+        return
+    listed = "; ".join(unreadable)
+    if len(unreadable) == count:
+        raise InputError(f"{str(source)!r} holds no image that can be read: {listed}")
+    _LG.warning("left out %d of %d images of %s: %s", len(unreadable), count, source, listed)
 
 
 def open_images(source: str | Path) -> Labelled:

@@ -11,9 +11,12 @@ import torch
 from ..base import resolve_device
 from ..data.decode import read_image
 from ..data.real import load_real_images
+from ..data.settings import ReadSettings
 from ..train.classifier.evaluate import evaluate
 from ..train.classifier.saved import load_classifier
 from .report.summary import TestFigures, test_figures
+
+_AS_STORED = ReadSettings()
 
 
 @dataclass(frozen=True)
@@ -25,13 +28,18 @@ class Prediction:
     probability: float
 
 
-def evaluate_run(run: str | Path, data: str | Path, device: str = "auto") -> TestFigures:
+def evaluate_run(
+    run: str | Path,
+    data: str | Path,
+    device: str = "auto",
+    reading: ReadSettings = _AS_STORED,
+) -> TestFigures:
     """Test a run's classifier on real images."""
     target = resolve_device(device)
     saved = load_classifier(Path(run), target)
     card = saved.card
     aliases = list(zip(card.prompts, card.classes, strict=True))
-    real = load_real_images(data, card.classes, card.image_size, aliases)
+    real = load_real_images(data, card.classes, card.image_size, aliases, reading)
     result = evaluate(saved.model, real.images, real.labels, len(card.classes), target)
     return test_figures(result, real.source, card.classes)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..base.durations import parse_duration
 from ..base.errors import InputError
 from ..base.settings import changed, option, section, values_of
+from ..data.settings import ReadSettings
 from ..generate.plan.settings import PlanSettings
 from ..generate.settings import GenerateSettings, devices_option
 from ..train.settings import GAP, PoolSettings, TrainSettings
@@ -60,6 +61,7 @@ class RunSettings(PlanSettings):
     train: TrainSettings = section(TrainSettings, panel="Training")
     pool: PoolSettings = section(PoolSettings, panel="Pool and sharing")
     gap: GapSettings = section(GapSettings, panel=GAP)
+    reading: ReadSettings = section(ReadSettings, panel="Reading images")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from ...base import InputError
 from ...data.arrays import find_arrays
-from ...data.decode import Encoded, decode_all
+from ...data.decode import Decoded, Encoded, decode_all
+from ...data.settings import ReadSettings
 from ...data.shards import find_shards
 from ...data.source import open_images
 
@@ -32,8 +32,8 @@ class Pictures:
     To go back, it is opened again. Raises `InputError` for what cannot be read.
     """
 
-    def __init__(self, source: str) -> None:
-        self._source = source
+    def __init__(self, source: str, reading: ReadSettings) -> None:
+        self._source, self._reading = source, reading
         self.found = open_images(source)
         pictures = self.found.pictures
         self._mapped = _MappedPictures(self.found.arrays, source) if self.found.arrays else None
@@ -47,11 +47,11 @@ class Pictures:
         """Whether each image is as quick to reach as the next one."""
         return self._numbered is not None
 
-    def read(self, numbers: Sequence[int], size: int) -> tuple[Tensor, int]:
-        """These images, uint8 `[N, size, size, 3]`, and how many had another size."""
+    def read(self, numbers: Sequence[int], size: int) -> Decoded:
+        """These images at `size` pixels a side."""
         if self._mapped is not None and self._mapped.is_all_of(size):
-            return self._mapped.pixels(numbers), 0
-        return decode_all(self.take(numbers), len(numbers), size)
+            return self._mapped.read(numbers)
+        return decode_all(self.take(numbers), len(numbers), size, self._reading)
 
     def take(self, numbers: Iterable[int]) -> Iterator[Picture]:
         """The images of these numbers, one after the other."""
@@ -110,12 +110,12 @@ class _MappedPictures(Sequence[Picture]):
         """Whether all images have `size` pixels a side."""
         return all(array.shape[1:3] == (size, size) for array in self._arrays)
 
-    def pixels(self, numbers: Sequence[int]) -> Tensor:
-        """Images of these numbers, uint8 `[N, H, W, 3]`, in one copy."""
+    def read(self, numbers: Sequence[int]) -> Decoded:
+        """Images of these numbers, which are of one size, in one copy."""
         images = np.empty((len(numbers), *self._arrays[0].shape[1:]), np.uint8)
         for place, number in enumerate(numbers):
             images[place] = self._row(number)
-        return torch.from_numpy(images)
+        return Decoded(torch.from_numpy(images), np.ones(len(images), bool), 0, ())
 
     def _row(self, number: int) -> NDArray[Any]:
         place = bisect_right(self._begins, number) - 1

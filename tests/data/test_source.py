@@ -13,6 +13,7 @@ from PIL import Image
 
 from zeroreal.base.errors import InputError
 from zeroreal.data.fashion_mnist import FASHION_MNIST_CLASSES
+from zeroreal.data.settings import ReadSettings
 from zeroreal.data.source import load_images
 
 # In this order in every source, so that a folder's order by class and file is the others' too.
@@ -169,6 +170,25 @@ def test_metadata_in_parquet_beside_class_folders_is_no_source_of_images(tmp_pat
     in_a_folder(tmp_path)
     pq.write_table(pa.table({"file_name": ["bag/0.png"]}), tmp_path / "images" / "0.parquet")
     assert len(load_images(tmp_path / "images").images) == 5
+
+
+def test_unreadable_images_are_left_out_with_their_labels_when_asked(tmp_path, caplog):
+    in_a_folder(tmp_path)
+    (tmp_path / "images" / "ankle boot" / "0.png").write_text("no picture")
+    found = load_images(tmp_path / "images", reading=ReadSettings(skip_unreadable=True))
+    assert (found.images.numpy() == PIXELS[1:]).all()
+    assert found.labels.tolist() == [0, 1, 2, 2]
+    (message,) = caplog.messages
+    assert message.startswith("left out 1 of 5 images of ")
+    assert found.unreadable[0] in message
+
+
+def test_a_source_of_which_no_image_can_be_read_is_refused(tmp_path):
+    (tmp_path / "bag").mkdir()
+    (tmp_path / "bag" / "0.png").write_text("no picture")
+    for size in (None, 8):
+        with pytest.raises(InputError, match="holds no image that can be read"):
+            load_images(tmp_path, size, reading=ReadSettings(skip_unreadable=True))
 
 
 def test_with_a_size_every_image_has_it(tmp_path):
