@@ -18,7 +18,6 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from torch import Tensor
 
 from ..base.errors import InputError
-from .settings import ReadSettings
 
 # Pillow knows what it can open only after this, and threads must not race for it.
 Image.init()
@@ -33,7 +32,6 @@ SUFFIXES = frozenset(
 Encoded = bytes | Path | Image.Image
 
 _CHUNK = 256
-_AS_STORED = ReadSettings()
 _Turn = Image.Transpose
 _UPRIGHT = {
     2: _Turn.FLIP_LEFT_RIGHT,
@@ -61,16 +59,16 @@ class Decoded:
     """What is wrong with the others, a sentence each."""
 
 
-def read_image(path: str | Path, size: int, reading: ReadSettings = _AS_STORED) -> Tensor:
+def read_image(path: str | Path, size: int, max_pixels: int | None = None) -> Tensor:
     """The image in a file as uint8 `[size, size, 3]`: see `decode` for how it is fitted."""
     path = Path(path)
     if not path.is_file():
         raise InputError(f"image {str(path)!r} does not exist")
-    return torch.from_numpy(decode(path, str(path), size, reading.max_image_pixels)[0].copy())
+    return torch.from_numpy(decode(path, str(path), size, max_pixels)[0].copy())
 
 
 def decode(
-    encoded: Encoded, name: str, size: int, max_pixels: int = _AS_STORED.max_image_pixels
+    encoded: Encoded, name: str, size: int, max_pixels: int | None = None
 ) -> tuple[NDArray[Any], bool]:
     """RGB uint8 `[size, size, 3]`, and whether the image had another size.
 
@@ -78,14 +76,14 @@ def decode(
     Orientation tags are obeyed where they can be read, transparency lies on white, 16-bit greys and
     floats of 0 to 1 keep their range, and of several frames the first counts. Raises `InputError`,
     with `name`, for what cannot be decoded, for pixels of no known range, and for more of them than
-    `max_pixels`.
+    `max_pixels`, by default twice `PIL.Image.MAX_IMAGE_PIXELS`.
     """
     with _opened(encoded, name, max_pixels) as image:
         image.load()  # first: while metadata is read, nothing may be wrong with the pixels
         return _fit(_to_rgb(_upright(image)), size)
 
 
-def shorter_side(encoded: Encoded, name: str, max_pixels: int = _AS_STORED.max_image_pixels) -> int:
+def shorter_side(encoded: Encoded, name: str, max_pixels: int | None = None) -> int:
     """The image's width or height in pixels, whichever is less. Raises what `decode` does."""
     with _opened(encoded, name, max_pixels) as image:
         return min(image.size)
@@ -95,9 +93,10 @@ def decode_all(
     pictures: Iterable[tuple[Encoded, str]],
     count: int,
     size: int,
-    reading: ReadSettings = _AS_STORED,
+    max_pixels: int | None = None,
+    skip_unreadable: bool = False,
 ) -> Decoded:
-    """`count` images at `size` pixels a side; raises what `decode` does, unless they are skipped.
+    """`count` images at `size` pixels a side; raises what `decode` does, unless it is to skip them.
 
     Chunk by chunk on a few threads (Pillow decodes without the interpreter lock), so that at most a
     chunk of images is held at full size.
@@ -107,9 +106,9 @@ def decode_all(
 
     def attempt(picture: tuple[Encoded, str]) -> tuple[NDArray[Any], bool] | InputError:
         try:
-            return decode(*picture, size, reading.max_image_pixels)
+            return decode(*picture, size, max_pixels)
         except InputError as error:
-            if not reading.skip_unreadable:
+            if not skip_unreadable:
                 raise
             return error
 
@@ -129,21 +128,22 @@ def decode_all(
 
 
 @contextmanager
-def _opened(encoded: Encoded, name: str, max_pixels: int) -> Iterator[Image.Image]:
+def _opened(encoded: Encoded, name: str, max_pixels: int | None) -> Iterator[Image.Image]:
     """The image, its pixels not yet decoded; whatever fails inside is an `InputError`."""
     try:
         if isinstance(encoded, Image.Image):
             yield encoded
             return
         source = io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded
-        _let_pillow_open(max_pixels)
+        if max_pixels is not None:
+            _let_pillow_open(max_pixels)
         with Image.open(source, formats=FORMATS) as image:
-            if image.width * image.height > max_pixels:
-                raise Image.DecompressionBombError
+            if max_pixels is not None and image.width * image.height > max_pixels:
+                raise Image.DecompressionBombError(f"more than {max_pixels} pixels")
             yield image
     except Image.DecompressionBombError as error:
         raise InputError(
-            f"image {name!r} has more than {max_pixels} pixels; remove it, or raise the limit "
+            f"image {name!r} is too large ({error}); remove it, or raise the limit "
             "(--max-image-pixels) if you trust it"
         ) from error
     except Exception as error:  # on damaged bytes, decoders raise almost anything

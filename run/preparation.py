@@ -113,7 +113,7 @@ def _origin(settings: RunSettings) -> Recipe | StoredImages:
         resolve_device(settings.device),
         settings.generate.image_size,
         None if is_default else parse_classes(settings.classes),
-        settings.reading,
+        replace(settings.reading, split=settings.images_split),
     )
 
 

@@ -14,16 +14,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ...base import InputError
-from ...data.arrays import find_arrays
 from ...data.decode import Decoded, Encoded, decode_all
 from ...data.settings import ReadSettings
-from ...data.shards import find_shards
 from ...data.source import open_images
 
 Picture = tuple[Encoded, str]
 """An image and what to call it in an error."""
-
-_HOLD_IMAGES = ("*.parquet", "**/*-ubyte*")
 
 
 class Pictures:
@@ -34,7 +30,7 @@ class Pictures:
 
     def __init__(self, source: str, reading: ReadSettings) -> None:
         self._source, self._reading = source, reading
-        self.found = open_images(source)
+        self.found = open_images(source, reading)
         pictures = self.found.pictures
         self._mapped = _MappedPictures(self.found.arrays, source) if self.found.arrays else None
         self._numbered = pictures if isinstance(pictures, Sequence) else self._mapped
@@ -51,7 +47,14 @@ class Pictures:
         """These images at `size` pixels a side."""
         if self._mapped is not None and self._mapped.is_all_of(size):
             return self._mapped.read(numbers)
-        return decode_all(self.take(numbers), len(numbers), size, self._reading)
+        reading = self._reading
+        return decode_all(
+            self.take(numbers),
+            len(numbers),
+            size,
+            reading.max_image_pixels,
+            reading.skip_unreadable,
+        )
 
     def take(self, numbers: Iterable[int]) -> Iterator[Picture]:
         """The images of these numbers, one after the other."""
@@ -60,7 +63,10 @@ class Pictures:
                 yield self._numbered[number]
                 continue
             if number < self._begun - 1:
-                self._forward, self._begun = iter(open_images(self._source).pictures), 0
+                self._forward, self._begun = (
+                    iter(open_images(self._source, self._reading).pictures),
+                    0,
+                )
             if number >= self._begun:
                 skipped, self._begun = number - self._begun, number + 1
                 self._last = next(islice(self._forward, skipped, None), None)
@@ -74,17 +80,9 @@ class Pictures:
     def files(self) -> Iterator[tuple[str, int]]:
         """Name and size of each file that holds images, in order."""
         path = Path(self._source)
-        for file in self._paths(path):
+        for file in self.found.files:
             name = file.relative_to(path).as_posix() if path.is_dir() else file.name
             yield name, file.stat().st_size
-
-    def _paths(self, path: Path) -> Sequence[Path]:
-        if isinstance(self.found.pictures, Sequence):
-            return [encoded for encoded, _ in self.found.pictures if isinstance(encoded, Path)]
-        if path.is_file():
-            return [path]
-        found = find_shards(self._source) or find_arrays(path)
-        return found or sorted(file for pattern in _HOLD_IMAGES for file in path.glob(pattern))
 
 
 class _MappedPictures(Sequence[Picture]):

@@ -72,7 +72,9 @@ class StoredImages:
             )
         self.classes = tuple(_classes_named(found.names) if classes is None else classes)
         names = None if classes is None else [item.name for item in classes]
-        self._labels = labels_in(found, names, prompt_aliases(self.classes), source)
+        self._labels = labels_in(
+            found, names, prompt_aliases(self.classes), source, reading.label_order
+        )
         self._order = np.arange(len(self._labels))
         if image_size is None:
             in_order = self._pictures.take(range(len(self._labels)))

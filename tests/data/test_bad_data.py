@@ -162,7 +162,7 @@ def idx_label_too_large(root):
         (only_empty_sub_folders, r"holds no images"),
         (truncated_image, r"cannot read image '.*bag/cut\.png' \(.*trunc.*\)"),
         (no_image, r"cannot read image '.*text\.jpg' \(no known image format\)"),
-        (unknown_column, r"lacks the column 'image'.*this has img, label"),
+        (unknown_column, r"lacks the column 'image' and has img, label: .*--image-column"),
         (labels_without_names, r"numbers without names"),
         (label_too_large, r"has label 2, outside the 2 class names"),
         (label_below_zero, r"has label -1, outside"),

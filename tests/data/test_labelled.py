@@ -75,4 +75,4 @@ def test_two_classes_of_a_name_stay_two_where_all_parts_have_both():
 
 def numbered(labels):
     values = np.array(labels)
-    return Labelled(numbers_as_names(values), values, iter(()), is_numbered=True)
+    return Labelled(numbers_as_names(values, "here"), values, iter(()), is_numbered=True)

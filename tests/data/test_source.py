@@ -191,6 +191,35 @@ def test_a_source_of_which_no_image_can_be_read_is_refused(tmp_path):
             load_images(tmp_path, size, reading=ReadSettings(skip_unreadable=True))
 
 
+def test_splits_of_shards_are_chosen_and_never_merged_unless_named(tmp_path):
+    for name, part in (
+        ("a-train-0", slice(0, 2)),
+        ("sub/a-train-1", slice(2, 3)),
+        ("a-val-0", slice(3, 5)),
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        write_shard(tmp_path / f"{name}.tar", PIXELS[part], LABELS[part])
+    for source in (tmp_path, f"{tmp_path}/*.tar"):
+        with pytest.raises(InputError, match="holds the splits 'train', 'validation'"):
+            load_images(source)
+    found = load_images(tmp_path, reading=ReadSettings(split="train"))
+    assert (found.images.numpy() == PIXELS[:3]).all()
+    for source in (f"{tmp_path}/a-val-*.tar", f"{tmp_path}/a-val-0.tar"):
+        assert (load_images(source).images.numpy() == PIXELS[3:]).all()
+    both = f"{tmp_path}/a-val-0.tar::{tmp_path}/a-train-0.tar"
+    assert (load_images(both).images.numpy() == PIXELS[[3, 4, 0, 1]]).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "what"), [("x.png", "an image file"), ("x.tar", "of another kind")]
+)
+def test_files_that_are_not_tables_are_told(tmp_path, name, what):
+    (tmp_path / name).write_bytes(png(PIXELS[0]))
+    write_parquet(tmp_path / "a.parquet", PIXELS, LABELS)
+    with pytest.raises(InputError, match=f"is {what}.*; name files of one kind"):
+        load_images(f"{tmp_path}/a.parquet::{tmp_path}/{name}")
+
+
 def test_with_a_size_every_image_has_it(tmp_path):
     found = load_images(in_a_folder(tmp_path), size=4)
     assert (found.images.shape, found.resized) == ((5, 4, 4, 3), 5)

@@ -82,9 +82,9 @@ def test_a_dataset_that_is_read_forward_is_opened_again_only_to_go_back(
 ):
     opened = []
 
-    def open_images(source):
+    def open_images(source, reading):
         opened.append(source)
-        return original(source)
+        return original(source, reading)
 
     original = files.open_images
     monkeypatch.setattr(files, "open_images", open_images)
@@ -101,9 +101,9 @@ def test_a_dataset_that_is_read_forward_is_opened_again_only_to_go_back(
 def test_a_few_images_are_decoded_at_once(pixels, write_dataset, tmp_path, monkeypatch):
     decoded = []
 
-    def decode_all(pictures, count, size, reading):
+    def decode_all(pictures, count, size, *more):
         decoded.append(count)
-        return original(pictures, count, size, reading)
+        return original(pictures, count, size, *more)
 
     original = files.decode_all
     monkeypatch.setattr(files, "decode_all", decode_all)
@@ -215,7 +215,7 @@ def test_a_dataset_that_shrinks_while_it_is_read_is_told(pixels, write_dataset, 
     [
         (lambda folder: None, "does not exist"),
         (lambda folder: folder.mkdir(), "has no sub-folders; it needs one per class"),
-        (lambda folder: (folder / "cat").mkdir(parents=True), "holds 0 images"),
+        (lambda folder: (folder / "cat").mkdir(parents=True), "holds no images"),
     ],
 )
 def test_no_dataset_is_told(tmp_path, make, complaint):
