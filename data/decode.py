@@ -160,7 +160,7 @@ def _let_pillow_open(pixels: int) -> None:
 def _upright(image: Image.Image) -> Image.Image:
     """The image as its orientation tag says."""
     try:
-        turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation))
+        turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # on damaged metadata, parsers raise almost anything; the pixels are whole
         turn = None
     return image if turn is None else image.transpose(turn)
@@ -181,11 +181,11 @@ def _eight_bits(image: Image.Image) -> NDArray[np.uint8]:
     if image.mode == "F":
         if not (values.min() >= 0 and values.max() <= 1):  # not a number is neither
             raise ValueError("its floats are not all from 0 to 1; save it in 8 or 16 bits")
-        return np.rint(values * 255).astype(np.uint8)
+        return np.asarray(np.rint(values * 255), np.uint8)
     # Pillow has PGM of 16 bits as 32, and would clip all of them to white instead of scaling.
     if image.mode == "I" and image.format != "PPM":
         raise ValueError("its whole numbers have no known range; save it in 8 or 16 bits")
-    return ((values.astype(np.int64).clip(0, 65535) + 128) // 257).astype(np.uint8)
+    return np.asarray((values.astype(np.int64).clip(0, 65535) + 128) // 257, np.uint8)
 
 
 def _fit(image: Image.Image, size: int) -> tuple[NDArray[Any], bool]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ..base.errors import InputError
-from .class_names import info_class_names
+from .class_names import info_class_folders, info_class_names
 from .decode import SUFFIXES
 from .labelled import Labelled
 from .splits import chosen_split, split_of_folder
@@ -32,12 +33,18 @@ def open_folder(folder: Path, walked: Walk, split: str | None = None) -> Labelle
     is told once. Raises `InputError` where there are several and none is wanted, for a folder
     without sub-folders, and for images in one that is not among the classes.
     """
-    classes = info_class_names(folder)
     images = _by_folder(folder, walked.files)
-    inner = _split_folder(folder, images, classes, split)
+    inner = _split_folder(folder, images, _folders_of_classes(folder), split)
+    named = folder if inner is None or info_class_names(folder) else inner
+    folders, names = _folders_of_classes(named), info_class_names(named)
     if inner is not None:
-        return _classes_in(inner, walk(inner), classes or info_class_names(inner))
-    return _classes_in(folder, walked, classes)
+        folder, walked = inner, walk(inner)
+    found = _classes_in(folder, walked, folders)
+    return found if names is None else replace(found, names=names)
+
+
+def _folders_of_classes(folder: Path) -> list[str] | None:
+    return info_class_folders(folder) or info_class_names(folder)
 
 
 def tell_ignored(ignored: Mapping[str, int], source: object) -> None:
@@ -54,6 +61,10 @@ def _split_folder(
     wanted: str | None,
 ) -> Path | None:
     """The sub-folder of the split to read; None where the sub-folders are no splits."""
+    if classes and set(images) == {"train"}:
+        # As we write folders, where a class may be called so, too.
+        inner = {file.relative_to(folder).parts[1] for file in images["train"]}
+        classes = None if inner <= set(classes) else classes
     splits = {name: split for name in images if (split := _split(name, classes)) is not None}
     deep = [
         name

@@ -62,7 +62,7 @@ def labels_in(
         return found.labels.astype(np.int64)
     table = np.full(len(found.names), -1, np.int64)
     table[used] = match_classes(names, classes, aliases, source)
-    return table[found.labels]
+    return np.asarray(table[found.labels])
 
 
 def match_classes(

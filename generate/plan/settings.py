@@ -20,8 +20,8 @@ class PlanSettings:
     classes: tuple[str, ...] = option(
         EMBEDDED_CLASSES, read=class_entries, shown="the embedded model's ten garments"
     )
-    """Class names, comma-separated, or a text file with one a line; each a name, or a name, a colon
-    and what prompts call it."""
+    """Class names, comma-separated, or a file of them (.txt, .csv, .json, .yaml); each a name, or a
+    name, a colon and what prompts call it."""
     recipe: str = "random-guidance"
     """A shipped recipe's name, a YAML file, or a file of prompts for each class."""
     images_per_class: int = option(400, short="-n")

@@ -47,7 +47,7 @@ def test_the_same_command_makes_nothing_twice(made, command):
         (["--out", "{set}", "--extend", "-1"], "extend is -1: at least 1 image"),
         (["--out", "{else}", *SMALL], "holds something else, 'notes.txt' for one"),
         (["--out", "{new}", "--extend", "3", *SMALL], "holds no dataset yet"),
-        (["--out", "{new}", "--classes", "Ankle Boot,ankle-boot"], "duplicates 'Ankle Boot'"),
+        (["--out", "{new}", "--classes", "bag,coat,bag"], "'bag' (entry 3) is there already"),
         (["--out", "{new}", "--classes", ".a,b", "--format", "folder"], "begins with a dot"),
         (["--out", "{new}", "--format", "zip"], "unknown format 'zip'"),
         (["--out", "{new}", "--shard-size", "0"], "shard size is 0: at least 1 is needed"),
