@@ -59,14 +59,6 @@ class Decoded:
     """What is wrong with the others, a sentence each."""
 
 
-def read_image(path: str | Path, size: int, max_pixels: int | None = None) -> Tensor:
-    """The image in a file as uint8 `[size, size, 3]`: see `decode` for how it is fitted."""
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"image {str(path)!r} does not exist")
-    return torch.from_numpy(decode(path, str(path), size, max_pixels)[0].copy())
-
-
 def decode(
     encoded: Encoded, name: str, size: int, max_pixels: int | None = None
 ) -> tuple[NDArray[Any], bool]:
