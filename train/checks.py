@@ -1,7 +1,9 @@
-"""Images and labels that people hand over, checked before anything is made of them."""
+"""What people hand over in Python, checked before anything is made of it."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,6 +11,7 @@ from torch import Tensor
 
 from ..base.errors import InputError
 
+_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 _WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
@@ -48,6 +51,42 @@ def check_labels(labels: Any, images: int, classes: int | None = None) -> None:
     if len(wrong):
         among = f"outside the {classes} classes" if classes is not None else "below 0"
         raise InputError(f"label {int(wrong[0])} is {among}: labels count classes from 0")
+
+
+def check_numbers(
+    batch_size: int,
+    epochs: int | None,
+    max_replay: float | None,
+    rank: int,
+    world_size: int,
+    seed: int,
+) -> None:
+    """Raise `InputError` for the first number that is out of range."""
+    if type(batch_size) is not int or batch_size < 1:
+        raise InputError(f"batch size is {batch_size}: a whole number of at least 1 is needed")
+    if epochs is not None and (type(epochs) is not int or epochs < 1):
+        raise InputError(f"epochs is {epochs}: a whole number of at least 1 is needed")
+    if max_replay is not None and not 0 < max_replay < math.inf:
+        raise InputError(f"max replay is {max_replay}: it must be above 0")
+    if not 0 <= rank < world_size:
+        raise InputError(f"rank is {rank}: it must be 0 to {world_size - 1}")
+    if type(seed) is not int or not 0 <= seed < 2**64:
+        raise InputError(f"seed {seed} is outside 0..2^64-1: choose one inside")
+
+
+def check_batches(
+    size: int | None, dtype: torch.dtype, mean: Sequence[float], std: Sequence[float]
+) -> None:
+    """Raise `InputError` for batches that cannot be made."""
+    if size is not None and (type(size) is not int or size < 1):
+        raise InputError(f"size is {size}: a whole number of pixels, at least 1, is needed")
+    if dtype not in _DTYPES:
+        raise InputError(f"dtype is {dtype}: float32, float16 or bfloat16 is needed")
+    if len(mean) != 3 or len(std) != 3 or not all(0 < value < math.inf for value in std):
+        raise InputError(
+            f"mean is {list(mean)} and std {list(std)}: three numbers each are needed, one a "
+            "channel, and those of std above 0"
+        )
 
 
 def _check_tensor(value: Any, what: str) -> None:

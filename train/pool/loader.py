@@ -14,12 +14,12 @@ from torch import Tensor
 
 from ...base.errors import InputError
 from ...kernels import AugmentRanges
+from ..checks import check_batches, check_numbers
 from ..settings import DegradeRanges
 from ..states import FORMAT, VERSION, check_identity, check_state, written
 from .batch_maker import BatchMaker
 from .epochs import EpochPlan, check_passes
 from .feed import Feed
-from .loader_arguments import check_batches, check_numbers, check_source
 from .order import balanced as balanced_slots
 from .order import batch_sizes, shuffled
 from .pool import ImagePool
@@ -73,7 +73,7 @@ class Loader:
         mean: Sequence[float] = IMAGENET_DEFAULT_MEAN,
         std: Sequence[float] = IMAGENET_DEFAULT_STD,
     ) -> None:
-        check_source(source)
+        _check_source(source)
         check_numbers(batch_size, epochs, max_replay, rank, world_size, seed)
         check_batches(size, dtype, mean, std)
         self.pool = source if isinstance(source, ImagePool) else source.pool
@@ -270,3 +270,12 @@ class Loader:
             begin = ends[self.batch]
             self.batch += 1
             yield batch
+
+
+def _check_source(source: Any) -> None:
+    """Raise `InputError` unless `source` is what a loader draws from."""
+    if not isinstance(source, ImagePool | Feed):
+        raise InputError(
+            f"a loader's source is of the type {type(source).__name__}: give a pool, such as "
+            "ImagePool.of(images, labels, device), or a feed"
+        )
