@@ -50,8 +50,11 @@ def _folders_of_classes(folder: Path) -> list[str] | None:
 def tell_ignored(ignored: Mapping[str, int], source: object) -> None:
     """Say once how much was left out, and why."""
     if ignored:
-        listed = ", ".join(f"{count} {reason}" for reason, count in sorted(ignored.items()))
-        _LG.warning("ignored in %s: %s", source, listed)
+        _LG.warning("ignored in %s: %s", source, _listed(ignored))
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason}: {count}" for reason, count in sorted(counts.items()))
 
 
 def _split_folder(
@@ -111,10 +114,6 @@ def _by_folder(folder: Path, files: Iterable[Path]) -> dict[str, list[Path]]:
 def _classes_in(folder: Path, walked: Walk, classes: Sequence[str] | None) -> Labelled:
     images = _by_folder(folder, walked.files)
     sub_folders = [path.name for path in walked.folders if path.parent == folder]
-    if not sub_folders:
-        raise InputError(
-            f"{str(folder)!r} has no sub-folders; it needs one per class, named after it"
-        )
     names = sorted(images) if classes is None else list(classes)
     for name in images:
         if name not in names:
@@ -124,8 +123,9 @@ def _classes_in(folder: Path, walked: Walk, classes: Sequence[str] | None) -> La
             )
     ignored = walked.ignored + _ignored_in(folder, walked.files)
     if not images:
-        held = ": " + ", ".join(f"{n} {what}" for what, n in ignored.items()) if ignored else ""
-        raise InputError(f"{str(folder)!r} holds no images in its sub-folders{held}")
+        held = f" (it holds {_listed(ignored)})" if ignored else ""
+        where = "holds no images in its sub-folders" if sub_folders else "has no sub-folders"
+        raise InputError(f"{str(folder)!r} {where}{held}; it needs one per class, named after it")
     empty = [name for name in sub_folders if name not in images and name not in (classes or ())]
     if empty:
         some = ", ".join(empty[:5]) + (", ..." if empty[5:] else "")

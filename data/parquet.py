@@ -18,6 +18,12 @@ from .labelled import Labelled, check_range, numbers_as_names
 from .lfs import refuse_pointer
 
 _ROWS_AT_ONCE = 256
+_TEXTS = (
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_string_view,
+    pa.types.is_boolean,
+)
 _IMAGE, _LABEL = "image", "label"
 
 
@@ -96,12 +102,15 @@ def _labels(
                 f"the column {label!r} of {str(path)!r} holds bytes that are no UTF-8 text "
                 f"({error}); say which holds the labels (--label-column)"
             ) from error
-    elif not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or kind == pa.bool_()):
+    elif not any(is_kind(kind) for is_kind in _TEXTS):
         raise InputError(
             f"the column {label!r} of {str(path)!r} is {kind}; a label is one text or whole number "
             "an image: say which column holds it (--label-column)"
         )
-    names, labels = np.unique([str(value) for value in column.to_pylist()], return_inverse=True)
+    texts = [str(value) for value in column.to_pylist()]
+    if not all(text.strip() for text in texts):
+        raise InputError(f"{str(path)!r} holds images with an empty label; remove those rows")
+    names, labels = np.unique(texts, return_inverse=True)
     return labels.astype(np.int64), names.tolist()
 
 

@@ -93,6 +93,7 @@ TEXTS = ["dog", "cat", "dog"]
         pa.array(TEXTS),
         pa.array(TEXTS, pa.large_string()),
         pa.array([text.encode() for text in TEXTS]),
+        pa.array(TEXTS, pa.string_view()),
         pa.array(TEXTS).dictionary_encode(),
         pa.DictionaryArray.from_arrays(LABELS, ["cat", "dog"]),
         pa.DictionaryArray.from_arrays([0, 2, 0], ["dog", "unused", "cat"]),
