@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from ..data.settings import ReadSettings
 from .console import accuracy_table, output
+from .options import with_options
 
 
+@with_options(ReadSettings)
 def evaluate(
+    given: dict[str, Any],
     run: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
     data: Annotated[
         str,
@@ -22,6 +26,7 @@ def evaluate(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
     """Test a run's classifier on real images."""
+    from ..base.settings import build
     from ..run import evaluate_run
 
-    output.print(accuracy_table(evaluate_run(run, data, device)))
+    output.print(accuracy_table(evaluate_run(run, data, device, build(ReadSettings, given))))

@@ -1,4 +1,4 @@
-"""`zeroreal predict`: single images."""
+"""`zeroreal predict`: images without labels."""
 
 from __future__ import annotations
 
@@ -7,16 +7,42 @@ from typing import Annotated
 
 import typer
 
-from .console import percent
+from .console import errors, percent
 
 
 def predict(
     run: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
-    images: Annotated[list[Path], typer.Argument(help="Image files.")],
+    images: Annotated[
+        list[str],
+        typer.Argument(help="Image files, folders of them, or patterns such as 'photos/*.jpg'."),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write a table, .csv or .json, instead of printing.", dir_okay=False),
+    ] = None,
+    max_image_pixels: Annotated[
+        int | None,
+        typer.Option(help="Raise the limit on an image's pixels.", min=1),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
-    """Name the class of each image."""
-    from ..run import predict_files
+    """Name the class of each image.
 
-    for found in predict_files(run, images, device):
-        typer.echo(f"{found.path}\t{found.class_name}\t{percent(found.probability)}")
+    Goes on past files that cannot be read; the status is 2 where there were any.
+    """
+    from ..run import predict_files, write_predictions
+    from ..run.predict import check_table
+
+    if out is not None:
+        check_table(out)
+    predictions = predict_files(run, images, device, max_image_pixels)
+    if out is not None:
+        write_predictions(out, predictions)
+    unread = [found for found in predictions if found.error is not None]
+    for found in predictions:
+        if out is None and found.class_name is not None:
+            typer.echo(f"{found.path}\t{found.class_name}\t{percent(found.probability)}")
+    for found in unread:
+        errors.print(found.error, markup=False, highlight=False, soft_wrap=True)
+    if unread:
+        raise typer.Exit(2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +15,14 @@ from torch import Tensor
 from ..base.errors import InputError
 from .class_names import stored_class_names
 from .decode import Encoded
-from .labelled import Labelled, check_range
+from .labelled import Labelled, check_range, numbers_as_names
 
 _LABELS = ".labels.npy"
 
 
-def find_arrays(source: str | Path) -> list[Path]:
-    """The arrays of images that `source` names, in order; none if it names something else.
-
-    `source` is a folder with `X.npy` and `X.labels.npy`, or one such `X.npy`.
-    """
-    path = Path(source)
-    if path.is_file():
-        return [path] if path.suffix == ".npy" else []
-    labels = sorted(file for file in path.glob(f"*{_LABELS}") if file.name[0] != ".")
+def arrays_in(files: Iterable[Path]) -> list[Path]:
+    """Those of `files` that are arrays of images, `X.npy` with an `X.labels.npy`."""
+    labels = (file for file in files if file.name.endswith(_LABELS))
     return [file.with_name(file.name.removesuffix(_LABELS) + ".npy") for file in labels]
 
 
@@ -41,12 +35,13 @@ def open_arrays(paths: Sequence[Path]) -> Labelled:
     opened = [_open(path) for path in paths]
     labels = np.concatenate([labels for _, labels in opened]).astype(np.int64)
     names = stored_class_names(paths[0].parent)
+    is_numbered = names is None
     if names is None:
-        names = [str(label) for label in range(labels.max(initial=-1) + 1)]
+        names = numbers_as_names(labels, paths[0].parent)
     for path, (_, own) in zip(paths, opened, strict=True):
         check_range(own, names, path)
     arrays = [images for images, _ in opened]
-    return Labelled(names, labels, _pictures(paths, arrays), arrays)
+    return Labelled(names, labels, _pictures(paths, arrays), arrays, is_numbered, paths)
 
 
 def together(arrays: Sequence[NDArray[Any]]) -> Tensor:

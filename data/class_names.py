@@ -21,6 +21,19 @@ def info_class_names(folder: Path) -> list[str] | None:
     return _names(folder / _INFO, _classes)
 
 
+def info_class_folders(folder: Path) -> list[str] | None:
+    """The names of the classes' folders, by `_info.json`, where they are not those of the classes.
+
+    As many as there are classes, in the same order.
+    """
+    folders = _names(folder / _INFO, lambda text: json.loads(text).get("folders"))
+    if folders is not None and len(folders) != len(info_class_names(folder) or ()):
+        raise InputError(
+            f"{str(folder / _INFO)!r} has {len(folders)} folders, and not one for each class"
+        )
+    return folders
+
+
 def _names(path: Path, read: Callable[[str], object]) -> list[str] | None:
     if not path.is_file():
         return None

@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 from torch import Tensor
 
 from ..base.errors import InputError
@@ -31,77 +32,152 @@ SUFFIXES = frozenset(
 Encoded = bytes | Path | Image.Image
 
 _CHUNK = 256
+_Turn = Image.Transpose
+_UPRIGHT = {
+    2: _Turn.FLIP_LEFT_RIGHT,
+    3: _Turn.ROTATE_180,
+    4: _Turn.FLIP_TOP_BOTTOM,
+    5: _Turn.TRANSPOSE,
+    6: _Turn.ROTATE_270,
+    7: _Turn.TRANSVERSE,
+    8: _Turn.ROTATE_90,
+}
+"""What turns an image upright, by its orientation tag (Exif 2.3, 4.6.4)."""
 
 
-def read_image(path: str | Path, size: int) -> Tensor:
-    """The image in a file as uint8 `[size, size, 3]`: see `decode` for how it is fitted."""
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"image {str(path)!r} does not exist")
-    return torch.from_numpy(decode(path, str(path), size)[0].copy())
+@dataclass(frozen=True)
+class Decoded:
+    """Images of one size, without those that could not be read."""
+
+    images: Tensor
+    """uint8 `[n, size, size, 3]`."""
+    kept: NDArray[np.bool_]
+    """Of all N that were to be read, which these are."""
+    resized: int
+    """How many had another size."""
+    unreadable: tuple[str, ...]
+    """What is wrong with the others, a sentence each."""
 
 
-def decode(encoded: Encoded, name: str, size: int) -> tuple[NDArray[Any], bool]:
+def decode(
+    encoded: Encoded, name: str, size: int, max_pixels: int | None = None
+) -> tuple[NDArray[Any], bool]:
     """RGB uint8 `[size, size, 3]`, and whether the image had another size.
 
     The shorter side is scaled to `size` by anti-aliased bilinear interpolation and the middle kept.
-    Orientation tags are obeyed, transparency lies on white, 16-bit greys keep their range, and of
-    several frames the first counts. Raises `InputError`, with `name`, for what cannot be decoded.
+    Orientation tags are obeyed where they can be read, transparency lies on white, 16-bit greys and
+    floats of 0 to 1 keep their range, and of several frames the first counts. Raises `InputError`,
+    with `name`, for what cannot be decoded, for pixels of no known range, and for more of them than
+    `max_pixels`, by default twice `PIL.Image.MAX_IMAGE_PIXELS`.
     """
-    with _opened(encoded, name) as image:
-        return _fit(_to_rgb(ImageOps.exif_transpose(image)), size)
+    with _opened(encoded, name, max_pixels) as image:
+        image.load()  # first: while metadata is read, nothing may be wrong with the pixels
+        return _fit(_to_rgb(_upright(image)), size)
 
 
-def shorter_side(encoded: Encoded, name: str) -> int:
+def shorter_side(encoded: Encoded, name: str, max_pixels: int | None = None) -> int:
     """The image's width or height in pixels, whichever is less. Raises what `decode` does."""
-    with _opened(encoded, name) as image:
+    with _opened(encoded, name, max_pixels) as image:
         return min(image.size)
 
 
 def decode_all(
-    pictures: Iterable[tuple[Encoded, str]], count: int, size: int
-) -> tuple[Tensor, int]:
-    """`count` images as uint8 `[count, size, size, 3]`, and how many had another size.
+    pictures: Iterable[tuple[Encoded, str]],
+    count: int,
+    size: int,
+    max_pixels: int | None = None,
+    skip_unreadable: bool = False,
+) -> Decoded:
+    """`count` images at `size` pixels a side; raises what `decode` does, unless it is to skip them.
 
     Chunk by chunk on a few threads (Pillow decodes without the interpreter lock), so that at most a
     chunk of images is held at full size.
     """
-    images = np.empty((count, size, size, 3), np.uint8)
-    resized, done = 0, 0
+    images, kept = np.empty((count, size, size, 3), np.uint8), np.zeros(count, bool)
+    resized, number, unreadable = 0, 0, list[str]()
+
+    def attempt(picture: tuple[Encoded, str]) -> tuple[NDArray[Any], bool] | InputError:
+        try:
+            return decode(*picture, size, max_pixels)
+        except InputError as error:
+            if not skip_unreadable:
+                raise
+            return error
+
     rest = iter(pictures)
     with ThreadPoolExecutor() as pool:
         while chunk := list(islice(rest, _CHUNK)):
-            for pixels, differed in pool.map(lambda item: decode(item[0], item[1], size), chunk):
-                images[done] = pixels
-                resized += differed
-                done += 1
-    return torch.from_numpy(images), resized
+            for found in pool.map(attempt, chunk):
+                if isinstance(found, InputError):
+                    unreadable.append(str(found))
+                else:
+                    images[number - len(unreadable)], differed = found
+                    kept[number] = True
+                    resized += differed
+                number += 1
+    whole = torch.from_numpy(images[: number - len(unreadable)])
+    return Decoded(whole, kept, resized, tuple(unreadable))
 
 
 @contextmanager
-def _opened(encoded: Encoded, name: str) -> Iterator[Image.Image]:
+def _opened(encoded: Encoded, name: str, max_pixels: int | None) -> Iterator[Image.Image]:
     """The image, its pixels not yet decoded; whatever fails inside is an `InputError`."""
     try:
         if isinstance(encoded, Image.Image):
             yield encoded
             return
         source = io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded
+        if max_pixels is not None:
+            _let_pillow_open(max_pixels)
         with Image.open(source, formats=FORMATS) as image:
+            if max_pixels is not None and image.width * image.height > max_pixels:
+                raise Image.DecompressionBombError(f"more than {max_pixels} pixels")
             yield image
+    except Image.DecompressionBombError as error:
+        raise InputError(
+            f"image {name!r} is too large ({error}); remove it, or raise the limit "
+            "(--max-image-pixels) if you trust it"
+        ) from error
     except Exception as error:  # on damaged bytes, decoders raise almost anything
         reason = "no known image format" if isinstance(error, UnidentifiedImageError) else error
         raise InputError(f"cannot read image {name!r} ({reason}); replace or remove it") from error
 
 
+def _let_pillow_open(pixels: int) -> None:
+    """Have Pillow, which refuses twice its limit, take images of `pixels`; never lowers it."""
+    if Image.MAX_IMAGE_PIXELS is not None:
+        Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, -(-pixels // 2))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The image as its orientation tag says."""
+    try:
+        turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # on damaged metadata, parsers raise almost anything; the pixels are whole
+        turn = None
+    return image if turn is None else image.transpose(turn)
+
+
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):
-        # Pillow would clip 16-bit greys to white instead of scaling them.
-        wide = np.asarray(image).astype(np.int64).clip(0, 65535)
-        image = Image.fromarray(((wide + 128) // 257).astype(np.uint8))
+    if image.mode.startswith(("I", "F")):
+        image = Image.fromarray(_eight_bits(image))
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image.convert("RGBA"))
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _eight_bits(image: Image.Image) -> NDArray[np.uint8]:
+    """Greys of another kind as uint8 `[H, W]`; `ValueError` where nothing says what is white."""
+    values = np.asarray(image)
+    if image.mode == "F":
+        if not (values.min() >= 0 and values.max() <= 1):  # not a number is neither
+            raise ValueError("its floats are not all from 0 to 1; save it in 8 or 16 bits")
+        return np.asarray(np.rint(values * 255), np.uint8)
+    # Pillow has PGM of 16 bits as 32, and would clip all of them to white instead of scaling.
+    if image.mode == "I" and image.format != "PPM":
+        raise ValueError("its whole numbers have no known range; save it in 8 or 16 bits")
+    return np.asarray((values.astype(np.int64).clip(0, 65535) + 128) // 257, np.uint8)
 
 
 def _fit(image: Image.Image, size: int) -> tuple[NDArray[Any], bool]:

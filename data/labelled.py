@@ -1,12 +1,11 @@
-"""Images with labels as a source holds them, and how its class names become a classifier's."""
+"""Images with labels as a source holds them."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,9 @@ from numpy.typing import NDArray
 
 from ..base.errors import InputError
 from .decode import Encoded
+
+MOST_UNNAMED = 100_000
+"""Where nothing names the classes, as large a number as this is taken for a mistake."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,24 @@ class Labelled:
     """N images in order, each with what to call it in an error. To be read once."""
     arrays: Sequence[NDArray[Any]] = ()
     """The same images, uint8 `[n, H, W, 3]` each, where they are stored as pixels."""
+    is_numbered: bool = False
+    """Whether the labels are numbers without names: `names` are then "0", "1" and so on."""
+    files: Sequence[Path] = ()
+    """The files that hold the images, in order."""
+
+
+def numbers_as_names(labels: NDArray[Any], where: object) -> list[str]:
+    """Names for labels that have none: "0", "1" and so on to the largest.
+
+    Raises `InputError` where that is so large that labels they cannot be.
+    """
+    largest = int(labels.max(initial=-1))
+    if largest >= MOST_UNNAMED:
+        raise InputError(
+            f"the labels of {str(where)!r} go up to {largest}; labels without names are whole "
+            f"numbers from 0 to {MOST_UNNAMED - 1}"
+        )
+    return [str(label) for label in range(largest + 1)]
 
 
 def check_range(labels: NDArray[Any], names: Sequence[str], where: object) -> None:
@@ -40,51 +60,24 @@ def check_range(labels: NDArray[Any], names: Sequence[str], where: object) -> No
 
 
 def joined(parts: Sequence[Labelled]) -> Labelled:
-    """The images of all `parts` in order; where their class names differ, all of them, sorted."""
-    names = list(parts[0].names)
-    if any(list(part.names) != names for part in parts):
-        names = sorted({name for part in parts for name in part.names})
+    """The images of all `parts` in order; where their class names differ, all of them, sorted.
+
+    Raises `InputError` where some have names and some numbers alone.
+    """
+    pictures = chain.from_iterable(part.pictures for part in parts)
+    files = [file for part in parts for file in part.files]
+    is_numbered = parts[0].is_numbered
+    if any(part.is_numbered != is_numbered for part in parts):
+        raise InputError(
+            "some of the files label images with names and some with numbers without names; use "
+            "one of them"
+        )
+    names = max((list(part.names) for part in parts), key=len)
+    if is_numbered or all(list(part.names) == names for part in parts):
+        labels = np.concatenate([part.labels for part in parts])
+        return Labelled(names, labels.astype(np.int64), pictures, (), is_numbered, files)
+    names = sorted({name for part in parts for name in part.names})
     index = {name: i for i, name in enumerate(names)}
     tables = [np.array([index[name] for name in part.names], np.int64) for part in parts]
-    return Labelled(
-        names,
-        np.concatenate([table[part.labels] for table, part in zip(tables, parts, strict=True)]),
-        chain.from_iterable(part.pictures for part in parts),
-    )
-
-
-def match_classes(
-    found: Sequence[str], classes: Sequence[str], aliases: Mapping[str, str], source: object
-) -> list[int]:
-    """For each class name in `found`, those of `source`, its index in `classes`.
-
-    Case, spaces, hyphens, underscores and slashes do not count; `aliases` maps further wordings to
-    names in `classes`. Raises `InputError` for a name that is not among these, and for classes that
-    cannot be told apart.
-    """
-    own: dict[str, int] = {}
-    for i, name in enumerate(classes):
-        if (twin := own.setdefault(_normal(name), i)) != i:
-            raise InputError(
-                f"classes {classes[twin]!r} and {name!r} differ at most in case or punctuation, so "
-                f"labelled images cannot tell them apart; rename one"
-            )
-    index = {name: i for i, name in enumerate(classes)}
-    further = {_normal(alias): index[name] for alias, name in aliases.items() if name in index}
-    known = further | own  # in this order, so that a class keeps its own name
-    strange = [name for name in found if _normal(name) not in known]
-    if strange:
-        raise InputError(
-            f"{str(source)!r} has classes that the classifier does not have: {_listed(strange)}; "
-            f"it has {_listed(classes)}; remove or rename them in the data"
-        )
-    return [known[_normal(name)] for name in found]
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[\s_/\\-]+", " ", unicodedata.normalize("NFKC", name)).strip().casefold()
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:20])
-    return shown if len(names) <= 20 else f"{shown} and {len(names) - 20} more"
+    labels = np.concatenate([table[part.labels] for table, part in zip(tables, parts, strict=True)])
+    return Labelled(names, labels, pictures, files=files)

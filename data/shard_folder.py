@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..base.errors import InputError
+from .class_folders import folder_names
 from .shard_files import PendingFiles, sync_all
 from .shard_rows import Row, Rows, encoded
 
@@ -21,8 +21,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 class FolderShard:
     """`STEM/CLASS/INDEX.jpg` for each sample, and `STEM.parquet` with the rows.
 
-    The column `file_name` is the path from `STEM` on. Raises `InputError` for classes whose names
-    make hidden folders, which readers leave out.
+    `CLASS` is what `folder_names` gives; the column `file_name` is the path from `STEM` on.
     """
 
     def __init__(
@@ -34,15 +33,10 @@ class FolderShard:
         count: int,
         image_format: str,
     ) -> None:
-        for name in classes:
-            if name.startswith("."):
-                raise InputError(
-                    f"class {name!r} begins with a dot and would be a hidden folder; rename it or "
-                    f"choose another format"
-                )
         self._files = PendingFiles(folder)
         self._folder, self._stem, self._suffix = folder, stem, image_format
         self._rows, self._names = Rows(schema, count), list[str]()
+        self._folders = dict(zip(classes, folder_names(classes), strict=True))
         self._made: set[str] = set()
         (folder / stem).mkdir()
         self._prefix = f"{folder / stem}{os.sep}"
@@ -52,10 +46,11 @@ class FolderShard:
         """Add a sample."""
         rest = memoryview(encoded(image))
         self._rows.add(row)
-        if row["class"] not in self._made:
-            os.mkdir(self._prefix + row["class"])
-            self._made.add(row["class"])
-        name = f"{row['class']}/{row['index']:09d}.{self._suffix}"
+        place = self._folders[row["class"]]
+        if place not in self._made:
+            os.mkdir(self._prefix + place)
+            self._made.add(place)
+        name = f"{place}/{row['index']:09d}.{self._suffix}"
         self._names.append(name)
         descriptor = os.open(self._prefix + name, _NEW, 0o666)
         try:

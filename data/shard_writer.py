@@ -62,7 +62,7 @@ def new_shard(
         image_size: side of the images in pixels.
         image_format: suffix of encoded images: `jpg`, `png` or `webp`.
 
-    Raises `InputError` for an unknown format, and for classes that it cannot hold.
+    Raises `InputError` for an unknown format.
     """
     # Each needs libraries of its own.
     if shard_format == "webdataset":

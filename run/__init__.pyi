@@ -1,4 +1,4 @@
-from .predict import Prediction, evaluate_run, predict_files
+from .predict import Prediction, evaluate_run, predict_files, write_predictions
 from .report.summary import RunSummary, TestFigures
 from .settings import RunSettings
 from .start import RunInterruptedError, RunResult, resume, run
@@ -14,4 +14,5 @@ __all__ = [
     "predict_files",
     "resume",
     "run",
+    "write_predictions",
 ]

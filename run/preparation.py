@@ -114,6 +114,7 @@ def _origin(settings: RunSettings) -> Recipe | StoredImages:
         resolve_device(settings.device),
         settings.generate.image_size,
         None if is_default else parse_classes(settings.classes),
+        replace(settings.reading, split=settings.images_split),
     )
 
 
@@ -191,12 +192,12 @@ def _test_images(
         if settings.classes != EMBEDDED_CLASSES or set(names) != shipped:
             return None
         source = str(FASHION_MNIST_TEST)
-    return load_real_images(source, names, image_size, prompt_aliases(classes))
+    return load_real_images(source, names, image_size, prompt_aliases(classes), settings.reading)
 
 
 def _unlabelled_images(settings: RunSettings, image_size: int) -> Tensor | None:
     source = settings.gap.batch_norm_data
-    return None if source is None else load_unlabelled(source, image_size)
+    return None if source is None else load_unlabelled(source, image_size, settings.reading)
 
 
 def _load_teacher(

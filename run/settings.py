@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..base.durations import parse_duration
 from ..base.errors import InputError
 from ..base.settings import changed, option, section, values_of
+from ..data.settings import ReadSettings
 from ..generate.plan.settings import PlanSettings
 from ..generate.settings import GenerateSettings, devices_option
 from ..train.settings import GAP, PoolSettings, TrainSettings
@@ -41,6 +42,8 @@ class RunSettings(PlanSettings):
     images: str | None = None
     """Train on the images of this dataset instead of generating: WebDataset shards, a Parquet file,
     a folder of either or of NumPy arrays, or a folder with a sub-folder a class."""
+    images_split: str | None = None
+    """Which split of --images to train on, where there are several."""
     classifier: str = "test_resnet"
     """A timm model's name."""
     data: str | None = option(None, shown="the shipped ones, for the embedded classes")
@@ -60,6 +63,7 @@ class RunSettings(PlanSettings):
     train: TrainSettings = section(TrainSettings, panel="Training")
     pool: PoolSettings = section(PoolSettings, panel="Pool and sharing")
     gap: GapSettings = section(GapSettings, panel=GAP)
+    reading: ReadSettings = section(ReadSettings, panel="Reading images")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -69,6 +73,11 @@ class RunSettings(PlanSettings):
             )
         if self.time_budget is not None and not self.time_budget > 0:
             raise InputError(f"time budget is {self.time_budget}: it must be above 0 seconds")
+        if self.images_split is not None and self.images is None:
+            raise InputError(
+                f"images split is {self.images_split!r}, and there are no --images: leave "
+                "it out, or name them (--split is of --data)"
+            )
         if self.images is not None:
             _check_nothing_generated(self)
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..base import InputError, keep_freed_memory, resolve_device, resolve_precision
 from ..base.ranks import Ranks
+from .checks import check_images, check_labels
 from .classifier.create import create_classifier, to_channels_last
 from .classifier.evaluate import Evaluation, evaluate, predict
 from .loop.epoch_sums import EpochReport
@@ -150,6 +151,8 @@ class Trainer:
         and where the loss is no longer finite: the weights are those of the last epoch before, or
         of the state, from within an epoch, if none has ended since; see `is_trained`.
         """
+        if isinstance(images, Loader) and labels is not None:
+            raise InputError("labels came with a loader, which has its own: leave them out")
         loader = images if isinstance(images, Loader) else self.loader(self._pool(images, labels))
         if loader.pool.capacity < 2:
             raise InputError(f"{loader.pool.capacity} images cannot be trained on: give at least 2")
@@ -167,12 +170,19 @@ class Trainer:
         return training.reports
 
     def predict(self, images: Tensor) -> Tensor:
-        """Class probabilities, float32 `[N, K]` on the CPU, of uint8 images `[N, S, S, 3]`."""
-        return predict(self.model, images, self.device)
+        """Class probabilities, float32 `[N, K]` on the CPU, of uint8 images `[N, S, S, 3]`.
+
+        Raises `InputError` for images of another kind or size.
+        """
+        return predict(self.model, images, self.device, self.image_size)
 
     def evaluate(self, images: Tensor, labels: Tensor) -> Evaluation:
-        """Test on uint8 images `[N, S, S, 3]` with labels int64 `[N]`."""
-        return evaluate(self.model, images, labels, self.num_classes, self.device)
+        """Test on uint8 images `[N, S, S, 3]` with labels int64 `[N]`.
+
+        Raises `InputError` for images of another kind or size, and for labels of another kind or
+        number.
+        """
+        return evaluate(self.model, images, labels, self.num_classes, self.device, self.image_size)
 
     def _training(self, loader: Loader, states: States | None) -> Training:
         """A training of the classifier, from where the state stands, if there is one."""
@@ -195,7 +205,11 @@ class Trainer:
 
     def _pool(self, images: Tensor | ImagePool, labels: Tensor | None) -> ImagePool:
         if isinstance(images, ImagePool):
+            if labels is not None:
+                raise InputError("labels came with a pool, which has its own: leave them out")
             return images
         if labels is None:
             raise InputError("images came without labels: give one label for each image")
+        check_images(images)
+        check_labels(labels, len(images), self.num_classes)
         return ImagePool.of(images, labels, self.device)

@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 
 from ...base.settings import values_of
+from ...data.class_folders import folder_names
 from ...data.shard_info import wds_info
 from ...export import find_model
 from ...report.pictures import MAX_ROWS, png_bytes, sample_grid
@@ -52,6 +53,8 @@ def write_index(store: Store, config: DatasetConfig) -> int:
     classes = [item.name for item in config.classes]
     is_tar = config.settings.format == "webdataset"
     info: Mapping[str, Any] = wds_info(lengths, classes) if is_tar else {"classes": classes}
+    if config.settings.format == "folder" and (folders := folder_names(classes)) != classes:
+        info = {**info, "folders": folders}
     store.write(INFO, (json.dumps(info, indent=1, ensure_ascii=False) + "\n").encode())
     return sum(lengths.values())
 

@@ -55,7 +55,6 @@ def wanted_dataset(store: Store, settings: DatasetSettings, extend: int) -> Want
     settings = with_absolute_paths(settings)
     # Says what is wrong with classes, prompts and numbers before anything is loaded.
     SamplePlan(recipe, parse_classes(settings.classes), settings.images_per_class, settings.seed)
-    _check_folders(settings)
     if stored is not None:
         settings = _settled_by(settings, stored)
         config = joined(store, stored, config_of(settings, recipe))
@@ -166,15 +165,6 @@ def _settled_by(settings: DatasetSettings, stored: DatasetConfig) -> DatasetSett
         if getattr(settings.generate, name) in (None, "auto")
     }
     return replace(settings, generate=replace(settings.generate, **left_open))
-
-
-def _check_folders(settings: DatasetSettings) -> None:
-    for name in (item.name for item in parse_classes(settings.classes)):
-        if settings.format == "folder" and name.startswith("."):
-            raise InputError(
-                f"class {name!r} begins with a dot, and its folder would be hidden: rename it, or "
-                "choose another format"
-            )
 
 
 def _extended(store: Store, config: DatasetConfig, images: int) -> DatasetConfig:

@@ -1,7 +1,8 @@
-"""Class names: what users write, checked; what prompts and folders are made of."""
+"""Class names: what users write, checked; what prompts are made of."""
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...base.errors import InputError
+from .class_file import CLASS_FILES, read_class_file
 
 
 @dataclass(frozen=True)
@@ -17,11 +19,6 @@ class ClassName:
 
     name: str
     prompt: str
-
-    @property
-    def slug(self) -> str:
-        """A folder name of ASCII letters, digits and hyphens."""
-        return slug(self.name)
 
 
 def slug(text: str) -> str:
@@ -33,8 +30,8 @@ def slug(text: str) -> str:
 def parse_classes(entries: Iterable[str]) -> tuple[ClassName, ...]:
     """Check class entries, `name` or `name: display prompt`, and give them in label order.
 
-    Underscores read as spaces in prompts. Raises `InputError` for no classes, one class alone,
-    duplicates, blank names, and names with a path separator or control characters.
+    Underscores read as spaces in prompts. Raises `InputError` for no classes, one class alone, the
+    same name twice, blank names, and names with control characters.
     """
     classes = tuple(_parse_entry(entry) for entry in entries)
     if len(classes) < 2:
@@ -42,36 +39,34 @@ def parse_classes(entries: Iterable[str]) -> tuple[ClassName, ...]:
             f"the class list has {len(classes)} classes, at least 2 are needed: "
             "separate names by commas or write one a line in a file"
         )
-    seen: dict[str, ClassName] = {}
+    seen: set[str] = set()
     for position, item in enumerate(classes):
-        # Names in scripts without ASCII letters have no slug of their own.
-        key = item.slug or item.name.casefold()
-        if key in seen:
+        if item.name in seen:
             raise InputError(
-                f"class {item.name!r} (entry {position + 1}) duplicates {seen[key].name!r}: "
-                "each class needs a name of its own"
+                f"class {item.name!r} (entry {position + 1}) is there already: each class needs a "
+                "name of its own"
             )
-        seen[key] = item
+        seen.add(item.name)
     return classes
 
 
-def prompt_aliases(classes: Iterable[ClassName]) -> dict[str, str]:
-    """Display prompts as further names of their classes, for matching test data."""
-    return {item.prompt: item.name for item in classes}
+def prompt_aliases(classes: Iterable[ClassName]) -> list[tuple[str, str]]:
+    """Display prompts, each with the name of its class, for matching test data."""
+    return [(item.prompt, item.name) for item in classes]
 
 
 def class_entries(source: str) -> tuple[str, ...]:
-    """Entries of a comma-separated list, or of a file with one a line (`#` begins a comment)."""
-    path = Path(source)
-    if "," not in source and path.suffix == ".txt" and not path.is_file():
+    """Entries of a comma-separated list, or of a file: see `read_class_file`."""
+    if "," in source:
+        return tuple(source.split(","))
+    # `Path.is_file` raises for names that are too long.
+    if os.path.isfile(source):
+        return read_class_file(Path(source))
+    if os.path.isdir(source):
+        raise InputError(f"classes {source!r} is a folder: give a file, or names with commas")
+    if Path(source).suffix.lower() in CLASS_FILES:
         raise InputError(f"class file {source!r} does not exist: check the path")
-    if "," in source or not path.suffix or not path.is_file():
-        return tuple(source.split(",")) if source.strip() else ()
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError:
-        raise InputError(f"class file {source!r} is not UTF-8 text: save it as UTF-8") from None
-    return tuple(line for line in lines if line.strip() and not line.startswith("#"))
+    return (source,) if source.strip() else ()
 
 
 def _parse_entry(entry: str) -> ClassName:
@@ -81,15 +76,17 @@ def _parse_entry(entry: str) -> ClassName:
         raise InputError(f"class entry {entry!r} has only spaces for a name: give it a name")
     if _has_control(name) or _has_control(prompt):
         raise InputError(f"class {entry!r} holds control characters: use printable text")
-    if "/" in name or "\\" in name or name in (".", ".."):
-        raise InputError(
-            f"class {name!r} is or holds a path separator: "
-            f"write a plain name and the phrase after a colon, as in 't-shirt: t-shirt/top'"
-        )
     if colon and not prompt:
         raise InputError(f"class entry {entry!r} has nothing after the colon: add the prompt")
     return ClassName(name, " ".join((prompt or name).replace("_", " ").split()))
 
 
 def _has_control(text: str) -> bool:
-    return any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl") for character in text)
+    """Whether there are characters that are not seen, but for those that join letters or part them.
+
+    Indic, Persian and Arabic words and many emoji need these (Unicode 15, 23.2).
+    """
+    return any(
+        unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        for character in text.replace("\u200c", "").replace("\u200d", "")
+    )

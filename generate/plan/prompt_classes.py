@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...base.errors import InputError, unknown
-from ...data.labelled import match_classes
+from ...data.matching import UnknownClassError, classes_meant
 from .classes import ClassName, prompt_aliases
 from .prompt_row import PromptRow
 
@@ -36,22 +36,11 @@ def rows_by_label(
 
 def _labels(rows: Sequence[PromptRow], path: str, classes: Sequence[ClassName]) -> list[int]:
     """The labels of the classes that rows name; `InputError` for the first that is unknown."""
-    names, aliases = [item.name for item in classes], prompt_aliases(classes)
-
-    def labels_of(named: Sequence[PromptRow]) -> list[int]:
-        return match_classes([row.class_name for row in named], names, aliases, path)
-
-    def is_known(row: PromptRow) -> bool:
-        try:
-            return bool(labels_of([row]))
-        except InputError:
-            return False
-
-    labels_of([])  # says what is wrong with the classes themselves
+    names = [item.name for item in classes]
     try:
-        return labels_of(rows)
-    except InputError:
-        row = next(row for row in rows if not is_known(row))
+        return classes_meant([row.class_name for row in rows], names, prompt_aliases(classes), path)
+    except UnknownClassError as error:
+        row = next(row for row in rows if row.class_name == error.names[0])
         name = row.class_name[:60]
         raise InputError(
             f"{row.place}: {unknown('class', name, names)}; correct or remove it, or add it to the "

@@ -32,8 +32,8 @@ class PlanSettings:
     classes: tuple[str, ...] = option(
         EMBEDDED_CLASSES, read=class_entries, shown="the embedded model's ten garments"
     )
-    """Class names, comma-separated, or a text file with one a line; each a name, or a name, a colon
-    and what prompts call it."""
+    """Class names, comma-separated, or a file of them (.txt, .csv, .json, .yaml); each a name, or a
+    name, a colon and what prompts call it."""
     recipe: str = "random-guidance"
     """A shipped recipe's name, a YAML file, or a file of prompts for each class."""
     guidance: tuple[float, float] | None = option(None, read=parse_guidance, shown="the recipe's")

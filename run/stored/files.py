@@ -12,18 +12,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from ...base import InputError
-from ...data.arrays import find_arrays
-from ...data.decode import Encoded, decode_all
-from ...data.shards import find_shards
+from ...data.decode import Decoded, Encoded, decode_all
+from ...data.settings import ReadSettings
 from ...data.source import open_images
 
 Picture = tuple[Encoded, str]
 """An image and what to call it in an error."""
-
-_HOLD_IMAGES = ("*.parquet", "**/*-ubyte*")
 
 
 class Pictures:
@@ -32,9 +28,9 @@ class Pictures:
     To go back, it is opened again. Raises `InputError` for what cannot be read.
     """
 
-    def __init__(self, source: str) -> None:
-        self._source = source
-        self.found = open_images(source)
+    def __init__(self, source: str, reading: ReadSettings) -> None:
+        self._source, self._reading = source, reading
+        self.found = open_images(source, reading)
         pictures = self.found.pictures
         self._mapped = _MappedPictures(self.found.arrays, source) if self.found.arrays else None
         self._numbered = pictures if isinstance(pictures, Sequence) else self._mapped
@@ -47,11 +43,18 @@ class Pictures:
         """Whether each image is as quick to reach as the next one."""
         return self._numbered is not None
 
-    def read(self, numbers: Sequence[int], size: int) -> tuple[Tensor, int]:
-        """These images, uint8 `[N, size, size, 3]`, and how many had another size."""
+    def read(self, numbers: Sequence[int], size: int) -> Decoded:
+        """These images at `size` pixels a side."""
         if self._mapped is not None and self._mapped.is_all_of(size):
-            return self._mapped.pixels(numbers), 0
-        return decode_all(self.take(numbers), len(numbers), size)
+            return self._mapped.read(numbers)
+        reading = self._reading
+        return decode_all(
+            self.take(numbers),
+            len(numbers),
+            size,
+            reading.max_image_pixels,
+            reading.skip_unreadable,
+        )
 
     def take(self, numbers: Iterable[int]) -> Iterator[Picture]:
         """The images of these numbers, one after the other."""
@@ -60,7 +63,10 @@ class Pictures:
                 yield self._numbered[number]
                 continue
             if number < self._begun - 1:
-                self._forward, self._begun = iter(open_images(self._source).pictures), 0
+                self._forward, self._begun = (
+                    iter(open_images(self._source, self._reading).pictures),
+                    0,
+                )
             if number >= self._begun:
                 skipped, self._begun = number - self._begun, number + 1
                 self._last = next(islice(self._forward, skipped, None), None)
@@ -74,17 +80,9 @@ class Pictures:
     def files(self) -> Iterator[tuple[str, int]]:
         """Name and size of each file that holds images, in order."""
         path = Path(self._source)
-        for file in self._paths(path):
+        for file in self.found.files:
             name = file.relative_to(path).as_posix() if path.is_dir() else file.name
             yield name, file.stat().st_size
-
-    def _paths(self, path: Path) -> Sequence[Path]:
-        if isinstance(self.found.pictures, Sequence):
-            return [encoded for encoded, _ in self.found.pictures if isinstance(encoded, Path)]
-        if path.is_file():
-            return [path]
-        found = find_shards(self._source) or find_arrays(path)
-        return found or sorted(file for pattern in _HOLD_IMAGES for file in path.glob(pattern))
 
 
 class _MappedPictures(Sequence[Picture]):
@@ -110,12 +108,12 @@ class _MappedPictures(Sequence[Picture]):
         """Whether all images have `size` pixels a side."""
         return all(array.shape[1:3] == (size, size) for array in self._arrays)
 
-    def pixels(self, numbers: Sequence[int]) -> Tensor:
-        """Images of these numbers, uint8 `[N, H, W, 3]`, in one copy."""
+    def read(self, numbers: Sequence[int]) -> Decoded:
+        """Images of these numbers, which are of one size, in one copy."""
         images = np.empty((len(numbers), *self._arrays[0].shape[1:]), np.uint8)
         for place, number in enumerate(numbers):
             images[place] = self._row(number)
-        return torch.from_numpy(images)
+        return Decoded(torch.from_numpy(images), np.ones(len(images), bool), 0, ())
 
     def _row(self, number: int) -> NDArray[Any]:
         place = bisect_right(self._begins, number) - 1

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import compress, islice
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,9 @@ import torch
 from ...assets.embedded import EMBEDDED_CLASSES
 from ...base import InputError
 from ...base.transfer import to_device
-from ...data.decode import shorter_side
-from ...data.labelled import match_classes
+from ...data.matching import labels_in
+from ...data.settings import ReadSettings
+from ...data.source import first_side
 from ...generate import ClassName, ImageBatch, SampleSpec, parse_classes
 from ...generate.image_batch import labels_of
 from ...generate.plan.classes import prompt_aliases
@@ -27,6 +28,7 @@ from .order import StoredPlan, interleaved, is_mixed
 _log = logging.getLogger(__name__)
 
 _AT_ONCE = 256  # images decoded together
+_AS_STORED = ReadSettings()
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class StoredImages:
         device: where the images are handed over.
         image_size: side in pixels that they are brought to; None: the shorter side of the first.
         classes: the classifier's; None: those of the dataset.
+        reading: what to do about images that cannot be read; samples left out are `rejected`.
 
     Raises `InputError` for what cannot be read, images of fewer than two classes, and images of a
     class that is not in `classes`.
@@ -55,9 +58,10 @@ class StoredImages:
         device: torch.device,
         image_size: int | None = None,
         classes: Sequence[ClassName] | None = None,
+        reading: ReadSettings = _AS_STORED,
     ) -> None:
         self.source, self.device = source, device
-        self._pictures = Pictures(source)
+        self._pictures = Pictures(source, reading)
         found = self._pictures.found
         used = np.unique(found.labels)
         if len(used) < 2:
@@ -67,12 +71,15 @@ class StoredImages:
                 "classes are needed"
             )
         self.classes = tuple(_classes_named(found.names) if classes is None else classes)
-        names, aliases = [item.name for item in self.classes], prompt_aliases(self.classes)
-        table = np.full(len(found.names), -1)
-        table[used] = match_classes([found.names[i] for i in used], names, aliases, source)
-        self._labels = table[found.labels].astype(np.int64)
+        names = None if classes is None else [item.name for item in classes]
+        self._labels = labels_in(
+            found, names, prompt_aliases(self.classes), source, reading.label_order
+        )
         self._order = np.arange(len(self._labels))
-        self.image_size = image_size or shorter_side(*next(self._pictures.take([0])))
+        if image_size is None:
+            in_order = self._pictures.take(range(len(self._labels)))
+            image_size, _ = first_side(in_order, source, reading)
+        self.image_size = image_size
         self.rejected: tuple[SampleSpec, ...] = ()
         self.seconds = ReadingSeconds()
         self._has_warned = False
@@ -119,23 +126,30 @@ class StoredImages:
         """Yield the images of `specs` but of those whose index is in `done`, in order."""
         rest = iter(specs)
         while batch := list(islice(rest, _AT_ONCE)):
-            if wanted := tuple(spec for spec in batch if spec.index not in done):
-                yield self._read(wanted)
+            wanted = [spec for spec in batch if spec.index not in done]
+            if wanted and (found := self._read(wanted)) is not None:
+                yield found
 
-    def _read(self, specs: Sequence[SampleSpec]) -> ImageBatch:
+    def _read(self, specs: Sequence[SampleSpec]) -> ImageBatch | None:
+        """The images that can be read; None where there is none."""
         began = time.perf_counter()
         numbers = self._order[[spec.index for spec in specs]].tolist()
-        images, resized = self._pictures.read(numbers, self.image_size)
-        on_device = to_device(images, self.device)
+        found = self._pictures.read(numbers, self.image_size)
+        on_device = to_device(found.images, self.device)
         self.seconds.totals["read"] += time.perf_counter() - began
-        if resized and not self._has_warned:
+        if found.resized and not self._has_warned:
             self._has_warned = True
             _log.warning(
                 "images of %s that are not %d pixels a side are resized",
                 self.source,
                 self.image_size,
             )
-        return ImageBatch(tuple(specs), on_device, labels_of(specs, self.device))
+        if found.unreadable:
+            listed = "; ".join(found.unreadable)
+            _log.warning("left out %d images of %s: %s", len(found.unreadable), self.source, listed)
+        kept = tuple(compress(specs, found.kept))
+        self.rejected += tuple(compress(specs, ~found.kept))
+        return ImageBatch(kept, on_device, labels_of(kept, self.device)) if kept else None
 
 
 def _classes_named(names: Sequence[str]) -> list[ClassName]:

@@ -115,6 +115,10 @@ def label_absent(root):
     return write_parquet(root / "t.parquet", [png(plain(RED))] * 2, ["bag", None])
 
 
+def label_empty(root):
+    return write_parquet(root / "t.parquet", [png(plain(RED))] * 2, ["bag", ""])
+
+
 def path_without_bytes(root):
     return write_parquet(root / "t.parquet", [{"bytes": None, "path": "x.png"}], ["bag"])
 
@@ -162,11 +166,12 @@ def idx_label_too_large(root):
         (only_empty_sub_folders, r"holds no images"),
         (truncated_image, r"cannot read image '.*bag/cut\.png' \(.*trunc.*\)"),
         (no_image, r"cannot read image '.*text\.jpg' \(no known image format\)"),
-        (unknown_column, r"lacks the column 'image'.*this has img, label"),
+        (unknown_column, r"lacks the column 'image' and has img, label: .*--image-column"),
         (labels_without_names, r"numbers without names"),
         (label_too_large, r"has label 2, outside the 2 class names"),
         (label_below_zero, r"has label -1, outside"),
         (label_absent, r"images without a label"),
+        (label_empty, r"images with an empty label"),
         (path_without_bytes, r"row 0 of .* holds no image bytes"),
         (no_parquet, r"cannot read '.*t\.parquet' as Parquet"),
         (damaged_row, r"cannot read image '.*t\.parquet, row 1'"),

@@ -8,11 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import torch.nn.functional as F
-from PIL import Image
+from PIL import Image, ImageOps
 
 from zeroreal.base.errors import InputError
-from zeroreal.data.decode import read_image
+from zeroreal.data.decode import decode, decode_all, shorter_side
 from zeroreal.data.real import load_real_images
+from zeroreal.data.settings import ReadSettings
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
@@ -39,6 +40,10 @@ def write_parquet(path, images, labels, metadata=None):
     table = pa.table({"image": images, "label": labels})
     pq.write_table(table.replace_schema_metadata(metadata), path)
     return path
+
+
+def read_image(path, size):
+    return torch.from_numpy(decode(path, str(path), size)[0].copy())
 
 
 @pytest.mark.parametrize(("height", "width"), [(28, 28), (64, 64), (100, 100)])
@@ -92,15 +97,92 @@ def test_every_kind_of_pixel_becomes_rgb(tmp_path, save):
     assert read_image(tmp_path / "x.png", 4).unique().tolist() == [200]
 
 
-def test_orientation_tags_are_obeyed(tmp_path):
-    exif = Image.Exif()
-    exif[0x0112] = 3  # turned by half
-    pixels = np.concatenate([plain(RED, 8)[:4], plain(BLUE, 8)[:4]])
-    Image.fromarray(pixels).save(tmp_path / "x.png", exif=exif)
-    image = read_image(tmp_path / "x.png", 8)
-    assert (image[0, 0].tolist(), image[7, 0].tolist()) == (list(BLUE), list(RED))
+@pytest.mark.parametrize("image_format", ["png", "jpeg", "webp", "tiff"])
+def test_orientation_tags_are_obeyed_as_pillow_does(image_format):
+    for orientation in range(10):  # 0 and 9 mean nothing
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        content = encoded(noise(8, 8), image_format, exif=exif)
+        upright = ImageOps.exif_transpose(Image.open(io.BytesIO(content)))
+        assert (decode(content, "x", 8)[0] == np.asarray(upright)).all()
 
 
-def test_an_image_to_predict_must_exist(tmp_path):
-    with pytest.raises(InputError, match="does not exist"):
-        read_image(tmp_path / "absent.png", 8)
+@pytest.mark.parametrize("image_format", ["png", "jpeg", "webp"])
+@pytest.mark.parametrize(
+    "exif",
+    [
+        b"Exif\0\0not a TIFF",
+        b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x02\xff\xff\xff\xff\0\0\0\0",
+        b"Exif\0\0II*\0\xff\xff\xff\xff",
+        b"II",
+    ],
+)
+def test_a_broken_orientation_tag_is_none(image_format, exif):
+    content = encoded(noise(8, 8), image_format, exif=exif)
+    pixels = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+    assert (decode(content, "x", 8)[0] == pixels).all()
+
+
+def encoded(pixels, image_format, **options):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, image_format, **options)
+    return buffer.getvalue()
+
+
+def test_floats_of_0_to_1_keep_their_range():
+    content = encoded(np.array([[0, 0.5], [0.25, 1]], np.float32), "tiff")
+    assert decode(content, "x", 2)[0][..., 0].tolist() == [[0, 128], [64, 255]]
+
+
+def test_16_bits_of_pgm_keep_their_range():
+    content = encoded(np.array([[0, 257], [514, 65535]], np.uint16), "ppm")
+    assert decode(content, "x", 2)[0][..., 0].tolist() == [[0, 1], [2, 255]]
+
+
+@pytest.mark.parametrize(
+    ("pixels", "complaint"),
+    [
+        (np.full((2, 2), 200, np.float32), "floats are not all from 0 to 1"),
+        (np.full((2, 2), -0.1, np.float32), "floats are not all from 0 to 1"),
+        (np.array([[0, np.nan]], np.float32), "floats are not all from 0 to 1"),
+        (np.full((2, 2), 200, np.int32), "whole numbers have no known range"),
+        (np.full((2, 2), 70000, np.int32), "whole numbers have no known range"),
+    ],
+)
+def test_pixels_of_no_known_range_are_refused_and_never_black(pixels, complaint):
+    with pytest.raises(InputError, match=rf"cannot read image 'x' \(its {complaint}; save it in 8"):
+        decode(encoded(pixels, "tiff"), "x", 2)
+
+
+def test_the_limit_on_pixels_can_be_raised(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)  # it refuses twice as many
+    content = png(noise(8, 8))
+    with pytest.raises(InputError, match=r"too large \(.* 40 pixels.* \(--max-image-pixels\)"):
+        decode(content, "x", 8, max_pixels=40)
+    with pytest.raises(InputError, match="more than 63 pixels"):
+        decode(content, "x", 8, max_pixels=63)
+    assert (decode(content, "x", 8, max_pixels=64)[0] == noise(8, 8)).all()
+    assert shorter_side(content, "x", max_pixels=64) == 8
+
+
+def test_without_a_limit_pillow_s_holds(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
+    with pytest.raises(InputError, match=r"image 'x' is too large .* \(--max-image-pixels\)"):
+        decode(png(noise(8, 8)), "x", 8)
+    with pytest.raises(InputError, match="max image pixels is 0"):
+        ReadSettings(max_image_pixels=0)
+
+
+def test_unreadable_images_are_left_out_counted_and_listed_only_when_asked():
+    good = png(noise(8, 8))
+    pictures = [(b"junk", "a"), (good, "b"), (good[:100], "c"), (good, "d")]
+    with pytest.raises(InputError, match="cannot read image 'a'"):
+        decode_all(pictures, 4, 8)
+    found = decode_all(pictures, 4, 8, skip_unreadable=True)
+    assert found.kept.tolist() == [False, True, False, True]
+    assert (found.images.numpy() == noise(8, 8)).all()
+    assert found.images.shape == (2, 8, 8, 3)
+    assert [text[:21] for text in found.unreadable] == [
+        "cannot read image 'a'",
+        "cannot read image 'c'",
+    ]

@@ -1,12 +1,10 @@
-"""Labelled images before decoding: labels in range, sources joined, class names matched."""
-
-import re
+"""Labelled images before decoding: labels in range, sources joined."""
 
 import numpy as np
 import pytest
 
 from zeroreal.base import InputError
-from zeroreal.data.labelled import Labelled, check_range, joined, match_classes
+from zeroreal.data.labelled import Labelled, check_range, joined, numbers_as_names
 
 CLASSES = ["ankle boot", "bag", "coat"]
 
@@ -59,46 +57,22 @@ def test_sources_with_other_names_get_all_of_them_sorted(names):
     assert found.labels.dtype == np.int64
 
 
-def test_names_match_whatever_their_case_width_and_separators():
-    found = ["COAT", "Ankle_Boot", "ankle--boot", " ankle/boot ", "ankle\\boot", "ｂａｇ"]
-    assert match_classes(found, CLASSES, {}, "here") == [2, 0, 0, 0, 0, 1]
+def test_numbers_without_names_are_joined_as_numbers():
+    parts = [numbered([11, 2]), numbered([0])]
+    found = joined(parts)
+    assert (found.is_numbered, found.names[11], found.labels.tolist()) == (True, "11", [11, 2, 0])
 
 
-def test_case_is_folded_as_unicode_does():
-    assert match_classes(["STRASSE"], ["bag", "straße"], {}, "here") == [1]
+def test_names_and_numbers_are_not_joined():
+    with pytest.raises(InputError, match="some with numbers without names"):
+        joined([part(["bag", "coat"], [1]), numbered([1])])
 
 
-def test_other_punctuation_and_joined_words_are_other_names():
-    for name in ("ankleboot", "ankle.boot"):
-        with pytest.raises(InputError, match="does not have"):
-            match_classes([name], CLASSES, {}, "here")
+def test_two_classes_of_a_name_stay_two_where_all_parts_have_both():
+    names = ["crane", "bag", "crane"]
+    assert joined([part(names, [2, 0]), part(names, [1])]).labels.tolist() == [2, 0, 1]
 
 
-def test_aliases_name_classes_and_a_class_keeps_its_own_name():
-    aliases = {"Boots": "ankle boot", "bag": "coat", "parka": "a class of another classifier"}
-    assert match_classes(["boots", "bag"], CLASSES, aliases, "here") == [0, 1]
-    with pytest.raises(InputError, match="does not have: 'parka'; it has 'ankle boot', 'bag'"):
-        match_classes(["parka"], CLASSES, aliases, "here")
-
-
-@pytest.mark.parametrize("twin", ["bag", "BAG", "-bag-"])
-def test_classes_that_cannot_be_told_apart_are_both_named(twin):
-    with pytest.raises(InputError, match=f"classes 'bag' and '{twin}' differ at most in case"):
-        match_classes([], ["bag", "coat", twin], {}, "here")
-
-
-@pytest.mark.parametrize(
-    ("count", "listed"),
-    [(1, "'x0'"), (20, ", ".join(f"'x{n}'" for n in range(20)))],
-)
-def test_up_to_twenty_strange_names_are_listed(count, listed):
-    with pytest.raises(
-        InputError,
-        match=re.escape(f"'here' has classes that the classifier does not have: {listed}; it has"),
-    ):
-        match_classes([f"x{n}" for n in range(count)], CLASSES, {}, "here")
-
-
-def test_of_more_than_twenty_strange_names_the_rest_are_counted():
-    with pytest.raises(InputError, match="'x18', 'x19' and 3 more; it has"):
-        match_classes([f"x{n}" for n in range(23)], CLASSES, {}, "here")
+def numbered(labels):
+    values = np.array(labels)
+    return Labelled(numbers_as_names(values, "here"), values, iter(()), is_numbered=True)

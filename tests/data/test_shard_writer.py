@@ -255,11 +255,6 @@ def test_arrays_take_images_of_their_size_alone(small_set, tmp_path, wrong):
         writer.write(wrong, small_set.rows[0])
 
 
-def test_a_class_that_would_be_a_hidden_folder_is_refused(small_set, tmp_path):
-    with pytest.raises(InputError, match=r"class '\.net' begins with a dot"):
-        new(small_set, "folder", tmp_path, classes=["coat", ".net"])
-
-
 def test_an_unknown_format_is_refused(small_set, tmp_path):
     with pytest.raises(InputError, match="unknown format 'tfrecord'"):
         new(small_set, "tfrecord", tmp_path)

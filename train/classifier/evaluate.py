@@ -11,6 +11,9 @@ import torch
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
+from ...base.errors import InputError
+from ..checks import check_images, check_labels
+
 _BATCH = 500
 _Z95 = 1.959964
 
@@ -72,8 +75,16 @@ def normalize(images: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def predict(model: nn.Module, images: Tensor, device: torch.device) -> Tensor:
-    """Class probabilities of uint8 images `[N, S, S, 3]`: float32 `[N, K]`, in eval mode."""
+def predict(
+    model: nn.Module, images: Tensor, device: torch.device, size: int | None = None
+) -> Tensor:
+    """Class probabilities of uint8 images `[N, S, S, 3]`: float32 `[N, K]`, in eval mode.
+
+    Raises `InputError` for images of another kind, and of another side than `size`.
+    """
+    check_images(images, size)
+    if not len(images):
+        raise InputError("there are no images to predict: give at least 1")
     was_training = model.training
     model.eval()
     chunks = [
@@ -85,10 +96,22 @@ def predict(model: nn.Module, images: Tensor, device: torch.device) -> Tensor:
 
 
 def evaluate(
-    model: nn.Module, images: Tensor, labels: Tensor, num_classes: int, device: torch.device
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    num_classes: int,
+    device: torch.device,
+    size: int | None = None,
 ) -> Evaluation:
-    """Test `model` on uint8 images `[N, S, S, 3]` with labels int64 `[N]`."""
+    """Test `model` on uint8 images `[N, S, S, 3]` with labels int64 `[N]`, 0 to `num_classes` - 1.
+
+    Raises `InputError` for anything else, for images of another side than `size`, and for none.
+    """
+    check_images(images, size)
+    check_labels(labels, len(images), num_classes)
+    if not len(images):
+        raise InputError("there are no images to test on: give at least 1")
     predicted = predict(model, images, device).argmax(1)
-    cells = labels.cpu() * num_classes + predicted
+    cells = labels.cpu().long() * num_classes + predicted
     confusion = torch.bincount(cells, minlength=num_classes**2).view(num_classes, num_classes)
     return Evaluation(confusion)

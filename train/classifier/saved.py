@@ -40,7 +40,7 @@ class SavedClassifier:
 
     def predict(self, images: Tensor) -> Tensor:
         """Class probabilities, float32 `[N, K]`, of uint8 images `[N, S, S, 3]`."""
-        return predict(self.model, images, self.device)
+        return predict(self.model, images, self.device, self.card.image_size)
 
 
 def save_classifier(folder: Path, model: nn.Module, card: ClassifierCard) -> None:

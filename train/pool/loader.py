@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import weakref
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from ...base.errors import InputError
 from ...kernels import AugmentRanges
+from ..checks import check_batches, check_numbers
 from ..settings import DegradeRanges
 from ..states import FORMAT, VERSION, check_identity, check_state, written
 from .batch_maker import BatchMaker
@@ -51,8 +51,8 @@ class Loader:
         mean: of each channel, of values of 0..1.
         std: the standard deviation of each channel, likewise.
 
-    Raises `InputError` for numbers out of range, for an empty pool, and while batches are made
-    where memory runs out.
+    Raises `InputError` for arguments of another kind or range, for an empty pool, and while batches
+    are made where memory runs out.
     """
 
     def __init__(
@@ -73,7 +73,9 @@ class Loader:
         mean: Sequence[float] = IMAGENET_DEFAULT_MEAN,
         std: Sequence[float] = IMAGENET_DEFAULT_STD,
     ) -> None:
-        _check_numbers(batch_size, epochs, max_replay, rank, world_size)
+        _check_source(source)
+        check_numbers(batch_size, epochs, max_replay, rank, world_size, seed)
+        check_batches(size, dtype, mean, std)
         self.pool = source if isinstance(source, ImagePool) else source.pool
         self.feed = None if isinstance(source, ImagePool) else source
         self.batch_size, self.seed, self.balanced = batch_size, seed, balanced
@@ -270,14 +272,10 @@ class Loader:
             yield batch
 
 
-def _check_numbers(
-    batch_size: int, epochs: int | None, max_replay: float | None, rank: int, world_size: int
-) -> None:
-    if batch_size < 1:
-        raise InputError(f"batch size is {batch_size}: at least 1 is needed")
-    if epochs is not None and epochs < 1:
-        raise InputError(f"epochs is {epochs}: at least 1 is needed")
-    if max_replay is not None and not 0 < max_replay < math.inf:
-        raise InputError(f"max replay is {max_replay}: it must be above 0")
-    if not 0 <= rank < world_size:
-        raise InputError(f"rank is {rank}: it must be 0 to {world_size - 1}")
+def _check_source(source: Any) -> None:
+    """Raise `InputError` unless `source` is what a loader draws from."""
+    if not isinstance(source, ImagePool | Feed):
+        raise InputError(
+            f"a loader's source is of the type {type(source).__name__}: give a pool, such as "
+            "ImagePool.of(images, labels, device), or a feed"
+        )

@@ -14,6 +14,7 @@ from torch import Tensor
 from ...base.errors import InputError
 from ...base.fences import Fence, fences_on
 from ...base.transfer import to_device
+from ..checks import check_images, check_labels
 from .records import SlotRecords
 from .storage import ImageStorage
 
@@ -71,15 +72,12 @@ class ImagePool:
 
     @classmethod
     def of(cls, images: Tensor, labels: Tensor, device: torch.device) -> ImagePool:
-        """A full pool of given images, uint8 `[N, S, S, 3]`, and labels, int `[N]`."""
-        if images.ndim != 4 or images.shape[-1] != 3 or images.shape[1] != images.shape[2]:
-            raise InputError(
-                f"images have the shape {tuple(images.shape)}: square NHWC, [N, S, S, 3], is needed"
-            )
-        if images.dtype != torch.uint8:
-            raise InputError(f"images are {images.dtype}: torch.uint8 is needed")
-        if len(images) != len(labels):
-            raise InputError(f"{len(images)} images have {len(labels)} labels: give one for each")
+        """A full pool of given images, uint8 `[N, S, S, 3]`, and labels, int `[N]`, from 0.
+
+        Raises `InputError` for anything else.
+        """
+        check_images(images)
+        check_labels(labels, len(images))
         pool = cls(len(images), images.shape[1], device)
         pool.add(images, labels.tolist(), range(len(images)))
         return pool

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ....base.errors import InputError
+from ....data.class_folders import folder_names
 from ..commit.commit import FOLDER, METADATA
 from .tar_contents import Samples, number_of, tar_images, tar_samples
 
@@ -54,9 +55,10 @@ def shard_samples(
     elif shard_format == "folder":
         pictures = [Path(name) for name in files if name.startswith(f"{FOLDER}/")]
         pictures.sort(key=lambda path: number_of(path.stem))
+        places = {name: label for label, name in enumerate(folder_names(classes))}
         found[FOLDER] = (
             [number_of(path.stem) for path in pictures],
-            [labels.get(path.parent.name, -1) for path in pictures],
+            [places.get(path.parent.name, -1) for path in pictures],
         )
     return found
 

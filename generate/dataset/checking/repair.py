@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ....base import InputError
+from ....data.class_folders import folder_names
 from ..commit.commit import FOLDER, file_facts, main_suffix
 from ..commit.dead import clear_dead
 from ..commit.record import RECORD, ShardRecord, WorkerFacts, read_record
@@ -70,7 +71,8 @@ def _pictures(store: Store, config: DatasetConfig, shard: ShardRange) -> set[str
     """The pictures of a shard that has no record; none while a worker may be placing them."""
     if any(note.is_alive() for note in read_notes(store)):
         return set()
-    folders = [f"{FOLDER}/{item.name}" for item in config.classes]
+    names = folder_names([item.name for item in config.classes])
+    folders = [f"{FOLDER}/{name}" for name in names]
     return {
         f"{folder}/{name}"
         for folder in folders

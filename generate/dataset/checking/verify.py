@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from ....base import InputError
+from ....data.class_folders import folder_names
 from ..commit.commit import FOLDER, METADATA, file_facts, main_suffix
 from ..commit.record import RECORD, FileFacts, ShardRecord, read_record
 from ..commit.shards import ShardPlan, ShardRange, parse_stem
@@ -256,12 +257,13 @@ def _strange_pictures(
         is_lacking = found is not None and found[0].number in lacking
         if f"{METADATA}/{name}" not in recorded and not is_lacking:
             yield Fault(STRANGE, f"{METADATA}/{name}", "is in no record")
-    for folder in sorted({*classes, *store.folders(FOLDER)}):
+    own = folder_names(classes)
+    for folder in sorted({*own, *store.folders(FOLDER)}):
         for name in sorted(store.names(f"{FOLDER}/{folder}")):
             path = f"{FOLDER}/{folder}/{name}"
             if path in recorded:
                 continue
             index = number_of(name.partition(".")[0])
-            is_own = 0 <= index < plan.samples and classes[index % len(classes)] == folder
+            is_own = 0 <= index < plan.samples and own[index % len(own)] == folder
             if not (is_own and plan.shard_of(index).number in lacking):
                 yield Fault(STRANGE, path, "is in no record")

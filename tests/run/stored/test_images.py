@@ -8,6 +8,7 @@ import torch
 
 from zeroreal.base import InputError
 from zeroreal.data import load_images
+from zeroreal.data.settings import ReadSettings
 from zeroreal.generate import parse_classes
 from zeroreal.run.stored import files, images
 from zeroreal.run.stored.images import StoredImages
@@ -48,6 +49,23 @@ def test_images_come_in_the_dataset_s_own_order_as_they_are_loaded(dataset):
     assert torch.equal(found, loaded.images)
 
 
+def test_images_that_cannot_be_read_are_rejected_where_they_are_skipped(
+    pixels, write_dataset, tmp_path, caplog
+):
+    dataset = write_dataset(tmp_path / "data", "folders", *pixels, CLASSES)
+    broken = sorted(Path(dataset).rglob("*.png"))[:3]
+    for path in broken[:2]:
+        path.write_text("no picture")
+    stored = StoredImages(dataset, CPU, reading=ReadSettings(skip_unreadable=True))
+    samples, _, found = read(stored)
+    assert samples == list(range(2, 20))
+    assert [spec.index for spec in stored.rejected] == [0, 1]
+    assert torch.equal(
+        found[:1], load_images(dataset, reading=ReadSettings(skip_unreadable=True)).images[:1]
+    )
+    assert broken[1].name in caplog.text
+
+
 def test_what_is_done_is_left_out(dataset, monkeypatch):
     monkeypatch.setattr(images, "_AT_ONCE", 4)
     stored = StoredImages(dataset, CPU)
@@ -64,9 +82,9 @@ def test_a_dataset_that_is_read_forward_is_opened_again_only_to_go_back(
 ):
     opened = []
 
-    def open_images(source):
+    def open_images(source, reading):
         opened.append(source)
-        return original(source)
+        return original(source, reading)
 
     original = files.open_images
     monkeypatch.setattr(files, "open_images", open_images)
@@ -83,9 +101,9 @@ def test_a_dataset_that_is_read_forward_is_opened_again_only_to_go_back(
 def test_a_few_images_are_decoded_at_once(pixels, write_dataset, tmp_path, monkeypatch):
     decoded = []
 
-    def decode_all(pictures, count, size):
+    def decode_all(pictures, count, size, *more):
         decoded.append(count)
-        return original(pictures, count, size)
+        return original(pictures, count, size, *more)
 
     original = files.decode_all
     monkeypatch.setattr(files, "decode_all", decode_all)
@@ -197,7 +215,7 @@ def test_a_dataset_that_shrinks_while_it_is_read_is_told(pixels, write_dataset, 
     [
         (lambda folder: None, "does not exist"),
         (lambda folder: folder.mkdir(), "has no sub-folders; it needs one per class"),
-        (lambda folder: (folder / "cat").mkdir(parents=True), "holds 0 images"),
+        (lambda folder: (folder / "cat").mkdir(parents=True), "holds no images"),
     ],
 )
 def test_no_dataset_is_told(tmp_path, make, complaint):

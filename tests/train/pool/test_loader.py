@@ -139,7 +139,7 @@ def test_the_replay_ratio_never_passes_its_bound(numbered, most):
         ({"batch_size": 0}, "batch size is 0"),
         ({"rank": 2, "world_size": 2}, "rank is 2"),
         ({"rank": -1}, "rank is -1"),
-        ({"epochs": 0}, "epochs is 0: at least 1 is needed"),
+        ({"epochs": 0}, "epochs is 0: a whole number of at least 1"),
         ({"max_replay": 0.0}, "max replay is 0.0: it must be above 0"),
         ({"max_replay": float("nan")}, "max replay is nan"),
     ],
