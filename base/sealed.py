@@ -1,4 +1,7 @@
-"""Safetensors files that hold a digest of themselves, so that a changed byte shows."""
+"""Safetensors files that hold a digest of their text and numbers, so that a changed byte shows.
+
+Shapes and types are for the reader to check, who knows which he expects.
+"""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..base.printable import printable
 from .console import percent
 
 
@@ -19,4 +20,5 @@ def predict(
     from ..run import predict_files
 
     for found in predict_files(run, images, device):
-        typer.echo(f"{found.path}\t{found.class_name}\t{percent(found.probability)}")
+        path, name = printable(found.path), printable(found.class_name)
+        typer.echo(f"{path}\t{name}\t{percent(found.probability)}")

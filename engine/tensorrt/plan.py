@@ -50,8 +50,8 @@ class ContextMaker:
     """Makes execution contexts that get their working memory from outside.
 
     `tensorrt_rtx` compiles kernels on the GPU for each new size, which takes seconds: they are kept
-    in the file `kernels`, which is not read if others may write it, and which TensorRT refuses where
-    GPU or driver are others. `tensorrt` compiled them all when it built the plan.
+    in the file `kernels`, which is not read if others may write it, and which TensorRT itself
+    refuses where GPU or driver are others. `tensorrt` compiled them all when it built the plan.
     """
 
     def __init__(self, engine: Any, kernels: Path | None) -> None:
