@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 
 _MOST_LISTED = 30
@@ -15,6 +16,23 @@ class InputError(ValueError):
     The message is one sentence that names the value, what was expected and the remedy. The command
     line prints it and exits with status 2; Python callers catch it as a `ValueError`.
     """
+
+
+def system_sentence(error: OSError) -> str:
+    """What the system refused, of which file, and what helps, in one sentence without its end.
+
+    It can go on with ", then ...".
+    """
+    place = f" {error.filename!r}" if error.filename else " a file"
+    return f"the system refused{place} ({error.strerror}): {_help_against(error)}"
+
+
+def _help_against(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "make room there"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "give yourself the right to use it, or choose another place"
+    return "see that it is there and can be used"
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:

@@ -81,6 +81,30 @@ def prune(
     output.print(f"Freed {_total(removed)} in {chosen.root}", markup=False, soft_wrap=True)
 
 
+@cache_app.command()
+def trust(
+    folder: Annotated[
+        Path,
+        typer.Argument(exists=True, file_okay=False, help="A cache's folder or a copy."),
+    ],
+    cache: Folder = None,
+) -> None:
+    """Take over the entries of a cache that another user or machine wrote; exit with status 1 if
+    one is damaged.
+
+    Engines are programs: only from whom you would run a program, too.
+    """
+    from ..engine.cache import Cache
+
+    chosen = Cache(cache)
+    taken = chosen.trust(folder)
+    _show(taken)
+    good = [entry for entry in taken if entry.problem is None]
+    output.print(f"Trusted {_total(good)} in {chosen.root}", markup=False, soft_wrap=True)
+    if len(good) < len(taken):
+        raise typer.Exit(1)
+
+
 def _total(entries: list[Entry]) -> str:
     count = "1 entry" if len(entries) == 1 else f"{len(entries)} entries"
     return f"{count}, {decimal(sum(entry.bytes for entry in entries))},"

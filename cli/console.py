@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+import typer
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
+from rich.segment import Segment
 from rich.table import Table
+
+from ..base.printable import printable
 
 if TYPE_CHECKING:
     from ..run import TestFigures
 
-output = Console()
-errors = Console(stderr=True)
+
+class PlainConsole(Console):
+    """A console to which only it gives orders: control characters in what is printed are escaped.
+
+    Names from files of others are printed everywhere, and may hold what a terminal obeys.
+    """
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            if segment.control:
+                yield segment
+            else:
+                yield segment._replace(text=printable(segment.text, keep="\n"))
+
+
+output = PlainConsole()
+errors = PlainConsole(stderr=True)
+
+
+def print_plain(text: str) -> None:
+    """Print text for other programs; a terminal that shows it instead is given no orders."""
+    typer.echo(printable(text, keep="\n\t") if sys.stdout.isatty() else text, nl=False)
 
 
 def percent(value: float | None) -> str:

@@ -74,8 +74,11 @@ def main() -> None:
     """Run the command; exit 2 for input that cannot be used, 130 when interrupted."""
     handler = RichHandler(console=errors, show_time=False, show_path=False)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], format="%(message)s")
-    # A polite kill ends as Ctrl-C does, with what is finished saved.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A polite kill, or a terminal that closes, ends as Ctrl-C does, with what is finished saved.
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # as by nohup
+            signal.signal(number, signal.default_int_handler)
     try:
         app()
     except (ValueError, OSError) as error:
@@ -88,11 +91,11 @@ def main() -> None:
 
 def _sentence(error: ValueError | OSError) -> str:
     """What to tell the user; an error that is not theirs to mend is raised again."""
-    from ..base.errors import InputError  # not above: it brings PyTorch, which --help can spare
+    # Not above: it brings PyTorch, which --help can spare.
+    from ..base.errors import InputError, system_sentence
 
     if isinstance(error, InputError):
         return f"error: {error}"
     if isinstance(error, OSError) and error.strerror:
-        place = f" {error.filename!r}" if error.filename else ""
-        return f"error: the system refused a file{place}: {error.strerror}"
+        return f"error: {system_sentence(error)}"
     raise error

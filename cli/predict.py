@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..base.printable import printable
 from .console import errors, percent
 
 
@@ -41,7 +42,8 @@ def predict(
     unread = [found for found in predictions if found.error is not None]
     for found in predictions:
         if out is None and found.class_name is not None:
-            typer.echo(f"{found.path}\t{found.class_name}\t{percent(found.probability)}")
+            path, name = printable(found.path), printable(found.class_name)
+            typer.echo(f"{path}\t{name}\t{percent(found.probability)}")
     for found in unread:
         errors.print(found.error, markup=False, highlight=False, soft_wrap=True)
     if unread:

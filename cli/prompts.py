@@ -13,8 +13,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from ..base.printable import text_cell
 from ..generate.plan.settings import PlanSettings
-from .console import errors, output
+from .console import errors, output, print_plain
 from .options import with_options
 
 if TYPE_CHECKING:
@@ -57,9 +58,9 @@ def prompts(
     rows = _rows(plan, negative_prompt)
     if how is Format.json:
         lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
-        typer.echo(f"[\n{lines}\n]")
+        print_plain(f"[\n{lines}\n]\n")
     elif how is Format.csv:
-        typer.echo(_as_csv(rows), nl=False)
+        print_plain(_as_csv(rows))
     else:
         output.print(_as_table(rows, "" if is_counted(plan) else "about "))
     if how is not Format.text and not is_counted(plan):
@@ -93,7 +94,9 @@ def _as_csv(rows: list[dict[str, Any]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({**row, "guidance": _guidance(row["guidance"])} for row in rows)
+    for row in rows:
+        cells = {**row, "guidance": _guidance(row["guidance"])}
+        writer.writerow({name: text_cell(value) for name, value in cells.items()})
     return text.getvalue()
 
 

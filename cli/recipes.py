@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from .console import output
+from .console import output, print_plain
 
 
 def recipes(
@@ -17,7 +17,7 @@ def recipes(
     from ..generate import load_recipe, recipe_text, shipped_recipes
 
     if name is not None:
-        typer.echo(recipe_text(name), nl=False)
+        print_plain(recipe_text(name))
         return
     table = Table()
     table.add_column("recipe")

@@ -105,8 +105,8 @@ def _load(name: str | Path, device: torch.device) -> tuple[Any, Any, Any]:
     dtype = torch.float16 if device.type == "cuda" else torch.float32
     try:
         model = CLIPModel.from_pretrained(folder, dtype=dtype, use_safetensors=True)
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-        processor = AutoImageProcessor.from_pretrained(folder)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())[:300]
         raise InputError(

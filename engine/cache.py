@@ -20,6 +20,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ..base.errors import InputError
+from ..base.ownership import close_to_others
 from .cache_entry import RECORD, CacheKey, Entry, flush, read_entry, seal
 
 _log = logging.getLogger(__name__)
@@ -38,8 +39,8 @@ class Cache:
     """Folders of files by `CacheKey`, shared by all processes that use the same root.
 
     An entry appears whole or not at all, and every byte of it is checked each time it is found
-    (SHA-256, about a second a gigabyte). One that is damaged, or was made for another key, is
-    built again with one line of warning.
+    (SHA-256, about a second a gigabyte). One that is damaged, was made for another key, or can have
+    been written by another user, is built again with one line of warning.
     """
 
     def __init__(self, root: Path | None = None) -> None:
@@ -89,6 +90,30 @@ class Cache:
     def verify(self) -> list[Entry]:
         """All entries, every byte of them checked."""
         return [read_entry(folder, check_files=True) for folder in self._entry_folders()]
+
+    def trust(self, other: Path) -> list[Entry]:
+        """Take over the entries of the cache in `other`, which may be this one, and tell of them.
+
+        To be called for a cache whose writer may run code here: what an entry holds is native code.
+        Copies those that are whole, as files of this user. Raises `InputError` where `other` has no
+        entries.
+        """
+        folders = Cache(other)._entry_folders()
+        if not folders:
+            raise InputError(
+                f"{str(other)!r} has no cache entries: give a cache's folder, which has a folder "
+                "'entries'"
+            )
+        taken = []
+        for theirs in folders:
+            entry = read_entry(theirs, check_files=True, foreign=True)
+            folder = self.root / "entries" / theirs.parent.name / theirs.name
+            if entry.problem is None and read_entry(folder, check_files=True).problem is not None:
+                with self._explained(), self._lock(folder.name):
+                    self._take_over(theirs, folder)
+                entry = replace(read_entry(folder, check_files=True), used=entry.used)
+            taken.append(entry)
+        return taken
 
     def prune(self, unused_for: timedelta | None = None, everything: bool = False) -> list[Entry]:
         """Remove damaged entries and what killed builders left, and tell what was removed.
@@ -142,12 +167,29 @@ class Cache:
             partial.mkdir()
             build(partial)
             seal(partial, key)
-            _remove(folder)
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            partial.rename(folder)
-            flush(folder.parent)
+            self._place(partial, folder)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+
+    def _take_over(self, theirs: Path, folder: Path) -> None:
+        """Put a copy of another cache's entry in the place of ours; the lock must be held."""
+        partial = self.root / "partial" / folder.name
+        partial.parent.mkdir(exist_ok=True)
+        _remove(partial)
+        try:
+            shutil.copytree(theirs, partial, copy_function=shutil.copyfile)
+            for path in (*partial.rglob("*"), partial):
+                close_to_others(path)
+                flush(path)
+            self._place(partial, folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+    def _place(self, partial: Path, folder: Path) -> None:
+        _remove(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial.rename(folder)
+        flush(folder.parent)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -1,7 +1,9 @@
 """An entry of the cache: a folder of files and the record that says what they are.
 
 The record, `entry.json`, holds the key that the files were made for and the size and SHA-256 of
-each of them, and ends with its own digest: a changed byte shows wherever it is.
+each of them, and ends with its own digest: a changed byte shows wherever it is, and so does a file
+more. Whoever can write an entry can write a record that fits, and an engine is native code: so an
+entry serves only where nobody but this user, or root, can have written it.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.digest import file_digest, key_digest
+from ..base.ownership import close_to_others, distrust
 
 FORMAT = 1
 RECORD = "entry.json"
@@ -83,6 +86,7 @@ def seal(folder: Path, key: CacheKey) -> None:
     record["digest"] = key_digest(record)
     (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n")
     for path in (*folder.rglob("*"), folder):
+        close_to_others(path)
         flush(path)
 
 
@@ -95,11 +99,14 @@ def flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def read_entry(folder: Path, check_files: bool) -> Entry:
-    """The entry in `folder` and its problem, if any; `check_files` reads every byte of it."""
+def read_entry(folder: Path, check_files: bool, foreign: bool = False) -> Entry:
+    """The entry in `folder` and its problem, if any; `check_files` reads every byte of it.
+
+    That others may have written it is a problem unless `foreign` is given.
+    """
     entry = Entry(folder)
     try:
-        sizes = (path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        sizes = (path.lstat().st_size for path in folder.rglob("*") if path.is_file())
         entry = replace(entry, bytes=sum(sizes))
         record = _read_record(folder)
         entry = replace(
@@ -108,6 +115,8 @@ def read_entry(folder: Path, check_files: bool) -> Entry:
             created=datetime.fromisoformat(record["created"]),
             used=datetime.fromtimestamp((folder / RECORD).stat().st_mtime, UTC),
         )
+        if not foreign and (reason := distrust((folder, *folder.rglob("*")))):
+            raise DamagedError(f"{reason}: 'zeroreal cache trust' takes it over")
         if check_files:
             _check_files(folder, record["files"])
     except DamagedError as damage:
@@ -115,18 +124,16 @@ def read_entry(folder: Path, check_files: bool) -> Entry:
     except OSError as error:
         name = Path(error.filename).name if error.filename else "a file"
         return replace(entry, problem=f"{name}: {error.strerror}")
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return replace(entry, problem=f"{RECORD} is not a record of an entry")
     return entry
 
 
 def _read_record(folder: Path) -> dict[str, Any]:
-    try:
-        record: dict[str, Any] = json.loads((folder / RECORD).read_bytes())
-        if record["format"] != FORMAT:
-            raise DamagedError(f"its format is {record['format']!r}, not {FORMAT}")
-        intact = record.pop("digest") == key_digest(record)
-    except (KeyError, TypeError, ValueError):
-        raise DamagedError(f"{RECORD} is not a record of an entry") from None
-    if not intact:
+    record: dict[str, Any] = json.loads((folder / RECORD).read_bytes())
+    if record["format"] != FORMAT:
+        raise DamagedError(f"its format is {record['format']!r}, not {FORMAT}")
+    if record.pop("digest") != key_digest(record):
         raise DamagedError(f"{RECORD} does not match its digest")
     if CacheKey(**record["key"]).digest != folder.name:
         raise DamagedError("it was made for another key")
@@ -134,6 +141,13 @@ def _read_record(folder: Path) -> dict[str, Any]:
 
 
 def _check_files(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
+    found = {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_symlink() or not path.is_dir()
+    }
+    if unknown := sorted(found - {RECORD} - files.keys()):
+        raise DamagedError(f"{unknown[0]} is not in its record")
     for name, recorded in files.items():
         size = (folder / name).stat().st_size
         if size != recorded["bytes"]:

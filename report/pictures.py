@@ -14,6 +14,8 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from ..base.printable import printable
+
 MAX_ROWS = 20
 # Above these, counts no longer fit into cells, and names no longer beside rows.
 MAX_COUNTED_CLASSES = 20
@@ -44,7 +46,7 @@ def sample_grid(
     Beyond `MAX_ROWS` classes the grid ends, and says so.
     """
     height, width = _cell_size(*images.shape[1:3])
-    shown = classes[:MAX_ROWS]
+    shown = [printable(name) for name in classes[:MAX_ROWS]]
     left = _MARGIN + max((_text_width(_clip(name)) for name in shown), default=0) + _MARGIN
     note = f"the first {len(shown)} of {len(classes)} classes" if len(shown) < len(classes) else ""
     grid = Image.new(
@@ -90,7 +92,7 @@ def confusion_picture(confusion: Tensor, classes: Sequence[str]) -> Image.Image:
     if len(classes) <= MAX_NAMED_CLASSES:
         size = 9 if len(classes) <= MAX_COUNTED_CLASSES else 7
         ticks = range(len(classes))
-        names = [_clip(name) for name in classes]
+        names = [_clip(printable(name)) for name in classes]
         # A class name may hold dollar signs, which are no formula here.
         axes.set_yticks(ticks, names, fontsize=size, parse_math=False)
         axes.set_xticks(

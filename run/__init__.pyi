@@ -1,7 +1,8 @@
+from .interruption import RunInterruptedError
 from .predict import Prediction, evaluate_run, predict_files, write_predictions
 from .report.summary import RunSummary, TestFigures
 from .settings import RunSettings
-from .start import RunInterruptedError, RunResult, resume, run
+from .start import RunResult, resume, run
 
 __all__ = [
     "Prediction",

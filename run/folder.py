@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import Any
 import yaml
 
 from ..base.errors import InputError
-from ..base.files import write_atomically
+from ..base.files import check_writable, write_atomically
 from ..base.settings import build, plain, read_values, read_yaml, values_of
+from .paths import with_absolute_paths
 from .settings import RunSettings
 
 CONFIG = "config.yaml"
@@ -21,6 +21,7 @@ VERSION = 2
 
 _RECIPE = "recipe_content"
 _DATASET = "dataset_content"
+_MADE_WITH = "made_with"
 
 
 def new_run_folder(out: str | Path | None, name: str) -> Path:
@@ -40,9 +41,26 @@ def new_run_folder(out: str | Path | None, name: str) -> Path:
         raise InputError(
             f"output folder {str(folder)!r} cannot be made ({error.strerror}): choose another"
         ) from None
-    if not os.access(folder, os.W_OK):
-        raise InputError(f"output folder {str(folder)!r} is not writable: choose another")
+    check_rights(folder)
     return folder
+
+
+def check_out(out: str | Path | None) -> None:
+    """Raise `InputError` unless a new run's folder can be made and written, before any work."""
+    if out is not None:
+        check_unused(Path(out))
+    check_rights(Path("runs") if out is None else Path(out))
+
+
+def check_rights(folder: Path) -> None:
+    """Raise `InputError` unless files can be written into `folder`, once it is there."""
+    try:
+        check_writable(folder)
+    except OSError as error:
+        raise InputError(
+            f"output folder {str(folder)!r} cannot be written ({error.filename!r}: "
+            f"{error.strerror}): give yourself the right to, or choose another"
+        ) from None
 
 
 def check_unused(folder: Path) -> None:
@@ -58,10 +76,20 @@ def check_unused(folder: Path) -> None:
         raise InputError(f"output folder {str(folder)!r} is a file: choose another")
 
 
-def write_config(folder: Path, settings: RunSettings, origin: dict[str, Any]) -> None:
-    """Write the configuration, with the content of the recipe as it was, or of the dataset."""
+def write_config(
+    folder: Path,
+    settings: RunSettings,
+    origin: dict[str, Any],
+    made_with: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the configuration, with the content of the recipe as it was, or of the dataset.
+
+    Paths become absolute, so that the run can be resumed from any folder. `made_with` is what else
+    decides the result.
+    """
     name = _RECIPE if settings.images is None else _DATASET
-    content = {"version": VERSION, **plain(settings), name: origin}
+    content = {"version": VERSION, **with_absolute_paths(plain(settings)), name: origin}
+    content |= {_MADE_WITH: dict(made_with)} if made_with else {}
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
     write_atomically(folder / CONFIG, text.encode())
 
@@ -80,6 +108,12 @@ def read_config(folder: Path) -> tuple[RunSettings, dict[str, Any]]:
     return build(RunSettings, values, str(path)), origin
 
 
+def read_made_with(folder: Path) -> dict[str, Any]:
+    """What else decided the result of a run, as `write_config` was told; empty if it was not."""
+    made_with = read_yaml(folder / CONFIG).get(_MADE_WITH)
+    return made_with if isinstance(made_with, dict) else {}
+
+
 def read_config_file(path: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """What a configuration file gives: values of `RunSettings`, and what a run's images came from.
 
@@ -89,6 +123,7 @@ def read_config_file(path: Path) -> tuple[dict[str, Any], dict[str, Any] | None]
     """
     content = read_yaml(path)
     origin = content.pop(_RECIPE, content.pop(_DATASET, None))
+    content.pop(_MADE_WITH, None)
     version = content.pop("version", None)
     if version is None and _is_version_1(content, origin):
         content = _from_version_1(content)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..base import InputError, resolve_device
 from ..base.files import write_atomically
+from ..base.printable import text_cell
 from ..data.decode import decode_all
 from ..data.folders import is_image
 from ..data.named import named_files
@@ -102,7 +103,8 @@ def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
         table = io.StringIO(newline="")
         writer = csv.DictWriter(table, [one.name for one in fields(Prediction)])
         writer.writeheader()
-        writer.writerows(asdict(one) for one in predictions)
+        for one in predictions:
+            writer.writerow({name: text_cell(value) for name, value in asdict(one).items()})
         content = table.getvalue()
     # Names of files need not be UTF-8.
     write_atomically(path, content.encode(errors="surrogateescape"))

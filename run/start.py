@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -11,19 +12,31 @@ from ..base import InputError, resolve_device
 from ..base.files import remove_half_written
 from ..base.progress import OnStage, StageProgress
 from ..base.ranks import Ranks, agreed, device_of_rank, join_ranks
+from ..base.signals import undisturbed
 from ..train import CheckpointFolder
 from .budget.choice import within_budget
 from .budget.state import STATE, BudgetState, load_state
-from .folder import CONFIG, check_unused, new_run_folder, read_config, write_config
-from .images import GENERATED, restore_images, save_images
+from .folder import (
+    CONFIG,
+    check_out,
+    check_rights,
+    new_run_folder,
+    read_config,
+    read_made_with,
+    write_config,
+)
+from .identity import check_made_with, images_identity, made_with
+from .images import ImageFiles, remove_images
+from .interruption import attempt, explained
 from .parts import Parts
 from .preparation import prepare
 from .report.files import write_report_files, write_samples
 from .report.summary import METRICS, RunSummary, summarize, test_figures
+from .room import check_room
 from .settings import RunSettings
-from .training import save, test, train
+from .training import Trained, save, test, train
 
-__all__ = ["RunInterruptedError", "RunResult", "resume", "run"]
+__all__ = ["RunResult", "resume", "run"]
 
 
 @dataclass(frozen=True)
@@ -32,16 +45,6 @@ class RunResult:
 
     folder: Path
     summary: RunSummary
-
-
-class RunInterruptedError(Exception):
-    """A run was stopped by the user; what was generated is saved in `folder`."""
-
-    def __init__(
-        self, folder: Path, done: int, total: int, past: str = "generated and saved"
-    ) -> None:
-        super().__init__(f"interrupted with {done} of {total} images {past}")
-        self.folder = folder
 
 
 def run(
@@ -56,15 +59,16 @@ def run(
     folder, by default `runs/<time>-<recipe>`. With a time budget, the settings that make the most
     of it are chosen; those that `keep` names, such as `generate.steps`, and those that differ from
     the defaults, stay as they are. Raises `InputError` for what cannot be used and
-    `RunInterruptedError` on Ctrl-C, with the images so far saved. A run that is killed goes on from
-    its last checkpoint, too. Where `torchrun` started several processes, each generates and trains
-    on a share, and the first one writes.
+    `RunInterruptedError` on Ctrl-C, with the images so far saved, as they are by whatever else ends
+    a run. One that is killed goes on from the last images and the last checkpoint saved. Where
+    `torchrun` started several processes, each generates and trains on a share, and the first one
+    writes.
     """
     started = time.perf_counter()
     settings, ranks = _join(settings)
     on_progress = on_progress if ranks.is_first else _ignore
-    if out is not None and ranks.is_first:
-        check_unused(Path(out))
+    if ranks.is_first:
+        check_out(out)
     budget = None
     if settings.time_budget is None:
         parts = prepare(settings, on_progress, ranks)
@@ -72,6 +76,7 @@ def run(
         seconds = settings.time_budget
         parts, plan, speeds = within_budget(settings, seconds, on_progress, ranks, keep, started)
         budget = BudgetState(plan, speeds, started)
+    check_room(parts, Path(out or "runs"))
     folder = Path(agreed(str(new_run_folder(out, parts.slug)) if ranks.is_first else ""))
     return _finish(parts, folder, started, budget, on_progress)
 
@@ -89,6 +94,7 @@ def resume(folder: str | Path, on_progress: OnStage = lambda progress: None) -> 
     if (folder / METRICS).exists():
         _forget_progress(folder)  # it may have been killed just before
         raise InputError(f"the run in {str(folder)!r} is finished: start a new one")
+    check_rights(folder)
     budget = None if settings.time_budget is None else load_state(folder, settings, started)
     clock = None if budget is None else budget.clock(settings.time_budget or 0.0)
     parts = prepare(settings, on_progress, ranks, clock)
@@ -99,7 +105,8 @@ def resume(folder: str | Path, on_progress: OnStage = lambda progress: None) -> 
             f"{what} has changed since the run in {str(folder)!r} began: restore it, or start a "
             "new run"
         )
-    restore_images(parts.feed, folder)
+    check_made_with(read_made_with(folder), parts, folder)
+    check_room(parts, folder)
     return _finish(parts, folder, started, budget, on_progress)
 
 
@@ -120,28 +127,32 @@ def _finish(
     budget: BudgetState | None,
     on_progress: OnStage,
 ) -> RunResult:
-    """Train, test and report; what is there is saved where that is cut short."""
-    is_first = parts.ranks.is_first
+    """Train, test and report; what is there is saved however that is cut short."""
     try:
-        if is_first:
-            _keep_settings(parts, folder, budget)
-        trained = train(parts, folder, on_progress)
-    except KeyboardInterrupt:
-        parts.close()
-        if is_first:
-            _keep_settings(parts, folder, budget)  # it may have been writing them
-            _save_generated(parts, folder)
-            write_samples(parts, folder)
-        past = "read" if parts.recipe is None else "generated and saved"
-        raise RunInterruptedError(folder, parts.feed.written, parts.planned, past) from None
-    except InputError:  # a loss that is not finite, say
-        if is_first:
-            _save_generated(parts, folder)
-            if parts.trainer.is_trained:
-                save(parts, folder)
-        raise
+        images = _images(parts, folder)
+        try:
+            if parts.ranks.is_first:
+                _keep_settings(parts, folder, budget)
+            trained = train(parts, folder, on_progress)
+            if parts.ranks.is_first:
+                save(parts, folder)  # before anything else can go wrong
+            summary = _test_and_report(parts, folder, started, budget, trained)
+        except BaseException as error:
+            with undisturbed("saving the images"):
+                parts.close()
+                if parts.ranks.is_first:
+                    _save_what_is_there(parts, folder, budget, images, error)
+            raise explained(error, parts, folder, images) from error
     finally:
         parts.close()
+    if parts.ranks.is_first:
+        _forget_progress(folder)
+    return RunResult(folder, summary)
+
+
+def _test_and_report(
+    parts: Parts, folder: Path, started: float, budget: BudgetState | None, trained: Trained
+) -> RunSummary:
     seconds = {"load": parts.seconds, **trained.seconds}
     figures = None
     if parts.test is not None and (tested := test(parts)) is not None:
@@ -150,30 +161,48 @@ def _finish(
     plan = None if budget is None else budget.plan
     elapsed = time.perf_counter() - (budget.started if budget else started)
     summary = summarize(parts, trained, figures, plan, folder, seconds, elapsed)
-    if is_first:
-        save(parts, folder)
+    if parts.ranks.is_first:
         write_report_files(parts, folder, summary)
-        _forget_progress(folder)
-    return RunResult(folder, summary)
+    return summary
+
+
+def _images(parts: Parts, folder: Path) -> ImageFiles | None:
+    """The files of the images, which the feed reads from and saves to; None of a dataset's."""
+    if parts.recipe is None:
+        return None
+    seconds = parts.settings.checkpoint_seconds if parts.ranks.is_first else math.inf
+    images = ImageFiles(folder, images_identity(parts), parts.image_size, seconds)
+    parts.feed.keep_in(images)
+    return images
 
 
 def _keep_settings(parts: Parts, folder: Path, budget: BudgetState | None) -> None:
     """Write what the run can be resumed by."""
     if not (folder / CONFIG).exists():
-        write_config(folder, parts.settings, parts.origin)
+        write_config(folder, parts.settings, parts.origin, made_with(parts))
     if budget is not None:
         budget.save(folder)
 
 
-def _save_generated(parts: Parts, folder: Path) -> None:
-    """Save the images of an unfinished run, but not those that a dataset has anyway."""
-    if parts.recipe is not None:
-        save_images(parts.pool, folder)
+def _save_what_is_there(
+    parts: Parts,
+    folder: Path,
+    budget: BudgetState | None,
+    images: ImageFiles | None,
+    error: BaseException,
+) -> None:
+    """Save what `error` left of a run, what is cheap or took longest first."""
+    attempt("the settings", lambda: _keep_settings(parts, folder, budget))
+    if images is not None:
+        attempt("the images that are new since", lambda: images.save(parts.pool))
+    if parts.trainer.is_trained and not isinstance(error, KeyboardInterrupt):
+        attempt("the classifier", lambda: save(parts, folder))
+    attempt("the picture of samples", lambda: write_samples(parts, folder))
 
 
 def _forget_progress(folder: Path) -> None:
     """Remove what only an unfinished run needs, and what a kill left half written."""
-    for name in (GENERATED, STATE):
-        (folder / name).unlink(missing_ok=True)
+    remove_images(folder)
+    (folder / STATE).unlink(missing_ok=True)
     CheckpointFolder(folder, {}).remove()
     remove_half_written(folder)

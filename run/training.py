@@ -16,6 +16,7 @@ from ..train.classifier.batch_norm import re_estimate
 from ..train.classifier.evaluate import Evaluation, normalize
 from ..train.classifier.saved import ClassifierCard, save_classifier
 from ..train.loop.scalars import ScalarLog, Scalars
+from .identity import images_identity
 from .parts import Parts
 
 
@@ -78,7 +79,8 @@ def _fit(
         note = f"loss {epoch.loss:.3f}"
         on_progress(StageProgress("train", epoch.epoch, epoch.epochs, note))
 
-    states = CheckpointFolder(folder, parts.trainer.identity)
+    identity = {**parts.trainer.identity, "images": images_identity(parts)}
+    states = CheckpointFolder(folder, identity)
     return parts.trainer.fit(
         loader,
         on_epoch=show,

@@ -147,9 +147,12 @@ class Trainer:
             state_seconds: see `states`.
             on_scalars: told of the same means, and more, for a log.
 
+        Where a batch does not fit into memory, it is taken in halves, whose gradients add up.
+
         Raises `InputError` for images that cannot be trained on, for a state of another training,
-        and where the loss is no longer finite: the weights are those of the last epoch before, or
-        of the state, from within an epoch, if none has ended since; see `is_trained`.
+        where memory runs out all the same, and where the loss is no longer finite: the weights are
+        those of the last epoch before, or of the state, from within an epoch, if none has ended
+        since; see `is_trained`.
         """
         if isinstance(images, Loader) and labels is not None:
             raise InputError("labels came with a loader, which has its own: leave them out")

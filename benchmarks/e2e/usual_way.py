@@ -41,7 +41,10 @@ DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 def load_pipeline(job: Job) -> Any:
     """The pipeline, by diffusers' guide to speed (docs: optimization/fp16)."""
     pipeline = DiffusionPipeline.from_pretrained(
-        job["model"], torch_dtype=DTYPES[job["precision"]], use_safetensors=True
+        job["model"],
+        torch_dtype=DTYPES[job["precision"]],
+        use_safetensors=True,
+        trust_remote_code=False,
     )
     pipeline.set_progress_bar_config(disable=True)
     pipeline.to(job["device"])

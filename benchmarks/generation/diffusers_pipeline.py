@@ -136,7 +136,7 @@ def load_diffusers(
     for library in (diffusers, transformers):
         library.utils.logging.disable_progress_bar()
     pipeline = diffusers.DiffusionPipeline.from_pretrained(
-        folder, torch_dtype=dtype, use_safetensors=True
+        folder, torch_dtype=dtype, use_safetensors=True, trust_remote_code=False
     )
     pipeline.to(device)
     if channels_last or compiled:

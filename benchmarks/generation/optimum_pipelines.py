@@ -30,6 +30,7 @@ def load_onnxruntime(folder: Path, dtype: torch.dtype, device: torch.device) -> 
     pipeline = ORTDiffusionPipeline.from_pretrained(
         folder,
         export=True,
+        trust_remote_code=False,
         torch_dtype=dtype,
         provider="CUDAExecutionProvider" if on_gpu else "CPUExecutionProvider",
         provider_options={"device_id": device.index or 0} if on_gpu else None,
@@ -60,6 +61,7 @@ def load_openvino(
     pipeline = OVDiffusionPipeline.from_pretrained(
         folder,
         export=True,
+        trust_remote_code=False,
         compile=False,
         load_in_8bit=False,  # else large models are quantised without being asked
         device="CPU",

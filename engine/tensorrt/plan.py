@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import mmap
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ...base.errors import InputError
+from ...base.files import write_atomically
+from ...base.ownership import close_to_others, distrust
 from .build_log import BuildLog
 from .library import gpu_target, library_version, listening, tensorrt_library, tensorrt_log
 from .report import PLAN, BuildReport
@@ -49,8 +50,8 @@ class ContextMaker:
     """Makes execution contexts that get their working memory from outside.
 
     `tensorrt_rtx` compiles kernels on the GPU for each new size, which takes seconds: they are kept
-    in the file `kernels`, which TensorRT itself refuses where GPU or driver are others. `tensorrt`
-    compiled them all when it built the plan.
+    in the file `kernels`, which is not read if others may write it, and which TensorRT itself
+    refuses where GPU or driver are others. `tensorrt` compiled them all when it built the plan.
     """
 
     def __init__(self, engine: Any, kernels: Path | None) -> None:
@@ -66,7 +67,7 @@ class ContextMaker:
         strategies = library.DynamicShapesKernelSpecializationStrategy
         config.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
         self._compiled, self._config = config.create_runtime_cache(), config
-        if kernels is not None and kernels.exists():
+        if kernels is not None and kernels.exists() and distrust((kernels,)) is None:
             self._compiled.deserialize(kernels.read_bytes())
         config.set_runtime_cache(self._compiled)
 
@@ -83,6 +84,5 @@ class ContextMaker:
             return
         self._saved = content.nbytes
         self._kernels.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._kernels.with_name(f".{self._kernels.name}.{os.getpid()}.tmp")
-        temporary.write_bytes(content)
-        temporary.replace(self._kernels)
+        write_atomically(self._kernels, content)
+        close_to_others(self._kernels)

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
+
+from ...base.files import write_atomically
 
 
 def read_timings(config: Any, path: Path) -> Any:
@@ -24,6 +25,4 @@ def read_timings(config: Any, path: Path) -> Any:
 def write_timings(timings: Any, path: Path) -> None:
     """Write `timings` to the file at `path`, under a temporary name first."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(memoryview(timings.serialize()))
-    temporary.replace(path)
+    write_atomically(path, memoryview(timings.serialize()))

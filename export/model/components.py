@@ -43,7 +43,11 @@ def load_text_encoders(
     with _one_sentence(folder), _no_loading_bar():
         encoders = [
             getattr(transformers, index[name][1]).from_pretrained(
-                folder, subfolder=name, dtype=dtype or "auto", use_safetensors=True
+                folder,
+                subfolder=name,
+                dtype=dtype or "auto",
+                use_safetensors=True,
+                trust_remote_code=False,
             )
             for name in info.text_encoders
         ]

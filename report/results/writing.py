@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...base import InputError
-from ...base.files import write_atomically
+from ...base.files import check_writable, write_atomically
+from ...base.printable import text_cell
 from .column import Column
 from .page.content import result_page
 from .result import BenchmarkResult
@@ -32,11 +33,9 @@ def check_can_write(path: Path, what: str) -> None:
     """Raise `InputError` unless the file that is called `what` can be written; makes its folder."""
     if path.is_dir():
         raise InputError(f"{what} {str(path)!r} is a folder: give the path of a file in it")
-    probe = path.with_name(f".{path.name}.probe")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
+        check_writable(path.parent)
     except OSError as error:
         raise InputError(
             f"{what} {str(path)!r} cannot be written ({error.strerror}): choose another path"
@@ -70,7 +69,8 @@ def csv_text(result: BenchmarkResult) -> str:
         for name, metric in row.metrics.items():
             block = metric.block()
             figures = (block[column] for column in (*_COLUMNS, *_PERCENTILES))
-            table.writerow((result.benchmark, row.case, row.name, name, *figures))
+            labels = map(text_cell, (result.benchmark, row.case, row.name, name))
+            table.writerow((*labels, *figures))
     return buffer.getvalue()
 
 

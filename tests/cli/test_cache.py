@@ -108,3 +108,14 @@ def test_the_help_loads_nothing_heavy():
     code = "import sys, zeroreal.cli.cache; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_trust_takes_over_what_others_can_have_written(run, cache, entry):
+    (entry / "engine.plan").chmod(0o666)
+    assert "cache trust" in run("verify")[1]
+    status, shown = run("trust", str(cache.root))
+    assert status == 0
+    assert "Trusted 1 entry, 3.0 MB" in shown
+    assert run("verify")[0] == 0
+    (entry / "engine.plan").write_bytes(b"short")
+    assert run("trust", str(cache.root))[0] == 1

@@ -48,6 +48,15 @@ def test_csv_is_not_wrapped_and_reads_as_written(command, recipe):
     assert "\x1b" not in shown
 
 
+def test_prompts_are_no_formulas_of_a_spreadsheet(command, tmp_path):
+    (tmp_path / "evil.json").write_text(json.dumps({"cat": ["=HYPERLINK(1)"], "dog": ["@SUM(1)"]}))
+    shown = command(
+        "prompts", "--classes", "cat,dog", "--recipe", tmp_path / "evil.json", "--format", "csv"
+    ).stdout
+    found = [row["prompt"] for row in csv.DictReader(io.StringIO(shown))]
+    assert found == ["'=HYPERLINK(1)", "'@SUM(1)"]
+
+
 def test_the_table_has_totals_and_no_column_without_content(command, recipe):
     shown = command("prompts", *GIVEN, recipe).shown
     assert "a [bold]cat[/bold], asleep" in shown

@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
@@ -90,3 +91,13 @@ def test_png_bytes_hold_the_same_pixels():
     again = Image.open(io.BytesIO(png_bytes(image)))
     assert again.format == "PNG"
     assert again.tobytes() == image.tobytes()
+
+
+@pytest.mark.parametrize("name", ["a\u2029b", "a\u2028b", "a\nb", "a\x85b", "a\x1b[31mb", "\udce9"])
+def test_a_name_that_no_picture_can_show_ends_nothing(name):
+    images, labels = coloured([(250, 0, 0)], 8), torch.tensor([0])
+    shown = name.encode("ascii", "backslashreplace").decode()
+    shown = shown.replace("\n", "\\n").replace("\x1b", "\\x1b")
+    ours, theirs = (sample_grid(images, labels, [one, "ok"]) for one in (name, shown))
+    assert np.array_equal(np.asarray(ours), np.asarray(theirs))
+    assert confusion_picture(torch.eye(2, dtype=torch.int64), [name, "ok"]).size

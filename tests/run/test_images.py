@@ -115,7 +115,7 @@ def test_the_summary_names_the_dataset_and_no_model(finished, shards):
     assert f"images of <strong>{shards}</strong>" in page
     assert "None" not in page
     assert "synthetic" not in page
-    assert not (result.folder / "generated.safetensors").exists()
+    assert not (result.folder / "generated").exists()
 
 
 def test_progress_says_that_images_are_read(finished):
@@ -139,7 +139,7 @@ def test_an_interrupted_run_ends_as_if_it_had_not_stopped(finished, shards, stag
     folder = tmp_path / "run"
     with pytest.raises(RunInterruptedError, match="of 32 images read"):
         run(replace(STORED, images=shards, pool=LITTLE), folder, stop)
-    assert not (folder / "generated.safetensors").exists()
+    assert not (folder / "generated").exists()
     assert not (folder / "metrics.json").exists()
     result = resume(folder)
     assert are_equal(weights(folder), weights(finished[0].folder))

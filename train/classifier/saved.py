@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from ...base.errors import InputError
 from ...base.files import write_atomically
+from ...base.sealed import DamagedFileError, read_sealed, sealed
 from .create import create_classifier, to_channels_last
 from .evaluate import predict
 
@@ -44,14 +45,21 @@ class SavedClassifier:
 
 
 def save_classifier(folder: Path, model: nn.Module, card: ClassifierCard) -> None:
-    """Write weights and description into `folder`, each atomically."""
+    """Write weights and description into `folder`, each atomically.
+
+    The weights hold the description, too, and a digest of both.
+    """
     tensors = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
-    write_atomically(folder / WEIGHTS, save(tensors))
+    write_atomically(folder / WEIGHTS, sealed(tensors, json.dumps(asdict(card))))
     write_atomically(folder / DESCRIPTION, json.dumps(asdict(card), indent=2).encode() + b"\n")
 
 
 def load_classifier(folder: Path, device: torch.device) -> SavedClassifier:
-    """Load what `save_classifier` wrote; `InputError` names a missing or damaged file."""
+    """Load what `save_classifier` wrote, or others in its place.
+
+    Raises `InputError` for a missing or damaged file, for weights that are not finite or of other
+    shapes than the classifier's, and for a description that has changed since.
+    """
     for name in (DESCRIPTION, WEIGHTS):
         if not (folder / name).is_file():
             raise InputError(
@@ -59,18 +67,51 @@ def load_classifier(folder: Path, device: torch.device) -> SavedClassifier:
             )
     try:
         fields = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        card = ClassifierCard(
-            fields["classifier"],
-            tuple(fields["classes"]),
-            tuple(fields["prompts"]),
-            fields["image_size"],
-        )
+        file = read_sealed(folder / WEIGHTS)
+        if file.text is not None and json.loads(file.text) != fields:
+            raise DamagedFileError(f"{DESCRIPTION} has changed since the weights were saved")
+        card = _card(fields)
         model = create_classifier(card.classifier, len(card.classes), card.image_size)
-        model.load_state_dict(load_file(folder / WEIGHTS))
-    except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        _check_values(file.tensors, model)
+        model.load_state_dict(file.tensors)
+    except (DamagedFileError, ValueError, KeyError, TypeError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(
-            f"the classifier in {str(folder)!r} cannot be loaded ({reason}): train it again"
+            f"the classifier in {str(folder)!r} cannot be loaded ({reason}): restore its files, or "
+            "train it again"
         ) from None
     to_channels_last(model, device).eval().requires_grad_(False)
     return SavedClassifier(card, model, device)
+
+
+def _card(fields: Any) -> ClassifierCard:
+    """The description that JSON gives; fields of other types are a `DamagedFileError`."""
+    card = ClassifierCard(
+        fields["classifier"],
+        tuple(fields["classes"]),
+        tuple(fields["prompts"]),
+        fields["image_size"],
+    )
+    texts = (card.classifier, *card.classes, *card.prompts)
+    if not all(isinstance(text, str) for text in texts):
+        raise DamagedFileError(f"{DESCRIPTION} has a name that is no text")
+    if type(card.image_size) is not int or card.image_size < 1:
+        raise DamagedFileError(f"{DESCRIPTION} has image size {card.image_size!r}")
+    if not len(card.prompts) == len(card.classes) == len(set(card.classes)) > 1:
+        raise DamagedFileError(f"{DESCRIPTION} lacks classes, prompts, or has a class twice")
+    return card
+
+
+def _check_values(tensors: Mapping[str, Tensor], model: nn.Module) -> None:
+    """Raise `DamagedFileError` for a weight that is not finite, or no such number as it should be.
+
+    Names and shapes are left to `load_state_dict`, which would convert any numbers.
+    """
+    for name, expected in model.state_dict().items():
+        found = tensors.get(name)
+        if found is None:
+            continue
+        if found.is_floating_point() != expected.is_floating_point():
+            raise DamagedFileError(f"{name} is {found.dtype}, not {expected.dtype}")
+        if not bool(found.isfinite().all()):
+            raise DamagedFileError(f"{name} is not finite")

@@ -10,16 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from ...base.files import remove_half_written, write_atomically
 from ...base.progress import OnStage, StageProgress
+from ...base.sealed import DamagedFileError, read_sealed, sealed
 from ...generate import Generator, SamplePlan
 
 _SHARD = 256  # trajectories in a file
-_LATENTS, _DIGEST = "latents", "identity"
+_LATENTS = "latents"
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class TrajectoryFolder:
                     for first in range(0, len(specs), generator.batch_size)
                 ]
                 shard = torch.cat(batches, dim=1).transpose(0, 1).half().cpu().contiguous()
-                write_atomically(path, save({_LATENTS: shard}, {_DIGEST: self.identity}))
+                write_atomically(path, sealed({_LATENTS: shard}, self.identity))
             shards.append(shard)
             done = min(begin + _SHARD, len(plan))
             on_progress(StageProgress("trajectories", done, len(plan)))
@@ -59,10 +58,7 @@ class TrajectoryFolder:
 
     def _read(self, path: Path) -> Tensor | None:
         try:
-            with safe_open(path, framework="pt") as file:
-                if file.metadata().get(_DIGEST) == self.identity:
-                    latents: Tensor = file.get_tensor(_LATENTS)
-                    return latents
-        except (OSError, SafetensorError):
-            pass
-        return None
+            file = read_sealed(path)
+        except (OSError, DamagedFileError):
+            return None
+        return file.tensors[_LATENTS] if file.text == self.identity else None

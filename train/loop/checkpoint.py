@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from ...base.errors import InputError
 from ...base.files import write_atomically
+from ...base.sealed import DamagedFileError, read_sealed, sealed
 from ..states import FORMAT, VERSION, check_state
 from .identity import as_written, difference
 
@@ -25,7 +22,7 @@ _LG = logging.getLogger(__name__)
 
 NEWEST = "checkpoint.safetensors"
 PREVIOUS = "checkpoint-previous.safetensors"
-_STATE, _DIGEST = "state", "sha256"
+_STATE = "state"
 _TENSOR, _ITEMS = "tensor", "items"
 
 
@@ -51,8 +48,7 @@ class CheckpointFolder:
         tensors: dict[str, Tensor] = {}
         packed = _pack(state, tensors)
         text = json.dumps({VERSION: FORMAT, "identity": self._identity, _STATE: packed})
-        header = {_STATE: text, _DIGEST: _digest(text, tensors)}
-        content = save(tensors, header)
+        content = sealed(tensors, text)
         if self._newest.exists() and self._newest not in self._corrupt:
             self._newest.replace(self._previous)
         write_atomically(self._newest, content)
@@ -69,7 +65,7 @@ class CheckpointFolder:
         for path in found:
             try:
                 content, tensors = _read(path)
-            except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+            except (DamagedFileError, OSError, ValueError) as error:
                 self._corrupt.add(path)
                 reason = " ".join(str(error).split())[:200]
                 _LG.warning(
@@ -99,24 +95,10 @@ class CheckpointFolder:
 
 
 def _read(path: Path) -> tuple[Any, dict[str, Tensor]]:
-    with safe_open(path, framework="pt") as file:
-        header = file.metadata()
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    if _digest(header[_STATE], tensors) != header[_DIGEST]:
-        raise ValueError("its digest does not match")
-    return json.loads(header[_STATE]), tensors
-
-
-def _digest(text: str, tensors: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256(text.encode())
-    for name in sorted(tensors):
-        digest.update(name.encode())
-        digest.update(_bytes(tensors[name]))
-    return digest.hexdigest()
-
-
-def _bytes(tensor: Tensor) -> Any:
-    return tensor.reshape(-1).view(torch.uint8).numpy().data if tensor.numel() else b""
+    file = read_sealed(path)
+    if file.text is None:
+        raise DamagedFileError("it has no digest")
+    return json.loads(file.text), file.tensors
 
 
 def _pack(value: Any, tensors: dict[str, Tensor]) -> Any:

@@ -25,13 +25,14 @@ def as_written(identity: Mapping[str, Any]) -> dict[str, Any]:
 def difference(found: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
     """In what a checkpoint is of another training, the first difference; empty if there is none.
 
-    A setting that only one of them has was added by a newer version: the other has its default.
+    A setting that only one of them has was added by a newer version: the other has its default. So
+    was a group of settings that `found` does not have: nothing is known of it.
     """
     for name, value in expected.items():
         theirs = found.get(name)
-        if name == RECIPE and isinstance(theirs, Mapping):
-            defaults = as_written(_defaults())
-            for path, their, our in _differences(theirs, value, defaults):
+        if isinstance(value, Mapping):
+            defaults = as_written(_defaults()) if name == RECIPE else {}
+            for path, their, our in _differences(theirs or value, value, defaults):
                 return f"{name} with {path} {_shown(their)}, this training has {_shown(our)}"
         elif theirs != value:
             return f"{name} {theirs!r}, this training has {value!r}"

@@ -19,6 +19,7 @@ from ..pool.loader import Loader
 from ..settings import TrainSettings
 from ..states import FORMAT, VERSION
 from .epoch_sums import EpochReport, EpochSums
+from .gradients import Gradients, memory_explained
 from .kept_weights import KeptWeights
 from .optimization import (
     learning_rate,
@@ -31,6 +32,8 @@ from .targets import mix, smoothed_targets
 from .training_state import check_training_state
 
 __all__ = ["EpochReport", "Training"]
+
+_LEAST = 2  # images of a batch: batch normalisation needs them
 
 
 class Training:
@@ -54,7 +57,7 @@ class Training:
         self.settings, self._model, self._loader = settings, model, loader
         self._ranks = ranks or Ranks.current()
         self._classes, self._seed = num_classes, seed
-        self._device, self._dtype = loader.pool.device, dtype
+        self._device = loader.pool.device
         self.average: ModelEmaV3 | None = None
         if settings.ema_decay:
             self.average = ModelEmaV3(model, decay=settings.ema_decay, use_warmup=True)
@@ -67,12 +70,21 @@ class Training:
         self._optimizer = make_optimizer(model, settings, self._device)
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=dtype is torch.float16)
         self._rate = learning_rate(settings, loader.total_batches(settings.accumulate))
-        self._loss = loss_function(settings)
-        self._forward: Callable[[Tensor], Tensor] = distribute(model, self._device)
+        forward: Callable[[Tensor], Tensor] = distribute(model, self._device)
         if settings.compile:
             # CUDA graphs, on a GPU; the memory of one would be written to while gradients add up.
             mode = "reduce-overhead" if settings.accumulate == 1 else "default"
-            self._forward = torch.compile(self._forward, mode=mode, dynamic=False)
+            forward = torch.compile(forward, mode=mode, dynamic=False)
+        self._gradients = Gradients(
+            model,
+            forward,
+            loss_function(settings),
+            self._scaler,
+            device=self._device,
+            dtype=dtype,
+            accumulate=settings.accumulate,
+            is_alone=self._ranks.world_size == 1,
+        )
         # Steps draw from the device's default generator, and compiled ones record graphs: never
         # while a generator beside them records. Batches, which the feed may wait for, come outside.
         self._step_apart = RECORDING.exclusive if settings.compile else RECORDING.shared
@@ -93,7 +105,9 @@ class Training:
         for images, labels in self._loader:
             if self._loader.batch == first:  # what is due has been published
                 self._check_labels()
-            with self._step_apart():
+            if len(images) < _LEAST:  # no batch is, unless there is but one image
+                raise InputError("1 image alone cannot be trained on: more must be usable")
+            with self._step_apart(), memory_explained(self._device):
                 self._add_gradients(images, labels)
                 done = self._loader.batch
                 if done % self.settings.accumulate == 0 or done == len(self._loader):
@@ -171,15 +185,10 @@ class Training:
             images, targets = mix(
                 images, targets, settings.mixup, settings.cutmix, self._seed, draw
             )
-        with torch.autocast(
-            self._device.type, self._dtype, enabled=self._dtype is not torch.float32
-        ):
-            logits = self._forward(images)
-        loss = self._loss(logits, targets)
-        self._scaler.scale(loss / settings.accumulate).backward()
+        is_first = (self._loader.batch - 1) % settings.accumulate == 0
+        loss, hits = self._gradients.add(images, targets, is_first)
         self._batches += 1
-        hits = (logits.argmax(1) == targets.argmax(1)).sum()
-        self._sums.add(loss.detach(), hits, len(images), self._batches)
+        self._sums.add(loss, hits, len(images), self._batches)
 
     def _update(self) -> None:
         rate = self.settings.learning_rate * self._rate(self.updates)

@@ -5,17 +5,34 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Sequence, Set
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from ...base.errors import InputError
 from ...base.transfer import to_device
 from ...generate import SampleSpec
 from .pool import ImagePool
 from .source import ImageSource
 
-_RESTORED_AT_ONCE = 1024  # images
+
+class KeptImages(Protocol):
+    """Where images are kept for a run that is cut short."""
+
+    @property
+    def samples(self) -> Collection[int]:
+        """The samples whose images are there."""
+        ...
+
+    def read(self, samples: Sequence[int]) -> Iterator[tuple[list[int], Tensor]]:
+        """Those of `samples` that are there, some at a time: images uint8 `[B, S, S, 3]`."""
+        ...
+
+    def save_when_due(self, pool: ImagePool) -> None:
+        """Save what is new in `pool`, if it is time."""
+        ...
 
 
 class BlockWriter:
@@ -34,10 +51,10 @@ class BlockWriter:
         is_over: Callable[[int], bool],
         on_batch: Callable[[int], None],
     ) -> None:
-        self.written = 0
-        """How many images are generated, published or not."""
-        self.restored = 0
-        """How many of these were generated before, and restored."""
+        self.made = 0
+        """How many images were generated, published or not, but for those that are kept."""
+        self.kept: KeptImages | None = None
+        """Images that were generated before, and where new ones are saved."""
         self.seconds = 0.0
         """How long generating took, beside training or not."""
         self.bounds = list(itertools.accumulate(blocks, initial=0))
@@ -46,23 +63,44 @@ class BlockWriter:
         self._is_over, self._on_batch = is_over, on_batch
         self._waiting: dict[int, int] = {}  # the slots of samples that are written, not published
         self._is_stopped = threading.Event()
+        self._kept_before = 0
+
+    @property
+    def written(self) -> int:
+        """How many images are generated, those that were kept before among them."""
+        return self.made + self._kept_before
 
     @property
     def waiting(self) -> Set[int]:
         """The samples that are written, not published."""
         return self._waiting.keys()
 
-    def generate(self, block: int, wanted: Set[int] | None = None) -> None:
-        """Write a block's images, of those in `wanted`, that are not written yet."""
+    def keep_in(self, kept: KeptImages) -> None:
+        """Take images from `kept`, rather than generating them, and have it save the others."""
+        self.kept, self._kept_before = kept, len(kept.samples)
+
+    def generate(
+        self, block: int, wanted: Set[int] | None = None, *, may_wait: bool = False
+    ) -> None:
+        """Write a block's images, of those in `wanted`, that are not written yet.
+
+        `may_wait` says that somebody else may free slots meanwhile. Raises `InputError` where
+        nobody does and there are too few.
+        """
         specs = self._specs(block)
         done = {
             spec.index
             for spec in specs
             if spec.index in self._waiting or (wanted is not None and spec.index not in wanted)
         }
+        if not may_wait and len(specs) - len(done) > self._pool.free:
+            raise InputError(
+                f"the pool has {self._pool.free} free slots, {len(specs) - len(done)} are needed "
+                "and nobody frees any: release those that were taken"
+            )
+        done |= self._write_kept([spec for spec in specs if spec.index not in done])
         if len(done) == len(specs):
             return
-        self._make_room(len(specs) - len(done), {spec.index for spec in specs} | set(wanted or ()))
         began = time.perf_counter()
         for batch in self._source.generate(specs, done):
             slots = self._pool.take(len(batch.specs), self._is_stopped.is_set)
@@ -70,19 +108,13 @@ class BlockWriter:
                 return
             labels = [spec.label for spec in batch.specs]
             self._write(slots, batch.images, labels, [spec.index for spec in batch.specs])
+            self.made += len(batch.specs)
             self.seconds, began = self.seconds + time.perf_counter() - began, time.perf_counter()
+            if self.kept is not None:
+                self.kept.save_when_due(self._pool)
             self._on_batch(self.written)
             if self._is_over(self.written):
                 break
-
-    def restore(self, images: Tensor, labels: Tensor, samples: Tensor) -> None:
-        """Write images that were generated before: they are not generated again."""
-        slots = self._pool.take(len(samples))
-        for begin in range(0, len(slots), _RESTORED_AT_ONCE):  # not all may fit on the device
-            part = slice(begin, begin + _RESTORED_AT_ONCE)
-            on_device = images[part].to(self._pool.device)
-            self._write(slots[part], on_device, labels[part].tolist(), samples[part].tolist())
-        self.restored += len(samples)
 
     def slots_of_block(self, block: int) -> list[int]:
         """The slots of a block's images, to be published: they no longer wait.
@@ -103,13 +135,20 @@ class BlockWriter:
     def _specs(self, block: int) -> Sequence[SampleSpec]:
         return self._plan[self.bounds[block] : self.bounds[block + 1]]
 
-    def _make_room(self, count: int, needed: Set[int]) -> None:
-        """Drop restored images, the last ones, where others need slots before them."""
-        lacking = max(0, count - self._pool.free)
-        dropped = sorted(self._waiting.keys() - needed, reverse=True)[:lacking]
-        self._pool.release(self.slots_of(dropped))
-        self.written -= len(dropped)
-        self.restored -= len(dropped)
+    def _write_kept(self, specs: Sequence[SampleSpec]) -> set[int]:
+        """Write those images of `specs` that are kept; their samples."""
+        if self.kept is None:
+            return set()
+        labels = {spec.index: spec.label for spec in specs}
+        written: set[int] = set()
+        for samples, images in self.kept.read(list(labels)):
+            slots = self._pool.take(len(samples), self._is_stopped.is_set)
+            if self._is_stopped.is_set():
+                break
+            on_device = images.to(self._pool.device)
+            self._write(slots, on_device, [labels[sample] for sample in samples], samples)
+            written.update(samples)
+        return written
 
     def _write(
         self, slots: list[int], images: Tensor, labels: list[int], samples: list[int]
@@ -119,4 +158,3 @@ class BlockWriter:
             targets = self._soften(images, to_device(torch.tensor(labels), images.device))
         self._pool.write(slots, images, labels, samples, targets)
         self._waiting.update(zip(samples, slots, strict=True))
-        self.written += len(samples)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence, Set
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -12,14 +13,14 @@ from ...base.errors import InputError, unknown
 from ...generate import SampleSpec
 from ..settings import POLICIES
 from ..states import check_state
-from .block_writer import BlockWriter
+from .block_writer import BlockWriter, KeptImages
 from .epochs import block_sizes
 from .pool import ImagePool
 from .sharing import Sharing
 from .source import ImageSource, replays_graphs
 from .worker import Worker
 
-__all__ = ["Feed", "ImageSource"]
+__all__ = ["Feed", "ImageSource", "KeptImages"]
 
 
 class Feed:
@@ -93,7 +94,7 @@ class Feed:
 
     @property
     def written(self) -> int:
-        """How many images were generated, published or not."""
+        """How many images were generated, published or not, those that were kept among them."""
         return self._writer.written
 
     @property
@@ -104,7 +105,7 @@ class Feed:
     @property
     def images_per_second(self) -> float:
         """How fast images were generated, beside training or not."""
-        return (self.written - self._writer.restored) / self.seconds if self.seconds else 0.0
+        return self._writer.made / self.seconds if self.seconds else 0.0
 
     @property
     def is_finished(self) -> bool:
@@ -131,7 +132,7 @@ class Feed:
         self.sharing.turn(images, self.pool.samples - self._samples_before)
         self._samples_before = self.pool.samples
         if self.sharing.is_concurrent and not self.is_finished:
-            self._worker = Worker(self._generate, self.published)
+            self._worker = Worker(partial(self._generate, may_wait=True), self.published)
         return True
 
     def fill(self) -> None:
@@ -139,9 +140,9 @@ class Feed:
         while self.advance():
             pass
 
-    def restore(self, images: Tensor, labels: Tensor, samples: Tensor) -> None:
-        """Take images that were generated before: they are not generated again."""
-        self._writer.restore(images, labels, samples)
+    def keep_in(self, kept: KeptImages) -> None:
+        """Take images from `kept`, rather than generating them, and have it save the others."""
+        self._writer.keep_in(kept)
 
     def close(self) -> None:
         """Stop generating, after the batch in work."""
@@ -160,7 +161,7 @@ class Feed:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Generate again what the pool held, but for what `restore` was given.
+        """Generate again what the pool held, but for what is kept.
 
         Raises `InputError` for the state of another plan or of a format that this version does not
         know, and once a block was published.
@@ -198,7 +199,7 @@ class Feed:
         self.published += 1
         self.images += len(slots)
 
-    def _generate(self, block: int, wanted: Set[int] | None = None) -> None:
+    def _generate(self, block: int, wanted: Set[int] | None = None, may_wait: bool = False) -> None:
         # On one stream whoever calls, for what generators hold is in use by the one they ran on.
         with self.sharing.generating_stream():
-            self._writer.generate(block, wanted)
+            self._writer.generate(block, wanted, may_wait=may_wait)

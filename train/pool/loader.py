@@ -51,8 +51,8 @@ class Loader:
         mean: of each channel, of values of 0..1.
         std: the standard deviation of each channel, likewise.
 
-    Raises `InputError` for arguments of another kind or range, for an empty pool, and while batches
-    are made where memory runs out.
+    Raises `InputError` for arguments of another kind or range, for an empty pool, where a feed
+    leaves out all images, and while batches are made where memory runs out.
     """
 
     def __init__(
@@ -232,7 +232,13 @@ class Loader:
             return False
         while self.feed is not None and self.feed.generated < epoch.generated:
             self.feed.advance()
-        self._current = self.pool.slots()
+        slots = self.pool.slots()
+        if self.feed is not None and not len(slots):
+            raise InputError(
+                f"none of the {self.feed.generated} images so far can be used, for all were left "
+                "out: try another precision, model or recipe"
+            )
+        self._current = slots
         return True
 
     def _split(self, images: int) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -122,12 +122,14 @@ class ImagePool:
         """The labels in `slots`, on the host."""
         return self._records.labels(slots)
 
-    def written(self, most: int | None = None) -> tuple[Tensor, Tensor, list[int]]:
+    def written(
+        self, most: int | None = None, but: Container[int] = ()
+    ) -> tuple[Tensor, Tensor, list[int]]:
         """Images and labels, on the host, and samples of what is written, published or not.
 
-        Of all, or of the first `most`.
+        Of all, or of the first `most`, without the samples in `but`.
         """
-        slots = self._records.written()[:most]
+        slots = self._records.written(but)[:most]
         self.begin_reading(slots)
         images = torch.empty(len(slots), *self.storage.shape[1:], dtype=torch.uint8)
         for begin in range(0, len(slots), _COPIED_AT_ONCE):  # the device may not have room for all
@@ -136,6 +138,10 @@ class ImagePool:
             found, rows = self.gather(slots[part], rows)
             images[part] = found[rows]
         return images, torch.from_numpy(self.labels_of(slots)), self._records.samples(slots)
+
+    def samples_written(self) -> list[int]:
+        """The samples of what is written, published or not."""
+        return self._records.samples(self._records.written())
 
     def gather(self, slots: NDArray[np.int64], rows: Tensor) -> tuple[Tensor, Tensor]:
         """Images on the device, uint8 `[N, S, S, 3]`, and which of them, int64 `[B]`, `slots` are.

@@ -5,7 +5,7 @@ So that what to do next is known without asking the device.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,9 +41,13 @@ class SlotRecords:
         """The published slots, in the order of their samples."""
         return self._in_order(self._live)
 
-    def written(self) -> NDArray[np.int64]:
-        """The slots with an image, published or not, in the order of their samples."""
-        return self._in_order(self._sample != _EMPTY)
+    def written(self, but: Container[int] = ()) -> NDArray[np.int64]:
+        """The slots with an image, published or not, in the order of their samples.
+
+        Without those of the samples in `but`.
+        """
+        slots = self._in_order(self._sample != _EMPTY)
+        return slots[[sample not in but for sample in self.samples(slots)]] if but else slots
 
     def labels(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
         """The labels in `slots`."""

@@ -23,8 +23,7 @@ from .settings import DatasetSettings
 CONFIG = "dataset.yaml"
 VERSION = 1
 
-# What may differ between workers of one dataset.
-_FREE = {
+FREE = {
     "generate": (
         "model",
         "unet",  # it and the files are in the model's digest
@@ -40,6 +39,7 @@ _FREE = {
     # The recipe's content has the guidance that was asked for.
     "": ("images_per_class", "device", "devices", "recipe", "guidance"),
 }
+"""What may differ between workers of one dataset, by section."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class DatasetConfig:
         """All that decides the images and their files, by dotted names."""
         content = plain(self.settings)
         content["classes"] = [[item.name, item.prompt] for item in self.classes]
-        for section, names in _FREE.items():
+        for section, names in FREE.items():
             inner = content[section] if section else content
             for name in names:
                 del inner[name]

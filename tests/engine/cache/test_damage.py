@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from zeroreal.base.digest import key_digest
 from zeroreal.engine.cache import Cache
 from zeroreal.engine.cache_entry import CacheKey
 
@@ -97,6 +98,37 @@ def put_a_file_for_the_entry(entry):
     entry.write_bytes(b"no folder")
 
 
+def add_a_file(entry):
+    (entry / "weights" / "more.so").write_bytes(b"code")
+
+
+def put_a_link_for_a_file(entry):
+    (entry / "engine.plan").rename(entry.parents[3] / "engine.plan")
+    (entry / "engine.plan").symlink_to(entry.parents[3] / "engine.plan")
+
+
+def let_others_write_a_file(entry):
+    (entry / "engine.plan").chmod(0o666)
+
+
+def let_a_group_write_the_folder(entry):
+    (entry / "weights").chmod(0o775)
+
+
+def record_what_is_no_record(entry):
+    record = json.loads((entry / "entry.json").read_text())
+    del record["digest"]
+    record["files"] = ["engine.plan"]
+    (entry / "entry.json").write_text(json.dumps({**record, "digest": key_digest(record)}))
+
+
+def record_no_date(entry):
+    record = json.loads((entry / "entry.json").read_text())
+    del record["digest"]
+    record["created"] = "today"
+    (entry / "entry.json").write_text(json.dumps({**record, "digest": key_digest(record)}))
+
+
 DAMAGES = [
     (flip_a_byte, "weights/unet.safetensors does not match its digest"),
     (truncate, "engine.plan has 5999 bytes, not 6000"),
@@ -110,6 +142,12 @@ DAMAGES = [
     (claim_another_key, "entry.json does not match its digest"),
     (put_a_foreign_entry, "made for another key"),
     (put_a_file_for_the_entry, "entry.json: Not a directory"),
+    (add_a_file, "weights/more.so is not in its record"),
+    (put_a_link_for_a_file, "engine.plan is a link: 'zeroreal cache trust' takes it over"),
+    (let_others_write_a_file, "engine.plan can be written by others"),
+    (let_a_group_write_the_folder, "weights can be written by others"),
+    (record_what_is_no_record, "entry.json is not a record"),
+    (record_no_date, "entry.json is not a record"),
 ]
 
 

@@ -61,3 +61,9 @@ def test_a_result_whose_facts_are_no_json_leaves_the_file_before(tmp_path):
         write_result(path, result(figures={"facts": {"share": float("nan")}}))
     assert path.read_bytes() == before
     assert {one.name for one in tmp_path.iterdir()} == {"r.json", "r.csv", "r.html"}
+
+
+def test_names_in_the_csv_file_are_no_formulas():
+    row = Row("-cmd", "=1+1", {"seconds": seconds(1.0)})
+    (read,) = csv.DictReader(io.StringIO(csv_text(result(row))))
+    assert (read["case"], read["name"]) == ("'=1+1", "'-cmd")

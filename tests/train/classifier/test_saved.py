@@ -1,12 +1,16 @@
 """A saved classifier is loaded again, and a damaged one is not."""
 
+import json
+
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from zeroreal.base import InputError
 from zeroreal.train.classifier.saved import ClassifierCard, load_classifier, save_classifier
 
 CPU = torch.device("cpu")
+CARD = ClassifierCard("test_resnet", ("a", "b"), ("a", "b"), 32)
 
 
 def test_a_saved_classifier_predicts_the_same(tmp_path, stripes, trainer):
@@ -36,3 +40,78 @@ def test_a_damaged_classifier_gets_one_sentence(tmp_path, damage, trainer):
     with pytest.raises(InputError) as caught:
         load_classifier(tmp_path, CPU)
     assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def saved(tmp_path, trainer):
+    """The folder of a saved classifier, whole."""
+    save_classifier(tmp_path, trainer().model, CARD)
+    load_classifier(tmp_path, CPU)
+    return tmp_path
+
+
+@pytest.mark.parametrize("place", [0.2, 0.5, -1])
+def test_one_flipped_bit_of_the_weights_is_noticed(saved, place):
+    path = saved / "classifier.safetensors"
+    content = bytearray(path.read_bytes())
+    begin = 8 + int.from_bytes(content[:8], "little")  # of the numbers
+    at = -1 if place < 0 else begin + int(place * (len(content) - begin))
+    content[at] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="digest does not match"):
+        load_classifier(saved, CPU)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda weight: weight.fill_(float("nan")), "is not finite"),
+        (lambda weight: weight.fill_(float("-inf")), "is not finite"),
+        (lambda weight: weight.int(), "is torch.int32, not torch.float32"),
+        (lambda weight: weight[:1], "size mismatch"),
+    ],
+)
+def test_weights_that_others_wrote_are_checked(saved, change, complaint):
+    path = saved / "classifier.safetensors"
+    weights = load_file(path)
+    save_file(weights, path)  # without our digest
+    load_classifier(saved, CPU)
+    name = next(name for name, weight in weights.items() if weight.ndim == 4)
+    save_file({**weights, name: change(weights[name].clone()).contiguous()}, path)
+    with pytest.raises(InputError, match=complaint) as caught:
+        load_classifier(saved, CPU)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"classes": ["b", "a"]}, "has changed since the weights were saved"),
+        ({"image_size": 64}, "has changed since the weights were saved"),
+    ],
+)
+def test_a_description_that_changed_is_noticed(saved, change, complaint):
+    description = saved / "classifier.json"
+    description.write_text(json.dumps({**json.loads(description.read_text()), **change}))
+    with pytest.raises(InputError, match=complaint):
+        load_classifier(saved, CPU)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"classifier": ["test_resnet"]}, "a name that is no text"),
+        ({"classes": [1, 2]}, "a name that is no text"),
+        ({"classes": ["a", "a"]}, "has a class twice"),
+        ({"prompts": ["a"]}, "lacks classes, prompts"),
+        ({"image_size": "32"}, "image size '32'"),
+        ({"image_size": True}, "image size True"),
+        ({"image_size": -32}, "image size -32"),
+    ],
+)
+def test_the_description_of_others_weights_is_checked(saved, change, complaint):
+    weights, description = saved / "classifier.safetensors", saved / "classifier.json"
+    save_file(load_file(weights), weights)
+    description.write_text(json.dumps({**json.loads(description.read_text()), **change}))
+    with pytest.raises(InputError, match=complaint):
+        load_classifier(saved, CPU)

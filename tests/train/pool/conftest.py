@@ -32,6 +32,33 @@ def published(feed):
     return feed.pool.state_dict()["samples"]
 
 
+class KeptInMemory:
+    """Images that were generated before, handed out two at a time, and what is asked of it."""
+
+    def __init__(self, images, samples):
+        self.images = dict(zip(samples, images, strict=True))
+        self.pools = []
+
+    @property
+    def samples(self):
+        return self.images.keys()
+
+    def read(self, samples):
+        there = [sample for sample in samples if sample in self.images]
+        for begin in range(0, len(there), 2):
+            part = there[begin : begin + 2]
+            yield part, torch.stack([self.images[sample] for sample in part])
+
+    def save_when_due(self, pool):
+        self.pools.append(pool)
+
+
+@pytest.fixture(scope="session")
+def kept():
+    """The class `KeptInMemory`."""
+    return KeptInMemory
+
+
 @pytest.fixture
 def fed(numbered):
     """A function that makes a feed of 20 samples, in blocks of 4, for a pool of 8."""

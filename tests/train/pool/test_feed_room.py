@@ -2,6 +2,9 @@
 
 import pytest
 
+from zeroreal.base import InputError
+from zeroreal.train import Loader
+
 
 @pytest.fixture
 def windows(published):
@@ -41,3 +44,9 @@ def test_images_that_the_source_leaves_out_are_missing_from_their_block(fed, num
     found = windows(fed(numbered(blank={1, 2, 9})))
     assert found[0] == [0, 3]
     assert found[2] == [3, 4, 5, 6, 7, 8, 10, 11]  # only as many go as come
+
+
+def test_where_all_images_are_left_out_one_sentence_says_so(fed, numbered):
+    loader = Loader(fed(numbered(blank=set(range(20)))), 4)
+    with pytest.raises(InputError, match="none of the 4 images so far can be used"):
+        list(loader)

@@ -39,37 +39,57 @@ def test_a_state_brings_back_what_the_pool_held_and_generates_no_more(fed, numbe
     assert windows(after) == windows(before)
 
 
-def test_images_that_are_restored_are_not_generated_again(fed, numbered):
+def test_images_that_are_kept_are_not_generated_again(fed, numbered, kept):
     source = numbered()
     feed = fed(source, policy="keep", capacity=20)
     numbers = [1, 2, 3, 9]
-    feed.restore(numbered.pictures(numbers), torch.tensor([1, 0, 1, 1]), torch.tensor(numbers))
+    feed.keep_in(kept(numbered.pictures(numbers), numbers))
+    assert feed.written == 4
     found = windows(feed)
+    assert feed.written == 20
     assert found[0] == [*range(4)]
     assert found[-1] == [*range(20)]
     assert sorted(source.generated) == sorted(set(range(20)) - set(numbers))
     assert torch.equal(feed.pool.storage[feed.pool.slots()], numbered.pictures(range(20)))
+    assert feed.pool.labels_of(feed.pool.slots()).tolist() == [0, 1] * 10
 
 
+@pytest.mark.parametrize("policy", ["oldest", "most-replayed"])
 @pytest.mark.parametrize("state_after", [0, 2], ids=["no state", "an early state"])
-def test_images_restored_from_later_blocks_do_not_stand_in_the_way(fed, numbered, state_after):
+def test_of_images_kept_from_whatever_block_none_is_generated_again(
+    fed, numbered, kept, state_after, policy
+):
     """A run is stopped long after its last checkpoint: the pool was full of newer images."""
-    before, expected = fed(), fed()
+    before, expected = fed(policy=policy), fed(policy=policy)
     for _ in range(state_after):
         before.advance()
     state = before.state_dict()
-    for _ in range(4 - state_after):
-        before.advance()
-    images, labels, samples = before.pool.written()
     source = numbered()
-    after = fed(source)
-    after.restore(images, labels, torch.tensor(samples))
+    after = fed(source, policy=policy)
+    samples = [sample for sample in range(20) if sample != 6]
+    after.keep_in(kept(numbered.pictures(samples), samples))
     if state_after:
         after.load_state_dict(state)
     for _ in range(state_after):
         expected.advance()
     assert windows(after) == windows(expected)
+    assert source.generated == [6]
     assert torch.equal(after.pool.storage[after.pool.slots()], numbered.pictures(range(12, 20)))
+
+
+@pytest.mark.parametrize("mode", ["alternate", "overlap"])
+def test_after_every_batch_it_is_seen_to_that_images_are_kept(fed, numbered, kept, mode):
+    feed, place = fed(mode=mode), kept([], [])
+    feed.keep_in(place)
+    feed.fill()
+    assert place.pools == [feed.pool] * 10  # two batches a block
+
+
+def test_slots_that_nobody_frees_are_not_waited_for(fed):
+    feed = fed()
+    feed.pool.take(9)  # of 12
+    with pytest.raises(InputError, match="has 3 free slots, 4 are needed and nobody frees any"):
+        feed.advance()
 
 
 def test_a_state_is_refused_by_another_plan_and_by_a_feed_that_has_begun(fed):
@@ -113,14 +133,14 @@ def test_a_sample_of_the_state_that_the_source_now_leaves_out_is_named(fed, numb
         fed(numbered(blank={2})).load_state_dict(before.state_dict())
 
 
-def test_softened_targets_are_made_of_the_labels_of_their_images(numbered):
+def test_softened_targets_are_made_of_the_labels_of_their_images(numbered, kept):
     def soften(images, labels):
         assert labels.tolist() == [int(image[0, 0, 0]) % 3 for image in images]
         return torch.eye(3)[labels]
 
     pool = ImagePool(7, 4, CPU, classes=3)
     feed = Feed(numbered(), numbered.plan(7, classes=3), pool, block=7, soften=soften)
-    feed.restore(numbered.pictures([5, 1]), torch.tensor([2, 1]), torch.tensor([5, 1]))
+    feed.keep_in(kept(numbered.pictures([5, 1]), [5, 1]))
     feed.fill()
     slots = pool.slots()
     assert pool.target_storage[slots].argmax(1).tolist() == [0, 1, 2, 0, 1, 2, 0]

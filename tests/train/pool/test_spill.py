@@ -93,19 +93,24 @@ def test_a_state_goes_on_wherever_the_images_lie(fed, host, same):
     same(list(all_of(after)), list(batches))
 
 
-def test_what_was_written_is_kept_from_both_memories(fed, numbered, monkeypatch):
+def test_what_was_written_is_kept_from_both_memories(fed, numbered, kept, monkeypatch):
     monkeypatch.setattr("zeroreal.train.pool.pool._COPIED_AT_ONCE", 3)
-    monkeypatch.setattr("zeroreal.train.pool.block_writer._RESTORED_AT_ONCE", 5)
     before, after = fed(host=5).feed, fed(host=9).feed
     before.advance()
     before.advance()
     before.close()  # the next block is written, or a part of it
-    images, labels, samples = before.pool.written()
+    images, _, samples = before.pool.written()
     assert samples[:8] == list(range(8))
     assert torch.equal(images, numbered.pictures(samples))
-    after.restore(images, labels, torch.tensor(samples))
-    assert torch.equal(after.pool.written()[0], images)
-    assert after.pool.written()[2] == samples
+    first, _, few = before.pool.written(3, but={0, 2})
+    assert few == [1, 3, 4]
+    assert torch.equal(first, numbered.pictures(few))
+    after.keep_in(kept(images, samples))
+    after.advance()
+    after.advance()
+    after.close()
+    assert torch.equal(after.pool.written(8)[0], images[:8])
+    assert after.pool.written(8)[2] == samples[:8]
 
 
 @pytest.mark.parametrize("host", [-1, 13])

@@ -1,0 +1,90 @@
+"""What decides a run's result beside its settings, to tell whether it is still the same."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..base import InputError
+from ..base.digest import file_digest, key_digest
+from ..base.settings import plain
+from ..export.model.model_folder import find_folder
+from ..generate.dataset.config.config import FREE
+from ..generate.dataset.config.model_digest import model_digest
+from .parts import Parts
+from .stored.images import StoredImages
+
+_log = logging.getLogger(__name__)
+
+_MODEL, _TEACHER = "model", "teacher"
+_ROUNDING = ("threads", "torch")
+_FREE = {*FREE["generate"], "vae"}  # which is in the model's digest, too
+
+
+def images_identity(parts: Parts) -> dict[str, Any]:
+    """All that decides the images of a run but for rounding, by name, as JSON can hold it."""
+    settings = plain(parts.settings)
+    return {
+        "classes": [[item.name, item.prompt] for item in parts.classes],
+        "images_per_class": settings["images_per_class"],
+        "seed": settings["seed"],
+        "origin": key_digest(parts.origin),
+        "model's digest": _model(parts),
+        **{k: v for k, v in settings["generate"].items() if k not in _FREE},
+    }
+
+
+def made_with(parts: Parts) -> dict[str, Any]:
+    """Digests of the models, and what rounding depends on, for `check_made_with`."""
+    return {
+        _MODEL: _model(parts),
+        _TEACHER: _teacher(parts.settings.gap.teacher),
+        "threads": torch.get_num_threads(),
+        "torch": str(torch.__version__),  # a string of a kind of its own
+    }
+
+
+def check_made_with(before: Mapping[str, Any], parts: Parts, folder: Path) -> None:
+    """Raise `InputError` where a model has changed since the run in `folder` began.
+
+    Where only rounding may differ, that is said. `before` is what `made_with` gave then, or a part
+    of it.
+    """
+    now, settings = made_with(parts), parts.settings
+    names = {_MODEL: settings.generate.model or "that ships", _TEACHER: settings.gap.teacher}
+    for kind, name in names.items():
+        if before.get(kind, now[kind]) != now[kind]:
+            raise InputError(
+                f"{kind} {name!r} has changed since the run in {str(folder)!r} began: restore it, "
+                "or start a new run"
+            )
+    for what in _ROUNDING:
+        if before.get(what, now[what]) != now[what]:
+            _log.warning(
+                "the run in %s began with %s %s, and goes on with %s: its weights can differ in "
+                "rounding from those of a run in one go",
+                folder,
+                what,
+                before[what],
+                now[what],
+            )
+
+
+def _model(parts: Parts) -> str | None:
+    """The digest of the diffusion model; None without one."""
+    if isinstance(parts.source, StoredImages):
+        return None
+    return model_digest(parts.source.facts.folder, parts.settings.generate)
+
+
+def _teacher(name: str | None) -> str | None:
+    """The digest of a teacher's files; None without one."""
+    if name is None:
+        return None
+    folder = find_folder(name, "CLIP teacher", "to train on hard labels alone")
+    files = sorted(path for path in folder.iterdir() if path.suffix in (".json", ".safetensors"))
+    return key_digest({path.name: file_digest(path) for path in files})
