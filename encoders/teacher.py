@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..base.errors import InputError
+from ..export.model.checked_load import load_checked
 from ..export.model.json_files import read_json
 from ..export.model.model_folder import check_weights, find_folder
 
@@ -104,9 +105,11 @@ def _load(name: str | Path, device: torch.device) -> tuple[Any, Any, Any]:
         raise InputError(f"CLIP teacher {str(name)!r} has no tokenizer: copy its folder whole")
     dtype = torch.float16 if device.type == "cuda" else torch.float32
     try:
-        model = CLIPModel.from_pretrained(folder, dtype=dtype, use_safetensors=True)
+        model = load_checked(CLIPModel, folder, dtype=dtype)
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
+    except InputError:
+        raise
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())[:300]
         raise InputError(

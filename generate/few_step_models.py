@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..export import ModelInfo, is_exported, read_manifest
 from ..export.model.json_files import read_json
+from ..export.model.scheduler import scheduler_config
 
 _HUB_FOLDER = "models--"
 _TRAILING = "trailing"
@@ -49,7 +50,7 @@ def few_step_model(folder: Path, info: ModelInfo) -> FewStepModel | None:
     Told by the scheduler (LCM, TCD), or by the word in the model's names: of the folder, on the
     hub, or where it was saved from. Raises `InputError` for a scheduler that cannot be read.
     """
-    config = read_json(folder / "scheduler" / "scheduler_config.json")
+    config = scheduler_config(folder)
     kind = str(config.get("_class_name", ""))
     if kind in _BY_SCHEDULER:
         return _BY_SCHEDULER[kind] if info.guided else _LCM

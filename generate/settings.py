@@ -41,7 +41,7 @@ class GenerateSettings:
     cuda_graphs: bool | None = option(None, shown="where tuning finds it faster")
     """Replay the work on a GPU as one graph for each shape."""
     scheduler: str | None = option(None, shown="the model's own")
-    """A diffusers scheduler's class name; after a colon its spacing, as in Euler:trailing."""
+    """A diffusers scheduler's class name; after a colon its spacing: EulerDiscrete:trailing."""
     unet: str | None = option(None, shown="few-step where a model brings one")
     """own, few-step, or the folder of one that zeroreal distil made; own where steps are named."""
     steps: int | None = option(None, shown="what suits the UNet")

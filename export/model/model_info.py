@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...base.errors import InputError
+from .configuration import read_text_encoder, read_unet, read_vae, vae_scale
 from .json_files import read_json
 
-PIPELINES = (
+_SD, _SDXL, _LCM = PIPELINES = (
     "StableDiffusionPipeline",
     "StableDiffusionXLPipeline",
     "LatentConsistencyModelPipeline",
 )
+REPAIRING = _SD
+"""The pipeline whose constructor mends what old folders say of scheduler and size."""
+_KIN = ("StableDiffusion", "LatentConsistencyModel")
 VAES = ("AutoencoderKL", "AutoencoderTiny")
 _TEXT_ENCODERS = ("CLIPTextModel", "CLIPTextModelWithProjection")
 
@@ -24,7 +28,7 @@ class ModelInfo:
     """The facts about a text-conditional latent diffusion model that its graphs' shapes follow."""
 
     pipeline: str
-    """Class name of the `diffusers` pipeline."""
+    """Class name of the `diffusers` pipeline that makes images of text with these parts."""
     text_encoders: tuple[str, ...]
     """Folders of the text encoders: one, or SDXL's two."""
     tokens: int
@@ -36,8 +40,8 @@ class ModelInfo:
     guidance_channels: int | None
     """Channels of the guidance embedding (a distilled UNet: LCM), else None."""
     latent_channels: int
-    latent_side: int
-    """Side of the square latents that the model was trained on."""
+    latent_side: int | None
+    """Side of the square latents that the model was trained on; None if its folder names none."""
     vae_scale: int
     """Pixels a latent, along each side."""
     unet_channels: int
@@ -52,7 +56,15 @@ class ModelInfo:
 
     @property
     def image_side(self) -> int:
-        """Side in pixels of the images that the model was trained on."""
+        """Side in pixels of the images that the model was trained on.
+
+        Raises `InputError` where its folder names none.
+        """
+        if self.latent_side is None:
+            raise InputError(
+                "the model's UNet has no sample_size that is one number: say the side of the "
+                "images by --generate-size"
+            )
         return self.latent_side * self.vae_scale
 
     @property
@@ -64,61 +76,104 @@ class ModelInfo:
 def read_model_info(folder: Path) -> ModelInfo:
     """The facts about the model in `folder`; `InputError` for one that cannot be served."""
     index = read_json(folder / "model_index.json")
-    pipeline = index.get("_class_name")
-    if pipeline not in PIPELINES:
-        raise InputError(
-            f"model folder {str(folder)!r} holds a {pipeline}, not a Stable Diffusion style "
-            f"pipeline: give one of {', '.join(PIPELINES)}"
-        )
     encoders = tuple(name for name in ("text_encoder", "text_encoder_2") if _class(index, name))
-    _check_components(folder, index, encoders)
+    pipeline = pipeline_kind(folder)
+    _check_components(folder, index, encoders, pipeline)
     tokenizers = [name.replace("text_encoder", "tokenizer") for name in encoders]
     for part in (*encoders, *tokenizers, "unet", "vae", "scheduler"):
         if not (folder / part).is_dir():
             raise InputError(
                 f"model folder {str(folder)!r} lacks the folder {part!r}: copy it whole"
             )
-    unet = read_json(folder / "unet" / "config.json")
-    vae = read_json(folder / "vae" / "config.json")
-    text = [read_json(folder / name / "config.json") for name in encoders]
+    unet = read_unet(folder / "unet")
+    vae = read_vae(folder / "vae", str(_class(index, "vae")))
+    text = [read_text_encoder(folder / name) for name in encoders]
     scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
     _check_unet(folder, unet, vae, len(encoders))
-    try:
-        return ModelInfo(
-            pipeline=pipeline,
-            text_encoders=encoders,
-            tokens=text[0]["max_position_embeddings"],
-            context_channels=unet["cross_attention_dim"],
-            pooled_channels=text[1]["projection_dim"] if len(text) > 1 else None,
-            guidance_channels=unet.get("time_cond_proj_dim"),
-            latent_channels=unet["in_channels"],
-            latent_side=unet["sample_size"],
-            vae_scale=vae_scale(vae),
-            unet_channels=unet["block_out_channels"][0],
-            unet_scale=2 ** (len(unet["block_out_channels"]) - 1),
-            empty_negative_is_zero=index.get("force_zeros_for_empty_prompt", len(text) > 1),
-            prediction_type=scheduler.get("prediction_type", "epsilon"),
-            train_timesteps=scheduler.get("num_train_timesteps", 1000),
-        )
-    except KeyError as error:
+    if pipeline != _SDXL and text[0].get("use_attention_mask"):
         raise InputError(
-            f"model folder {str(folder)!r} has no {error} in its configuration: copy it again"
-        ) from None
+            f"the text encoder of model folder {str(folder)!r} masks what pads a prompt "
+            "(use_attention_mask), which is not supported: give another model"
+        )
+    return ModelInfo(
+        pipeline=pipeline,
+        text_encoders=encoders,
+        tokens=_tokens(folder / tokenizers[0], text[0]["max_position_embeddings"]),
+        context_channels=unet["cross_attention_dim"],
+        pooled_channels=text[1]["projection_dim"] if len(text) > 1 else None,
+        guidance_channels=unet.get("time_cond_proj_dim"),
+        latent_channels=unet["in_channels"],
+        latent_side=_latent_side(folder, unet, pipeline),
+        vae_scale=vae_scale(vae),
+        unet_channels=unet["block_out_channels"][0],
+        unet_scale=2 ** (len(unet["block_out_channels"]) - 1),
+        empty_negative_is_zero=index.get("force_zeros_for_empty_prompt", len(text) > 1),
+        prediction_type=scheduler.get("prediction_type", "epsilon"),
+        train_timesteps=scheduler.get("num_train_timesteps", 1000),
+    )
 
 
-def vae_scale(config: Mapping[str, Any]) -> int:
-    """Pixels a latent, along each side, of a VAE of one of the classes `VAES`."""
-    channels = config.get("decoder_block_out_channels") or config["block_out_channels"]
-    return int(2 ** (len(channels) - 1))
+def pipeline_kind(folder: Path) -> str:
+    """Which of `PIPELINES` makes images of text with the parts of the model in `folder`.
+
+    Pipelines for other tasks (Img2Img, ControlNet, PAG) and those that people wrote themselves have
+    the same parts. Raises `InputError` for the other pipelines of `diffusers`.
+    """
+    index = read_json(folder / "model_index.json")
+    name = index.get("_class_name")
+    if isinstance(name, list) and len(name) == 2:  # the file of a pipeline of one's own comes first
+        name = name[1]
+    if name in PIPELINES:
+        return str(name)
+    if not isinstance(name, str) or not (name.startswith(_KIN) or _is_peoples_own(name)):
+        raise InputError(
+            f"model folder {str(folder)!r} holds a {name}, not a Stable Diffusion style "
+            f"pipeline: give one of {', '.join(PIPELINES)}"
+        )
+    if name.startswith("LatentConsistencyModel"):
+        return _LCM
+    return _SDXL if _class(index, "text_encoder_2") else _SD
+
+
+def _is_peoples_own(name: str) -> bool:
+    import diffusers
+
+    return not hasattr(diffusers, name)
 
 
 def _class(index: dict[str, Any], name: str) -> str | None:
     """The class name of a component; None for one that the model does without."""
-    _, kind = index.get(name) or (None, None)
-    return kind
+    entry = index.get(name)
+    return str(entry[1]) if isinstance(entry, list) and len(entry) == 2 and entry[1] else None
 
 
-def _check_components(folder: Path, index: dict[str, Any], encoders: tuple[str, ...]) -> None:
+def _tokens(tokenizer: Path, positions: int) -> int:
+    """Length of a tokenised prompt: the tokenizer's, or all positions where it names none."""
+    path = tokenizer / "tokenizer_config.json"
+    length = read_json(path).get("model_max_length") if path.is_file() else None
+    return min(length, positions) if isinstance(length, int) and length > 0 else positions
+
+
+def _latent_side(folder: Path, unet: dict[str, Any], pipeline: str) -> int | None:
+    """The UNet's `sample_size` as its pipeline takes it; None unless it is one side."""
+    size = unet["sample_size"]
+    sides = [size] if isinstance(size, int) else size or []
+    if not isinstance(sides, list) or not all(isinstance(side, int) and side > 0 for side in sides):
+        raise InputError(
+            f"the UNet of model folder {str(folder)!r} has {size!r} as 'sample_size': a whole "
+            "number or two of them are needed, copy it again"
+        )
+    if len(set(sides)) != 1:
+        return None
+    # Versions before 0.9 wrote a default that was not the model's; the pipeline knows better.
+    version = re.match(r"0\.(\d+)\.", str(unet.get("_diffusers_version", "")))
+    is_old = pipeline == REPAIRING and version is not None and int(version[1]) < 9
+    return 64 if is_old and isinstance(size, int) and size < 64 else int(sides[0])
+
+
+def _check_components(
+    folder: Path, index: dict[str, Any], encoders: tuple[str, ...], pipeline: str
+) -> None:
     supported = {"unet": ("UNet2DConditionModel",), "vae": VAES}
     for name in ("unet", "vae", *encoders):
         kind = _class(index, name)
@@ -128,20 +183,20 @@ def _check_components(folder: Path, index: dict[str, Any], encoders: tuple[str, 
                 f"model folder {str(folder)!r} has a {name} of class {kind}: "
                 f"{' or '.join(expected)} is needed"
             )
-    wanted = 2 if index["_class_name"] == "StableDiffusionXLPipeline" else 1
+    wanted = 2 if pipeline == _SDXL else 1
     if len(encoders) != wanted:
         raise InputError(
             f"model folder {str(folder)!r} has {len(encoders)} text encoders: "
-            f"a {index['_class_name']} with {wanted} is needed"
+            f"a {pipeline} with {wanted} is needed"
         )
 
 
 def _check_unet(folder: Path, unet: dict[str, Any], vae: dict[str, Any], encoders: int) -> None:
     reasons = []
-    if unet.get("in_channels") != vae.get("latent_channels"):
+    if unet["in_channels"] != vae["latent_channels"]:
         reasons.append(
-            f"takes {unet.get('in_channels')} channels where latents have "
-            f"{vae.get('latent_channels')} (an inpainting or editing model)"
+            f"takes {unet['in_channels']} channels where latents have "
+            f"{vae['latent_channels']} (an inpainting or editing model)"
         )
     if unet.get("class_embed_type") or unet.get("num_class_embeds"):
         reasons.append("is conditioned on classes")

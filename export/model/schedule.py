@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -94,8 +95,14 @@ def noise_levels(scheduler: SchedulerMixin, schedule: Schedule) -> list[float]:
     """Standard deviation of the noise relative to the signal at every step of `schedule`.
 
     From the noise schedule that the model was trained on (`alphas_cumprod`), between whole
-    timesteps interpolated as the Euler schedulers do; infinite where there is noise alone.
+    timesteps interpolated as the Euler schedulers do; infinite where there is noise alone. EDM
+    schedulers have no such schedule: theirs are the levels of the steps themselves.
     """
+    if not hasattr(scheduler, "alphas_cumprod"):
+        started = copy.deepcopy(scheduler)
+        started.set_timesteps(len(schedule.steps))
+        own: list[float] = started.sigmas[: len(schedule.steps)].tolist()
+        return own
     alphas = scheduler.alphas_cumprod.double()
     levels = ((1 - alphas) / alphas).sqrt().tolist()
     times = [step.timestep for step in schedule.steps]

@@ -48,8 +48,10 @@ def take_step(
     generator: torch.Generator | list[torch.Generator],
 ) -> Tensor:
     """The next latents; `generator` goes to those schedulers that draw noise."""
-    takes_generator = "generator" in inspect.signature(scheduler.step).parameters
-    extra = {"generator": generator} if takes_generator else {}
+    takes = inspect.signature(scheduler.step).parameters
+    # The pipelines' own eta is 0, the default of a step need not be (TCD).
+    given = {"generator": generator, "eta": 0.0}
+    extra = {name: value for name, value in given.items() if name in takes}
     result: Tensor = scheduler.step(output, timestep, latents, **extra).prev_sample
     return result
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...base.errors import InputError
+from .configuration import read_vae, vae_scale
 from .json_files import read_json
 from .model_folder import check_weights, find_folder
-from .model_info import VAES, ModelInfo, vae_scale
+from .model_info import VAES, ModelInfo
 
 SMALL_VAE = "tiny"
 """The name that stands for the small decoder which a model brings along."""
@@ -29,14 +30,8 @@ def find_vae(folder: Path, info: ModelInfo, name: str | None) -> Path:
     if name is None:
         return folder / "vae"
     found = _small_vae(folder) if name == SMALL_VAE else find_folder(name, "VAE", "for its own")
-    vae_class(found)
-    config = read_json(found / "config.json")
-    try:
-        channels, scale = config["latent_channels"], vae_scale(config)
-    except KeyError as error:
-        raise InputError(
-            f"VAE folder {str(found)!r} has no {error} in its configuration: copy it again"
-        ) from None
+    config = read_vae(found, vae_class(found))
+    channels, scale = config["latent_channels"], vae_scale(config)
     if (channels, scale) != (info.latent_channels, info.vae_scale):
         raise InputError(
             f"VAE folder {str(found)!r} decodes latents of {channels} channels to {scale}x{scale} "

@@ -20,11 +20,11 @@ from ...base.errors import InputError
 from ...engine.graph import GraphFile, GraphSpec
 from ..graphs.modules import load_module
 from ..graphs.specs import GRAPHS, VAE_DECODER, graph_specs
-from ..model.components import load_scheduler
 from ..model.json_files import read_json
 from ..model.model_folder import find_model
 from ..model.parts import find_parts
 from ..model.read_schedule import schedule_of
+from ..model.scheduler import load_scheduler, write_scheduler
 from .cases import Case, random_inputs, reference_cases
 from .manifest import Exported, ExportedGraph, write_manifest
 from .onnx_export import check_installed, graph_digests, write_onnx
@@ -92,8 +92,9 @@ class _Export:
 
     def run(self, out: Path) -> Exported:
         graphs = {name: self._graph(name, out) for name in GRAPHS}
-        for part in ("scheduler", *self._tokenizers()):
+        for part in self._tokenizers():
             shutil.copytree(self.folder / part, out / part)
+        write_scheduler(self.folder, out)
         if self.parts.distilled is not None:
             self.parts.distilled.write(out)
         exported = Exported(

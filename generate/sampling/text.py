@@ -36,7 +36,8 @@ def warn_of_long(tokenizers: Sequence[CLIPTokenizer], limit: int, prompts: Itera
     every = list(dict.fromkeys(prompts))
     lengths: list[int] = []
     for begin in range(0, len(every), _TOKENIZED):
-        found = tokenizers[0](every[begin : begin + _TOKENIZED], verbose=False)
+        texts = _with_every_vector(every[begin : begin + _TOKENIZED], tokenizers[0])
+        found = tokenizers[0](texts, verbose=False)
         lengths += [len(tokens) for tokens in found.input_ids]
     cut = sum(length > limit for length in lengths)
     if cut:
@@ -53,6 +54,21 @@ def warn_of_long(tokenizers: Sequence[CLIPTokenizer], limit: int, prompts: Itera
             " ..." if len(text) > _MOST_SHOWN else "",
         )
     return cut
+
+
+def _with_every_vector(prompts: list[str], tokenizer: CLIPTokenizer) -> list[str]:
+    """The prompts as the pipelines of `diffusers` tokenise them.
+
+    A textual inversion of several vectors is one word of a prompt and a token for each vector:
+    `<cat>` stands for `<cat> <cat>_1`.
+    """
+    added = tokenizer.added_tokens_encoder
+    if not any(f"{token}_1" in added for token in added):
+        return prompts
+    from diffusers.loaders import TextualInversionLoaderMixin
+
+    converted: list[str] = TextualInversionLoaderMixin().maybe_convert_prompt(prompts, tokenizer)
+    return converted
 
 
 class TextEmbeddings:
@@ -167,7 +183,7 @@ class TextEmbeddings:
         inputs = {}
         for wanted, tokenizer in zip(self._engine.spec.inputs, self._tokenizers, strict=True):
             tokens = tokenizer(
-                prompts,
+                _with_every_vector(prompts, tokenizer),
                 padding="max_length",
                 max_length=int(wanted.shape[1]),
                 truncation=True,

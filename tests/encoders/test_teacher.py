@@ -5,6 +5,7 @@ import shutil
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcessor, CLIPTokenizer
 
 from zeroreal.assets import TINY_FASHION
@@ -142,3 +143,12 @@ def test_a_folder_that_is_not_whole_is_refused(folder, tmp_path, missing, messag
 def test_a_template_without_a_place_for_the_class_is_refused(folder):
     with pytest.raises(InputError, match="no place for the class"):
         ClipTeacher(folder, CLASSES, CPU, ("a photo",))
+
+
+def test_weights_that_lack_a_tensor_are_refused(folder, tmp_path):
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    tensors = load_file(tmp_path / "model.safetensors")
+    tensors.pop("visual_projection.weight")
+    save_file(tensors, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(InputError, match=r"lacks tensor 'visual_projection\.weight' for the CLIPM"):
+        ClipTeacher(tmp_path, CLASSES, CPU)

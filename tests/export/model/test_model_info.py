@@ -139,8 +139,25 @@ def test_sdxls_empty_negative_prompt_is_zero_unless_the_model_says_no(changed, w
         ("sd15", "unet", {"encoder_hid_dim_type": "image_proj"}, "its context by 'image_proj'"),
         ("sdxl", "unet", {"addition_embed_type": "image"}, "additional conditions 'image'"),
         ("sd15", "unet", {"addition_embed_type": "text_time"}, "conditions 'text_time'"),
-        ("sd15", "unet", {"cross_attention_dim": None}, "no 'cross_attention_dim' in its config"),
-        ("sd15", "vae", {"block_out_channels": None}, "no 'block_out_channels' in its config"),
+        (
+            "sd15",
+            "unet",
+            {"cross_attention_dim": [32, 64]},
+            "has [32, 64] as 'cross_attention_dim': a",
+        ),
+        ("sd15", "unet", {"sample_size": "64"}, "has '64' as 'sample_size': a whole number or two"),
+        (
+            "sd15",
+            "vae",
+            {"block_out_channels": 32},
+            "has 32 as 'block_out_channels': a list of pos",
+        ),
+        (
+            "sd15",
+            "vae",
+            {"out_channels": 6},
+            "decodes to 6 channels: one for images of 3 is needed",
+        ),
     ],
 )
 def test_models_that_cannot_be_served_get_one_sentence(changed, family, part, changes, complaint):
@@ -157,3 +174,56 @@ def test_a_part_that_is_null_is_absent(changed):
     index = json.loads((folder / "model_index.json").read_text())
     (folder / "model_index.json").write_text(json.dumps({**index, "text_encoder_2": None}))
     assert read_model_info(folder).text_encoders == ("text_encoder",)
+
+
+def test_absent_keys_are_the_librarys_defaults():
+    import inspect
+
+    import diffusers
+    from transformers import CLIPTextConfig
+
+    from zeroreal.export.model.configuration import TEXT_DEFAULTS, UNET_DEFAULTS, VAE_DEFAULTS
+
+    for name, defaults in {"UNet2DConditionModel": UNET_DEFAULTS, **VAE_DEFAULTS}.items():
+        parameters = inspect.signature(getattr(diffusers, name)).parameters
+        assert {key: parameters[key].default for key in defaults} == defaults
+    assert {key: getattr(CLIPTextConfig(), key) for key in TEXT_DEFAULTS} == TEXT_DEFAULTS
+
+
+@pytest.mark.parametrize(
+    ("written", "side"),
+    [
+        ({"sample_size": [12, 12]}, 12),
+        ({"sample_size": [8, 12]}, None),
+        ({"sample_size": None}, None),
+        ({"sample_size": 8, "_diffusers_version": "0.6.0"}, 64),  # as the pipeline's constructor
+        ({"sample_size": 8, "_diffusers_version": "0.9.0"}, 8),
+    ],
+)
+def test_the_size_is_that_of_the_pipeline(changed, written, side):
+    info = read_model_info(changed("sd15", "unet", **written))
+    assert info.latent_side == side
+    if side is None:
+        with pytest.raises(InputError, match="by --generate-size"):
+            _ = info.image_side
+
+
+def test_a_prompt_is_as_long_as_the_tokenizer_says(changed):
+    folder = changed("sd15", "unet")
+    path = folder / "tokenizer" / "tokenizer_config.json"
+    for length, tokens in ((20, 20), (None, 77), (10**30, 77)):
+        path.write_text(json.dumps({"model_max_length": length}))
+        assert read_model_info(folder).tokens == tokens
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "pipeline"),
+    [
+        ("sd15", "StableDiffusionImg2ImgPipeline", "StableDiffusionPipeline"),
+        ("sd15", ["pipeline", "LongPromptWeightingPipeline"], "StableDiffusionPipeline"),
+        ("sdxl", "StableDiffusionXLControlNetPAGPipeline", "StableDiffusionXLPipeline"),
+        ("lcm", "LatentConsistencyModelImg2ImgPipeline", "LatentConsistencyModelPipeline"),
+    ],
+)
+def test_pipelines_of_another_class_with_the_same_parts_are_served(changed, family, name, pipeline):
+    assert read_model_info(changed(family, "model_index", _class_name=name)).pipeline == pipeline

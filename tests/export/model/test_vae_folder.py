@@ -127,7 +127,10 @@ def test_a_model_without_a_small_decoder_says_so(tiny_model, cache):
             "of 16 channels to 4x4 pixels each, the model makes latents of 4",
         ),
         ({"decoder_block_out_channels": [8, 8]}, "of 4 channels to 2x2 pixels each, the model"),
-        ({"latent_channels": None}, "no 'latent_channels' in its configuration"),
+        (
+            {"latent_channels": "4"},
+            "has '4' as 'latent_channels': a positive whole number is needed",
+        ),
     ],
 )
 def test_a_vae_for_other_latents_is_refused(taesd, tmp_path, changes, complaint):
