@@ -85,7 +85,7 @@ def prune(
 def trust(
     folder: Annotated[
         Path,
-        typer.Argument(exists=True, file_okay=False, help="A cache's folder or a copy."),
+        typer.Argument(file_okay=False, help="A cache's folder or a copy."),
     ],
     cache: Folder = None,
 ) -> None:

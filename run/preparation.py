@@ -27,7 +27,7 @@ from ..train import Feed, ImagePool, Trainer
 from ..train.loop.targets import soft_targets
 from ..train.pool.epochs import block_sizes, check_passes
 from ..train.pool.ranks_source import RanksSource
-from ..train.pool.sharing import check_mode
+from ..train.pool.sharing import check_mode, sharing_mode
 from ..train.pool.size import PoolSize, images_in, pool_size, room_for
 from .budget.clock import GenerationClock
 from .generator import make_generator
@@ -66,7 +66,7 @@ def prepare(
         size, plan = _size_in_order(size, stored), stored.plan  # which is in that order from here
     pool = _make_pool(size, trainer, len(classes) if teacher else None)
     _check_replay(settings, size, len(plan))
-    sharing = _sharing_of(settings.pool.sharing, trainer.device, ranks)
+    sharing = sharing_mode(settings.pool.sharing, trainer.device, ranks)
     check_mode(sharing, trainer.device)
     source = _source(settings, origin, plan, on_progress, ranks)
     feed = Feed(
@@ -283,19 +283,3 @@ def _softening(
 def _show_images(feed: Feed, images: int, stage: str, on_progress: OnStage) -> None:
     note = f"{feed.images_per_second:.0f} images/s"
     on_progress(StageProgress(stage, images, sum(feed.blocks), note))
-
-
-def _sharing_of(mode: str, device: torch.device, ranks: Ranks) -> str:
-    """How a process shares its device.
-
-    Several with a GPU each can only alternate: at once, NCCL would exchange images and gradients in
-    an order that differs between them.
-    """
-    if ranks.world_size == 1 or device.type == "cpu" or mode == "alternate":
-        return mode
-    if mode != "auto":
-        raise InputError(
-            f"sharing mode {mode!r} was given to several processes that have a GPU each, which can "
-            "only alternate: choose 'alternate'"
-        )
-    return "alternate"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...base.errors import InputError
-from .model_folder import weight_files
+from .model_folder import weight_files, weight_variant
 
 _SHOWN = 3  # names of tensors in a message
 
@@ -25,7 +25,11 @@ def load_checked(kind: Any, folder: Path, **arguments: Any) -> Any:
             are such as the model does not have; besides whatever the library raises.
     """
     module, report = kind.from_pretrained(
-        folder, use_safetensors=True, output_loading_info=True, **arguments
+        folder,
+        use_safetensors=True,
+        variant=weight_variant(folder),
+        output_loading_info=True,
+        **arguments,
     )
     missing, unexpected = sorted(report["missing_keys"]), sorted(report["unexpected_keys"])
     if missing or unexpected:

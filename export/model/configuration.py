@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from ...base.errors import InputError
-from .json_files import read_json
 
 # Of the constructors in `diffusers`, and of `CLIPTextConfig` in `transformers`.
 UNET_DEFAULTS: dict[str, Any] = {
@@ -26,12 +25,12 @@ VAE_DEFAULTS: dict[str, dict[str, Any]] = {
 TEXT_DEFAULTS: dict[str, Any] = {"max_position_embeddings": 77, "projection_dim": 512}
 
 
-def read_unet(folder: Path) -> dict[str, Any]:
-    """The configuration of the UNet in its own `folder`, complete in what shapes follow from.
+def complete_unet(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
+    """The configuration `given` in the UNet's own `folder`, complete in what shapes follow from.
 
     Raises `InputError` for values of another kind than the library takes.
     """
-    config = {**UNET_DEFAULTS, **read_json(folder / "config.json")}
+    config = {**UNET_DEFAULTS, **given}
     _check_counts(folder, config, ("in_channels",))
     _check_widths(folder, config, "block_out_channels")
     widths = config["cross_attention_dim"]
@@ -41,10 +40,10 @@ def read_unet(folder: Path) -> dict[str, Any]:
     return config
 
 
-def read_vae(folder: Path, kind: str) -> dict[str, Any]:
-    """The configuration of the VAE of class `kind` in its own `folder`, as `read_unet` has it."""
+def complete_vae(folder: Path, given: dict[str, Any], kind: str) -> dict[str, Any]:
+    """That of the VAE of class `kind` in its own `folder`, as `complete_unet` has it."""
     defaults = VAE_DEFAULTS[kind]
-    config = {**defaults, **read_json(folder / "config.json")}
+    config = {**defaults, **given}
     _check_counts(folder, config, ("latent_channels", "out_channels"))
     _check_widths(folder, config, next(iter(defaults)))
     if config["out_channels"] != 3:
@@ -55,15 +54,15 @@ def read_vae(folder: Path, kind: str) -> dict[str, Any]:
     return config
 
 
-def read_text_encoder(folder: Path) -> dict[str, Any]:
-    """The configuration of the text encoder in its own `folder`, as `read_unet` has it."""
-    config = {**TEXT_DEFAULTS, **read_json(folder / "config.json")}
+def complete_text_encoder(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
+    """That of the text encoder in its own `folder`, as `complete_unet` has it."""
+    config = {**TEXT_DEFAULTS, **given}
     _check_counts(folder, config, tuple(TEXT_DEFAULTS))
     return config
 
 
 def vae_scale(config: dict[str, Any]) -> int:
-    """Pixels a latent, along each side, by what `read_vae` gave."""
+    """Pixels a latent, along each side, by what `complete_vae` gave."""
     channels = config.get("decoder_block_out_channels") or config["block_out_channels"]
     return int(2 ** (len(channels) - 1))
 

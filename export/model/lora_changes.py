@@ -78,7 +78,7 @@ def read_changes(
             raise foreign(lora.path, f"changes {layer!r}, which the model does not have")
         up = named[name.removesuffix(PEFT_DOWN) + PEFT_UP]
         factor = lora.scale * _peft_factor(config, name.removesuffix(PEFT_DOWN), down.shape[0])
-        changes[layer] = Change(down, up * factor)
+        changes[layer] = _shaped(down, up * factor, weights[layer])
         if not changes[layer].fits(weights[layer]):
             raise foreign(
                 lora.path,
@@ -91,6 +91,14 @@ def read_changes(
             "one program wrote"
         )
     return changes
+
+
+def _shaped(down: Tensor, up: Tensor, weight: Tensor) -> Change:
+    """The change by matrices that may be those of a 1x1 convolution for a linear layer, or not."""
+    if all(math.prod(tensor.shape[2:]) == 1 for tensor in (down, up, weight)):
+        ones = (1,) * (weight.dim() - 2)
+        down, up = (tensor.reshape(*tensor.shape[:2], *ones) for tensor in (down, up))
+    return Change(down, up)
 
 
 def _split_kohya(tensors: Tensors, layers: Iterable[str]) -> tuple[Tensors, Tensors]:

@@ -34,6 +34,23 @@ _PARTNERS = {
 }
 
 
+# What other kinds of files have in the names of their tensors.
+_OTHER_KINDS = {
+    ".hada_": "LoHa",
+    ".lokr_": "LoKr",
+    ".lora_mid": "Tucker (LoCon)",
+    ".dora_scale": "DoRA",
+    ".lora_magnitude_vector": "DoRA",
+    ".oft_": "OFT",
+    ".on_input": "IA3",
+    "bundle_emb": "embeddings of a textual inversion",
+}
+
+
+# How names begin that peft itself writes: of its wrapper, and of layers without their part.
+_BARE = ("base_model.model.", "down_blocks.", "mid_block.", "up_blocks.", "text_model.")
+
+
 def read_lora_file(path: Path, prefixes: tuple[str, ...]) -> tuple[Tensors, dict[str, Any]]:
     """The up and down matrices of a part of a model, and `peft`'s configuration where it is saved.
 
@@ -73,21 +90,50 @@ def read_lora_file(path: Path, prefixes: tuple[str, ...]) -> tuple[Tensors, dict
 def _check_names(path: Path, names: Sequence[str]) -> None:
     if not names:
         raise InputError(f"LoRA file {str(path)!r} holds no layers: use another")
+    for name in names:
+        _check_kind(path, name)
     present = set(names)
     for name in names:
-        if not name.startswith((*UNET_NAMES, *TEXT_ENCODER_NAMES)):
-            raise foreign(path, f"holds {name!r}, which is of no UNet or text encoder")
-        ending = next((ending for ending in _PARTNERS if name.endswith(ending)), None)
-        if ending is None:
+        partner = _partner(name)
+        if partner in present:
+            continue
+        if name.endswith(_ALPHA) and name.removesuffix(_ALPHA) + PEFT_UP in present:
             raise InputError(
-                f"LoRA file {str(path)!r} holds {name!r}, which is not a plain LoRA layer: use "
-                "a file of up and down matrices only, no DoRA, LoHa or LoKr"
+                f"LoRA file {str(path)!r} has {name!r} beside names of peft, where programs differ "
+                "in whether it counts: save it by diffusers or kohya's scripts"
             )
-        partner = name.removesuffix(ending) + _PARTNERS[ending]
-        if partner not in present:
-            raise InputError(
-                f"LoRA file {str(path)!r} holds {name!r} without {partner!r}: copy it again"
-            )
+        raise InputError(
+            f"LoRA file {str(path)!r} holds {name!r} without {partner!r}: copy it again"
+        )
+
+
+def _check_kind(path: Path, name: str) -> None:
+    """Raise `InputError` for a tensor that is not of a plain LoRA layer of a known part."""
+    other = next((kind for part, kind in _OTHER_KINDS.items() if part in name), None)
+    if other is not None:
+        raise InputError(
+            f"LoRA file {str(path)!r} holds {name!r}, which is of {other} and no plain LoRA "
+            "layer: use a file of up and down matrices only, or a model that it was merged into"
+        )
+    if name.startswith(_BARE):
+        raise InputError(
+            f"LoRA file {str(path)!r} names {name!r} without its part of the model, as peft "
+            "does, which keeps alpha in another file: load it by diffusers and save it by "
+            "'save_lora_weights'"
+        )
+    if not name.startswith((*UNET_NAMES, *TEXT_ENCODER_NAMES)):
+        raise foreign(path, f"holds {name!r}, which is of no UNet or text encoder")
+    if _partner(name) is None:
+        raise InputError(
+            f"LoRA file {str(path)!r} holds {name!r}, which is not a plain LoRA layer: use "
+            "a file of up and down matrices only"
+        )
+
+
+def _partner(name: str) -> str | None:
+    """The tensor that must stand beside the one called `name`; None for one of no LoRA layer."""
+    ending = next((ending for ending in _PARTNERS if name.endswith(ending)), None)
+    return None if ending is None else name.removesuffix(ending) + _PARTNERS[ending]
 
 
 def _with_alphas_multiplied_in(tensors: Tensors) -> Tensors:

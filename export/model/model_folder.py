@@ -33,9 +33,30 @@ def find_folder(name: str | Path, kind: str, default: str) -> Path:
         return folder
     if _HUB_ID.fullmatch(str(name)) and not folder.exists():
         return _download(kind, str(name))
+    if folder.exists():
+        raise _file_for_folder(folder, kind)
     raise InputError(
         f"{kind} folder {str(name)!r} does not exist: give a folder that diffusers saved, a hub id "
         f"such as 'owner/name', or leave it out {default}"
+    )
+
+
+def _file_for_folder(path: Path, kind: str) -> InputError:
+    """The error for a file where a folder is needed."""
+    if path.suffix in _PICKLES:
+        return InputError(
+            f"{kind} file {str(path)!r} is a pickle, which can run code when loaded: give a folder "
+            "that diffusers saved as safetensors"
+        )
+    if path.suffix == ".safetensors":
+        return InputError(
+            f"{kind} {str(path)!r} is a single file, which has no tokenizer and no scheduler: make "
+            "a folder of it by 'StableDiffusionPipeline.from_single_file(FILE)"
+            ".save_pretrained(FOLDER)' of diffusers, and give that"
+        )
+    return InputError(
+        f"{kind} {str(path)!r} is a file: give a folder that diffusers saved, or a hub id such as "
+        "'owner/name'"
     )
 
 
@@ -68,22 +89,50 @@ def check_weights(folder: Path) -> None:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of one part; `InputError` if one is missing or all are pickles."""
-    # Variants (`model.fp16.safetensors`) are not what plain loading reads.
-    files = [path for path in sorted(folder.glob("*.safetensors")) if path.stem.count(".") == 0]
-    for index in folder.glob("*.safetensors.index.json"):
+    """The safetensors files of one part, by `weight_variant`.
+
+    Raises `InputError` if one is missing, or if there are none that can be read.
+    """
+    variant = weight_variant(folder)
+    files = [path for path in sorted(folder.glob("*.safetensors")) if _variant(path) == variant]
+    for index in folder.glob(f"*.safetensors.index.{f'{variant}.' if variant else ''}json"):
         named = {folder / shard for shard in read_json(index).get("weight_map", {}).values()}
         for shard in sorted(named - set(files)):
             raise InputError(f"model file {str(shard)!r} is missing: copy the folder whole")
     if files:
         return files
+    raise _no_weights(folder)
+
+
+def weight_variant(folder: Path) -> str | None:
+    """Which variant a part's weights are, such as `fp16` of `model.fp16.safetensors`.
+
+    None where there are plain files, which go first; `InputError` for several variants without.
+    """
+    variants = {_variant(path) for path in folder.glob("*.safetensors")}
+    if len(variants) > 1 and None not in variants:
+        names = ", ".join(repr(name) for name in sorted(map(str, variants)))
+        raise InputError(
+            f"model folder {str(folder)!r} has its weights as variants {names} and none of them "
+            "plain: leave one there"
+        )
+    return None if None in variants else next(iter(variants), None)
+
+
+def _variant(path: Path) -> str | None:
+    """`fp16` of `model.fp16.safetensors` and of `model.fp16-00001-of-00002.safetensors`."""
+    _, dot, variant = path.stem.partition(".")
+    return re.sub(r"-\d{5}-of-\d{5}$", "", variant) if dot else None
+
+
+def _no_weights(folder: Path) -> InputError:
     pickles = [path.name for path in folder.glob("*") if path.suffix in _PICKLES]
     if pickles:
-        raise InputError(
+        return InputError(
             f"model folder {str(folder)!r} has its weights only as pickle ({pickles[0]}), "
             "which can run code when loaded: convert it to safetensors"
         )
-    raise InputError(f"model folder {str(folder)!r} has no .safetensors file: copy it whole")
+    return InputError(f"model folder {str(folder)!r} has no .safetensors file: copy it whole")
 
 
 def _check_safetensors(path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...base.errors import InputError
-from .configuration import read_text_encoder, read_unet, read_vae, vae_scale
+from .configuration import complete_text_encoder, complete_unet, complete_vae, vae_scale
 from .json_files import read_json
 
 _SD, _SDXL, _LCM = PIPELINES = (
@@ -85,9 +85,10 @@ def read_model_info(folder: Path) -> ModelInfo:
             raise InputError(
                 f"model folder {str(folder)!r} lacks the folder {part!r}: copy it whole"
             )
-    unet = read_unet(folder / "unet")
-    vae = read_vae(folder / "vae", str(_class(index, "vae")))
-    text = [read_text_encoder(folder / name) for name in encoders]
+    given = {part: read_json(folder / part / "config.json") for part in ("unet", "vae", *encoders)}
+    unet = complete_unet(folder / "unet", given["unet"])
+    vae = complete_vae(folder / "vae", given["vae"], str(_class(index, "vae")))
+    text = [complete_text_encoder(folder / name, given[name]) for name in encoders]
     scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
     _check_unet(folder, unet, vae, len(encoders))
     if pipeline != _SDXL and text[0].get("use_attention_mask"):

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...base.digest import file_digest, key_digest
+from .configuration import TEXT_DEFAULTS
 from .distilled import RECORD
+from .json_files import read_json
 from .lora import Lora
 from .model_folder import weight_files
 from .model_info import read_model_info
@@ -25,9 +27,12 @@ def source_digest(
 ) -> str:
     """SHA-256 over the weights, the parts' configurations and the LoRA files with their scales.
 
+    And over the length of prompts, where the tokenizer's is less than the text encoder's.
+
     `vae` and `unet` are the folders of others than the model's own.
     """
-    parts = {name: folder / name for name in read_model_info(folder).text_encoders}
+    info = read_model_info(folder)
+    parts = {name: folder / name for name in info.text_encoders}
     parts |= {"unet": unet or folder / "unet", "vae": vae or folder / "vae"}
     content = {
         f"{name}/{path.name}": _digest(path)
@@ -36,7 +41,10 @@ def source_digest(
         if path.name != RECORD or path.exists()
     }
     merged = [[_digest(lora.path), lora.scale] for lora in loras]
-    return key_digest({"files": content, "lora": merged})
+    text = {**TEXT_DEFAULTS, **read_json(folder / info.text_encoders[0] / "config.json")}
+    is_shorter = info.tokens < text["max_position_embeddings"]
+    shorter = {"tokens": info.tokens} if is_shorter else {}
+    return key_digest({"files": content, "lora": merged, **shorter})
 
 
 def _digest(path: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...base.errors import InputError
-from .configuration import read_vae, vae_scale
+from .configuration import complete_vae, vae_scale
 from .json_files import read_json
 from .model_folder import check_weights, find_folder
 from .model_info import VAES, ModelInfo
@@ -30,7 +30,7 @@ def find_vae(folder: Path, info: ModelInfo, name: str | None) -> Path:
     if name is None:
         return folder / "vae"
     found = _small_vae(folder) if name == SMALL_VAE else find_folder(name, "VAE", "for its own")
-    config = read_vae(found, vae_class(found))
+    config = complete_vae(found, read_json(found / "config.json"), vae_class(found))
     channels, scale = config["latent_channels"], vae_scale(config)
     if (channels, scale) != (info.latent_channels, info.vae_scale):
         raise InputError(

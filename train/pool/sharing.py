@@ -11,6 +11,7 @@ import torch
 
 from ...base.device_part import stream_of_part
 from ...base.errors import InputError, unknown
+from ...base.ranks import Ranks
 from ...base.readers_writer_lock import RECORDING
 from ..settings import SHARING_MODES
 
@@ -136,6 +137,22 @@ def check_mode(mode: str, device: torch.device, graphs: bool = False) -> None:
         raise InputError(
             f"sharing mode {mode!r} cannot be used on {device}: {reason}; choose 'auto'"
         )
+
+
+def sharing_mode(mode: str, device: torch.device, ranks: Ranks) -> str:
+    """How a process shares its device.
+
+    Several with a GPU each can only alternate: at once, NCCL would exchange images and gradients in
+    an order that differs between them.
+    """
+    if ranks.world_size == 1 or device.type == "cpu" or mode == "alternate":
+        return mode
+    if mode != "auto":
+        raise InputError(
+            f"sharing mode {mode!r} was given to several processes that have a GPU each, which can "
+            "only alternate: choose 'alternate'"
+        )
+    return "alternate"
 
 
 def training_stream(device: torch.device) -> AbstractContextManager[object]:

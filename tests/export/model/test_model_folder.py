@@ -4,10 +4,11 @@ import json
 import shutil
 
 import pytest
+import torch
 
 from zeroreal.assets import TINY_FASHION
 from zeroreal.base import InputError
-from zeroreal.export import check_model_folder, find_model, load_scheduler
+from zeroreal.export import check_model_folder, find_model, load_scheduler, load_unet
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
@@ -56,6 +57,52 @@ def test_missing_weights_are_named(folder):
 def test_pickle_weights_are_refused(folder):
     (folder / "unet" / WEIGHTS).rename(folder / "unet" / "diffusion_pytorch_model.bin")
     assert "only as pickle" in complaint(folder)
+
+
+def test_half_precision_files_by_themselves_are_loaded(folder):
+    """What `variant="fp16"` of diffusers reads; a plain file beside them goes first."""
+    plain, half = folder / "unet" / WEIGHTS, folder / "unet" / WEIGHTS.replace(".", ".fp16.", 1)
+    plain.rename(half)
+    check_model_folder(folder)
+    expected = load_unet(TINY_FASHION / "unet", torch.float32)
+    given = load_unet(folder / "unet", torch.float32)
+    for name, value in given.state_dict().items():
+        assert torch.equal(value, expected.state_dict()[name])
+    shutil.copy(half, plain)
+    half.write_bytes(b"not read")
+    check_model_folder(folder)
+
+
+def test_several_variants_without_a_plain_file_are_refused(folder):
+    plain = folder / "unet" / WEIGHTS
+    for variant in ("fp16", "non_ema"):
+        shutil.copy(plain, plain.with_suffix(f".{variant}.safetensors"))
+    plain.unlink()
+    assert "as variants 'fp16', 'non_ema' and none of them plain" in complaint(folder)
+
+
+def test_a_missing_shard_of_a_variant_is_named(folder):
+    plain = folder / "unet" / WEIGHTS
+    first = plain.with_name("diffusion_pytorch_model.fp16-00001-of-00002.safetensors")
+    plain.rename(first)
+    index = {"weight_map": {"a": first.name, "b": first.name.replace("00001", "00002")}}
+    (folder / "unet" / f"{WEIGHTS}.index.fp16.json").write_text(json.dumps(index))
+    assert "fp16-00002-of-00002.safetensors" in complaint(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("dreamshaper_8.safetensors", "is a single file, which has no tokenizer"),
+        ("v1-5-pruned.ckpt", "is a pickle, which can run code"),
+        ("model.gguf", "is a file: give a folder"),
+    ],
+)
+def test_a_file_is_not_said_to_be_absent(tmp_path, name, told):
+    (tmp_path / name).touch()
+    with pytest.raises(InputError) as caught:
+        find_model(tmp_path / name)
+    assert told in str(caught.value)
 
 
 @pytest.mark.parametrize("kept", [4, 1000, -1])

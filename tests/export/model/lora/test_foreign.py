@@ -29,7 +29,6 @@ def pair(name, down=(2, 8), up=(8, 2), endings=SPELLINGS["peft"]):
     [
         (pair("unet.down_blocks.7.conv"), "unet.down_blocks.7.conv"),
         (pair("transformer.blocks.0.attn.to_q"), "transformer.blocks.0.attn.to_q"),
-        (pair(Q), Q),  # as peft saves a model of its own
         (pair("lora_unet_double_blocks_0_img_mlp_0", endings=SPELLINGS["kohya"]), "double"),
         (pair("lora_unet_input_blocks_x_1_proj_in", endings=SPELLINGS["kohya"]), "input_blocks_x"),
         (pair("lora_unet_input_blocks_4_1_proj_in", endings=SPELLINGS["kohya"]), "proj_in"),

@@ -22,22 +22,55 @@ def pair(name, down=(2, 8), up=(8, 2), endings=SPELLINGS["peft"]):
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("name", "kind"),
     [
-        f"unet.{Q}.lora_magnitude_vector",
-        f"unet.{Q}.lora_B.bias",
-        "lora_unet_conv_in.dora_scale",
-        "lora_unet_conv_in.hada_w1_a",
-        "lora_unet_conv_in.lokr_w1",
-        "lora_unet_conv_in.lora_mid.weight",
+        (f"unet.{Q}.lora_magnitude_vector", "is of DoRA"),
+        (f"unet.{Q}.lora_B.bias", "is not a plain LoRA layer"),
+        ("lora_unet_conv_in.dora_scale", "is of DoRA"),
+        ("lora_unet_conv_in.hada_w1_a", "is of LoHa"),
+        ("lora_unet_conv_in.lokr_w1", "is of LoKr"),
+        ("lora_unet_conv_in.lora_mid.weight", "is of Tucker (LoCon)"),
+        ("bundle_emb.x.string_to_param.*", "is of embeddings of a textual inversion"),
     ],
 )
 def test_what_is_more_than_a_plain_lora_layer_is_refused(
-    tmp_path, unet, name, complaint, small_tensors, write
+    tmp_path, unet, name, kind, complaint, small_tensors, write
 ):
     path = write(tmp_path / "a.safetensors", small_tensors(unet) | {name: torch.zeros(1)})
     message = complaint(merge_into_unet, unet, [Lora(path, 1)])
-    assert f"holds {name!r}, which is not a plain LoRA layer" in message
+    assert f"holds {name!r}, which {kind}" in message
+
+
+def test_the_alpha_of_another_kind_is_no_damage(tmp_path, unet, complaint, write):
+    """LoHa and LoKr files always carry alphas, which come first in the order of names."""
+    names = ("conv_in.alpha", "conv_in.hada_w1_a", "conv_in.hada_w1_b")
+    path = write(tmp_path / "a.safetensors", {f"lora_unet_{n}": torch.zeros(1) for n in names})
+    assert "is of LoHa" in complaint(merge_into_unet, unet, [Lora(path, 1)])
+
+
+@pytest.mark.parametrize("prefix", ["", "base_model.model."])
+def test_what_peft_saves_itself_is_told_as_that(tmp_path, unet, prefix, complaint, write):
+    path = write(tmp_path / "a.safetensors", pair(prefix + Q))
+    message = complaint(merge_into_unet, unet, [Lora(path, 1)])
+    assert f"'{prefix}{Q}.lora_A.weight' without its part of the model, as peft does" in message
+
+
+def test_an_alpha_beside_names_of_peft_is_refused(tmp_path, unet, complaint, write):
+    tensors = pair(f"unet.{Q}", (2, 128), (128, 2)) | {f"unet.{Q}.alpha": torch.tensor(1.0)}
+    path = write(tmp_path / "a.safetensors", tensors)
+    message = complaint(merge_into_unet, unet, [Lora(path, 1)])
+    assert f"'unet.{Q}.alpha' beside names of peft" in message
+
+
+def test_matrices_of_a_1x1_convolution_change_a_linear_layer(tmp_path, unet, write):
+    generator = torch.Generator().manual_seed(0)
+    down, up = (torch.randn(shape, generator=generator) for shape in ((2, 128), (128, 2)))
+    weight = unet.get_submodule(Q).weight
+    expected = weight + 0.5 * up @ down
+    tensors = {f"unet.{Q}.lora_A.weight": down[..., None, None]}
+    tensors |= {f"unet.{Q}.lora_B.weight": up[..., None, None]}
+    merge_into_unet(unet, [Lora(write(tmp_path / "a.safetensors", tensors), 0.5)])
+    torch.testing.assert_close(weight, expected)
 
 
 @pytest.mark.parametrize(
