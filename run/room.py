@@ -38,7 +38,7 @@ def check_room(parts: Parts, folder: Path) -> None:
 def bytes_needed(parts: Parts) -> int:
     """The most that a run has on disk at once, about."""
     trainer, settings = parts.trainer, parts.settings
-    weights = sum(value.nbytes for value in trainer.model.state_dict().values())
+    weights: int = sum(value.nbytes for value in trainer.model.state_dict().values())
     needed = weights + _REPORT_BYTES
     if settings.checkpoint_seconds == math.inf:
         return needed
