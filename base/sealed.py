@@ -34,8 +34,8 @@ class Sealed:
 
 def sealed(tensors: Mapping[str, Tensor], text: str) -> bytes:
     """The file that holds `text` and `tensors`, contiguous and on the CPU, and their digest."""
-    file: bytes = save(dict(tensors), {_TEXT: text, _DIGEST: _digest(text, tensors)})
-    return file
+    content: bytes = save(dict(tensors), {_TEXT: text, _DIGEST: _digest(text, tensors)})
+    return content
 
 
 def read_sealed(path: Path) -> Sealed:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,14 +28,14 @@ def appearing(out: Path) -> Iterator[Path]:
     """A temporary folder beside `out` that takes its name in the end, or goes."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        partial = out.with_name(f".{out.name}-{secrets.token_hex(4)}")
+        partial.mkdir()  # by the umask, which mkdtemp does not ask
     except OSError as error:
         raise InputError(
             f"output folder {str(out)!r} cannot be made ({error.strerror}): choose another"
         ) from None
     try:
         yield partial
-        partial.chmod(0o755)  # mkdtemp's is private
         os.replace(partial, out)
     except OSError as error:
         if error.errno != errno.ENOSPC:

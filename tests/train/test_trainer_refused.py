@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from zeroreal.base import InputError
-from zeroreal.train import Feed, ImagePool, Loader, Trainer, TrainSettings
+from zeroreal.train import ImagePool, Loader, Trainer, TrainSettings
 
 CPU = torch.device("cpu")
 
@@ -66,12 +66,3 @@ def test_a_loader_without_an_end_is_refused(stripes, trainer):
 def test_settings_are_checked(options, complaint, trainer):
     with pytest.raises(InputError, match=complaint):
         trainer(**options)
-
-
-def test_one_usable_image_alone_is_told(trainer, numbered):
-    """All others of a feed were left out."""
-    source = numbered(blank=set(range(1, 8)))
-    feed = Feed(source, numbered.plan(8), ImagePool(8, 4, CPU), block=8, mode="alternate")
-    ours = trainer(image_size=4)
-    with pytest.raises(InputError, match="1 image alone cannot be trained on"):
-        ours.fit(ours.loader(feed))

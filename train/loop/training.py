@@ -33,8 +33,6 @@ from .training_state import check_training_state
 
 __all__ = ["EpochReport", "Training"]
 
-_LEAST = 2  # images of a batch: batch normalisation needs them
-
 
 class Training:
     """Trains `model` on what `loader` gives, epoch by epoch; see `Trainer.fit`.
@@ -105,8 +103,6 @@ class Training:
         for images, labels in self._loader:
             if self._loader.batch == first:  # what is due has been published
                 self._check_labels()
-            if len(images) < _LEAST:  # no batch is, unless there is but one image
-                raise InputError("1 image alone cannot be trained on: more must be usable")
             with self._step_apart(), memory_explained(self._device):
                 self._add_gradients(images, labels)
                 done = self._loader.batch
