@@ -30,7 +30,8 @@ class GenerateSettings:
     """
 
     model: str | None = option(None, shown="the embedded model")
-    """A folder that diffusers saved or `zeroreal export` wrote, or a hub id."""
+    """A folder that diffusers saved or `zeroreal export` wrote, or a hub id such as
+    owner/name@revision."""
     engine: str = "auto"
     """auto, torch, torch:compiled, onnxruntime (:cpu, :cuda, :tensorrt) or tensorrt; all make the
     same images."""

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from ...assets import TINY_FASHION
 from ...base.errors import InputError
+from .hub import check_no_cache_root, download, is_hub_id
 from .json_files import read_json
 from .model_info import ModelInfo, read_model_info
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _PICKLES = (".bin", ".ckpt", ".pt", ".pth")
 
 
@@ -24,15 +24,16 @@ def find_model(name: str | Path | None) -> Path:
 
 
 def find_folder(name: str | Path, kind: str, default: str) -> Path:
-    """The local folder called `name`, or the local snapshot of the hub id.
+    """The local folder called `name`, or the local snapshot of the hub id, `owner/name@revision`.
 
     `kind` says in errors what was looked for, and `default` what leaving it out is good for.
     """
     folder = Path(name)
     if folder.is_dir():
+        check_no_cache_root(folder, kind)
         return folder
-    if _HUB_ID.fullmatch(str(name)) and not folder.exists():
-        return _download(kind, str(name))
+    if is_hub_id(str(name)) and not folder.exists():
+        return download(kind, str(name))
     if folder.exists():
         raise _file_for_folder(folder, kind)
     raise InputError(
@@ -58,20 +59,6 @@ def _file_for_folder(path: Path, kind: str) -> InputError:
         f"{kind} {str(path)!r} is a file: give a folder that diffusers saved, or a hub id such as "
         "'owner/name'"
     )
-
-
-def _download(kind: str, hub_id: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        found = snapshot_download(hub_id, allow_patterns=["*.json", "*.txt", "*.safetensors"])
-    except Exception as error:  # the hub client raises many kinds, from DNS to licence gates
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(
-            f"{kind} {hub_id!r} is not a local folder and could not be fetched from the hub "
-            f"({reason}): check the name and the network, or give a folder"
-        ) from None
-    return Path(found)
 
 
 def check_model_folder(folder: Path) -> ModelInfo:

@@ -148,8 +148,8 @@ def _absolute_lora(text: str) -> str:
 
 
 def hub_id(model: str | None) -> str | None:
-    """The model's id on the Hugging Face hub; None for a folder and the embedded model."""
-    return None if model is None or Path(model).exists() else model
+    """The model's id on the Hugging Face hub, without a revision; None for any other model."""
+    return None if model is None or Path(model).exists() else model.partition("@")[0]
 
 
 def _absolute(name: str | None) -> str | None:
