@@ -105,17 +105,17 @@ def prepare(
 def _origin(settings: RunSettings) -> Recipe | StoredImages:
     """What the images come from: a recipe or a dataset."""
     if settings.images is None:
+        if settings.images_split is not None:
+            raise InputError(
+                "--images-split was given without --images: leave it out, or name them"
+            )
         recipe = suited_recipe(settings, settings.generate)
         _check_negative_prompt(settings, recipe)
         return recipe
-    is_default = settings.classes == EMBEDDED_CLASSES
-    return StoredImages(
-        settings.images,
-        resolve_device(settings.device),
-        settings.generate.image_size,
-        None if is_default else parse_classes(settings.classes),
-        replace(settings.reading, split=settings.images_split),
-    )
+    classes = None if settings.classes == EMBEDDED_CLASSES else parse_classes(settings.classes)
+    device, size = resolve_device(settings.device), settings.generate.image_size
+    reading = replace(settings.reading, split=settings.images_split)
+    return StoredImages(settings.images, device, size, classes, reading)
 
 
 def _plan(

@@ -73,11 +73,6 @@ class RunSettings(PlanSettings):
             )
         if self.time_budget is not None and not self.time_budget > 0:
             raise InputError(f"time budget is {self.time_budget}: it must be above 0 seconds")
-        if self.images_split is not None and self.images is None:
-            raise InputError(
-                f"images split is {self.images_split!r}, and there are no --images: leave "
-                "it out, or name them (--split is of --data)"
-            )
         if self.images is not None:
             _check_nothing_generated(self)
 

@@ -64,6 +64,7 @@ def written(tmp_path_factory):
         (["run", "--images", "{data}", "--time-budget", "9m"], "--time-budget decides how images"),
         (["run", "--images", "{data}", "--devices", "cpu"], "--devices decides how images are gen"),
         (["run", "--images", "{data}", "--recipe", "base"], "--recipe decides how images are gen"),
+        (["run", "--images-split", "train"], "given without --images"),
         (["run", "--images", "nowhere"], "'nowhere' does not exist; give a folder"),
         (["run", "--images", "{data}", "--classes", "coat,bag"], "has classes that the classifier"),
         (["evaluate", "nowhere", "--data", "x"], "no classifier.json"),
