@@ -71,7 +71,7 @@ def few_step_model(folder: Path, info: ModelInfo) -> FewStepModel | None:
 def _names(folder: Path) -> Iterator[str]:
     """What the model is called, wherever its folder tells."""
     if is_exported(folder):
-        yield from _names_in(Path(read_manifest(folder).source["model"]))
+        yield from _names_in(Path(str(read_manifest(folder).source.get("model", ""))))
     else:
         for path in (folder / "model_index.json", folder / "unet" / "config.json"):
             yield str(read_json(path).get("_name_or_path", ""))

@@ -36,23 +36,31 @@ def exported_engines(
     on_progress: Callable[[ExportProgress], None],
 ) -> ModelEngines:
     """The engines of a model or exported folder; see `load_engines`."""
+    _check_choice(choice)  # exporting takes a minute
+    exported = exported_model(folder, choice, cache, on_progress)
+    size = _generated_size(exported, choice)
+    if choice.backend == "onnxruntime":
+        engines = {name: _onnxruntime_engine(exported, name, choice, cache) for name in GRAPHS}
+    else:
+        engines = _tensorrt_engines(exported, choice, cache)
+    return model_engines(exported.info, engines, exported.graphs[DENOISE].precision, size)
+
+
+def _check_choice(choice: EngineChoice) -> None:
     for lever, is_on in (("deep cache", choice.deep_cache), ("first steps", choice.first_steps)):
         if is_on:
             raise InputError(
                 f"{lever} is not supported by engine {choice.backend!r}: use engine 'torch'"
             )
-    exported = exported_model(folder, choice, cache, on_progress)
-    size = _generated_size(exported, choice)
-    if choice.backend == "onnxruntime":
-        if choice.cuda_graphs:
-            raise InputError(
-                "CUDA graphs cannot hold what engine 'onnxruntime' runs: leave them out, or use "
-                "engine 'torch' or 'tensorrt'"
-            )
-        engines = {name: _onnxruntime_engine(exported, name, choice, cache) for name in GRAPHS}
-    else:
-        engines = _tensorrt_engines(exported, choice, cache)
-    return model_engines(exported.info, engines, exported.graphs[DENOISE].precision, size)
+    if choice.backend == "onnxruntime" and choice.cuda_graphs:
+        raise InputError(
+            "CUDA graphs cannot hold what engine 'onnxruntime' runs: leave them out, or use "
+            "engine 'torch' or 'tensorrt'"
+        )
+    if choice.backend == "tensorrt" and choice.device.type != "cuda":
+        raise InputError(
+            f"engine 'tensorrt' runs on CUDA devices, not on {choice.device.type!r}: choose another"
+        )
 
 
 def _generated_size(exported: Exported, choice: EngineChoice) -> tuple[int, int]:
@@ -71,10 +79,6 @@ def _generated_size(exported: Exported, choice: EngineChoice) -> tuple[int, int]
 
 
 def _tensorrt_engines(exported: Exported, choice: EngineChoice, cache: Cache) -> dict[str, Engine]:
-    if choice.device.type != "cuda":
-        raise InputError(
-            f"engine 'tensorrt' runs on CUDA devices, not on {choice.device.type!r}: choose another"
-        )
     target = gpu_target(choice.device)
     # Images are decoded while the next ones are denoised.
     shared, decoding = ActivationArena(choice.device), ActivationArena(choice.device)

@@ -18,6 +18,7 @@ SAMPLES = {
     "classes": ("cat,dog: small dog", ["cat", "dog: small dog"]),
     "time_budget": ("1m30s", 90.0),
     "devices": ("cpu,cpu", ["cpu", "cpu"]),
+    "guidance": ("1:3", [1.0, 3.0]),
     "generate.memory": ("16GiB", 16 * 2**30),
     "generate.guidance_interval": ("0.3:5", [0.3, 5.0]),
     "generate.tune": ("off", "off"),
