@@ -130,3 +130,23 @@ def with_graphs(engines: dict[str, Engine], choice: EngineChoice) -> dict[str, E
             f"CUDA graphs need a CUDA device, not {choice.device.type!r}: leave them out"
         )
     return {**engines, VAE_DECODER: CudaGraphEngine(engines[VAE_DECODER])}
+
+
+def check_choice(choice: EngineChoice) -> None:
+    """Raise `InputError` for what the choice's engine cannot do whatever the model is."""
+    if choice.backend == "torch":
+        return
+    for lever, is_on in (("deep cache", choice.deep_cache), ("first steps", choice.first_steps)):
+        if is_on:
+            raise InputError(
+                f"{lever} is not supported by engine {choice.backend!r}: use engine 'torch'"
+            )
+    if choice.backend == "onnxruntime" and choice.cuda_graphs:
+        raise InputError(
+            "CUDA graphs cannot hold what engine 'onnxruntime' runs: leave them out, or use "
+            "engine 'torch' or 'tensorrt'"
+        )
+    if choice.backend == "tensorrt" and choice.device.type != "cuda":
+        raise InputError(
+            f"engine 'tensorrt' runs on CUDA devices, not on {choice.device.type!r}: choose another"
+        )

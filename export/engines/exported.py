@@ -24,7 +24,14 @@ from ...engine.onnxruntime.engine import OnnxRuntimeEngine
 from ..graphs.specs import DENOISE, GRAPHS, VAE_DECODER
 from ..onnx.manifest import Exported
 from ..onnx.settings import ExportProgress
-from .choice import EngineChoice, ModelEngines, image_side, model_engines, with_graphs
+from .choice import (
+    EngineChoice,
+    ModelEngines,
+    check_choice,
+    image_side,
+    model_engines,
+    with_graphs,
+)
 from .model_export import exported_model
 from .profiles import chosen_batches, covers, plan_profiles
 
@@ -36,7 +43,7 @@ def exported_engines(
     on_progress: Callable[[ExportProgress], None],
 ) -> ModelEngines:
     """The engines of a model or exported folder; see `load_engines`."""
-    _check_choice(choice)  # exporting takes a minute
+    check_choice(choice)  # exporting takes a minute
     exported = exported_model(folder, choice, cache, on_progress)
     size = _generated_size(exported, choice)
     if choice.backend == "onnxruntime":
@@ -44,23 +51,6 @@ def exported_engines(
     else:
         engines = _tensorrt_engines(exported, choice, cache)
     return model_engines(exported.info, engines, exported.graphs[DENOISE].precision, size)
-
-
-def _check_choice(choice: EngineChoice) -> None:
-    for lever, is_on in (("deep cache", choice.deep_cache), ("first steps", choice.first_steps)):
-        if is_on:
-            raise InputError(
-                f"{lever} is not supported by engine {choice.backend!r}: use engine 'torch'"
-            )
-    if choice.backend == "onnxruntime" and choice.cuda_graphs:
-        raise InputError(
-            "CUDA graphs cannot hold what engine 'onnxruntime' runs: leave them out, or use "
-            "engine 'torch' or 'tensorrt'"
-        )
-    if choice.backend == "tensorrt" and choice.device.type != "cuda":
-        raise InputError(
-            f"engine 'tensorrt' runs on CUDA devices, not on {choice.device.type!r}: choose another"
-        )
 
 
 def _generated_size(exported: Exported, choice: EngineChoice) -> tuple[int, int]:

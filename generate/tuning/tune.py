@@ -12,6 +12,7 @@ from ...base.device import driver_version
 from ...base.settings import values_of
 from ...engine import Cache, CacheKey
 from ...export import EngineChoice, is_exported, native_side, read_manifest
+from ...export.engines.choice import check_choice
 from ...export.model.parts import find_parts
 from ..facts import parts_of
 from ..settings import GenerateSettings
@@ -112,6 +113,9 @@ def tuned_choice(
     """
     settings = request.settings
     engine, batch = settings.engine, settings.batch_size
+    if engine != "auto":
+        named = Candidate(engine, settings.attention, settings.cuda_graphs is True)
+        check_choice(named.choice(request, 1, 1))  # measuring takes a while
     if settings.tune == "auto" and (engine == "auto" or batch is None):
         return tune(folder, request, cache, on_progress).choice(request)
     if engine == "auto":
