@@ -28,6 +28,14 @@ SETTINGS = DistilSettings(
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _few_compared():
+    """The effect is measured on few images."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("zeroreal.train.distilling.distil._COMPARED", 12)
+        yield
+
+
 @pytest.fixture(scope="module")
 def model(tiny_model):
     """A teacher whose weights are random, and few."""
