@@ -9,7 +9,6 @@ import torch
 from diffusers import StableDiffusionPipeline
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from zeroreal.assets import TINY_FASHION
 from zeroreal.generate import SampleSpec
 
 PROMPT = "a photo of a <shoe> and a coat, seen from the side"
@@ -67,8 +66,8 @@ VARIANTS = {
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_images_are_those_of_the_pipeline(variant, tmp_path, generator, noise_of):
-    folder = shutil.copytree(TINY_FASHION, tmp_path / "model")
+def test_images_are_those_of_the_pipeline(variant, tmp_path, generator, noise_of, tiny_model):
+    folder = shutil.copytree(tiny_model("sd15"), tmp_path / "model")
     VARIANTS[variant](folder)
     steps = 6
     ours = generator(model=str(folder), steps=steps, tune="off").images([SPEC])[0][0]
