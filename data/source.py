@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..base.errors import InputError
 from .arrays import arrays_in, open_arrays, together
+from .configurations import check_one_configuration
 from .decode import Decoded, Encoded, decode_all, shorter_side
 from .fashion_mnist import FASHION_MNIST_CLASSES, Split, find_idx_files, load_fashion_mnist
 from .folders import is_image, open_folder
@@ -206,6 +207,7 @@ def _open_tables(files: Sequence[Path], reading: ReadSettings) -> Labelled:
 
 
 def _open_in(folder: Path, split: Split, reading: ReadSettings) -> Labelled:
+    check_one_configuration(folder)
     walked, wanted = walk(folder), reading.split
     if arrays := arrays_in(walked.files):
         return open_arrays(files_of_split(arrays, folder, wanted, folder))
