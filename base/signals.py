@@ -28,9 +28,10 @@ def undisturbed(what: str) -> Iterator[None]:
 
     numbers = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}
-    for number, handler in before.items():
-        if handler != signal.SIG_IGN:
-            signal.signal(number, wait)
+    # None: set by something other than Python, which could not be set again.
+    before = {k: v for k, v in before.items() if v not in (None, signal.SIG_IGN)}
+    for number in before:
+        signal.signal(number, wait)
     try:
         yield
     finally:
