@@ -59,7 +59,13 @@ def train(parts: Parts, folder: Path, on_progress: OnStage) -> Trained:
 def save(parts: Parts, folder: Path) -> None:
     """Write the trained classifier."""
     prompts = tuple(item.prompt for item in parts.classes)
-    card = ClassifierCard(parts.settings.classifier, parts.names, prompts, parts.image_size)
+    card = ClassifierCard(
+        parts.settings.classifier,
+        parts.names,
+        prompts,
+        parts.image_size,
+        parts.settings.train.least_map,
+    )
     save_classifier(folder, parts.trainer.model, card)
 
 

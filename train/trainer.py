@@ -74,7 +74,7 @@ class Trainer:
         self.image_size = image_size
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = create_classifier(classifier, num_classes, image_size)
+            model = create_classifier(classifier, num_classes, image_size, self.settings.least_map)
         self._model = to_channels_last(model, self.device)
         self._average: ModelEmaV3 | None = None
         self._was_trained = False  # before `fit` was last called

@@ -11,11 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from ...base.errors import InputError, unknown
+from ..settings import TrainSettings
 
 _log = logging.getLogger(__name__)
 
-LEAST_MAP = 4
-"""Least side of the last feature map: that of ResNet's CIFAR form."""
 LEAST_PATCHES = 7
 """Least patches along a side: those of ViT-B/32 at 224 pixels, the fewest published."""
 
@@ -23,14 +22,16 @@ _Reducing = nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d
 _UNSUITED = (RuntimeError, AssertionError, ValueError, TypeError)
 
 
-def create_classifier(name: str, num_classes: int, image_size: int) -> nn.Module:
+def create_classifier(
+    name: str, num_classes: int, image_size: int, least_map: int = TrainSettings.least_map
+) -> nn.Module:
     """A timm model without pre-trained weights: `[B, 3, S, S]` to logits `[B, num_classes]`.
 
     Models are made for 224 pixels and halve the resolution five times, which leaves one pixel of
-    32. For small images the first halvings go, until `LEAST_MAP` pixels a side are left at the
-    end: two of them at 32 pixels (for ResNet that is the CIFAR form of arXiv 1512.03385, section
-    4.2), one at 64, none at 128. Models that cut patches cut smaller ones, until there are
-    `LEAST_PATCHES` along a side.
+    32. For small images the first halvings go, until `least_map` pixels a side are left at the
+    end: for 2, one of them at 32 pixels, none from 64 on; for 4, two at 32 pixels, which gives
+    ResNet its CIFAR form (arXiv 1512.03385, section 4.2). Models that cut patches cut smaller ones,
+    until there are `LEAST_PATCHES` along a side.
     """
     known = timm.list_models()
     if name not in known:
@@ -42,7 +43,7 @@ def create_classifier(name: str, num_classes: int, image_size: int) -> nn.Module
             model = _create(name, num_classes, image_size, **arguments)
         except _UNSUITED:
             arguments = {}
-    if _shrink_stem(model, image_size) and _defect(model, num_classes, image_size):
+    if _shrink_stem(model, image_size, least_map) and _defect(model, num_classes, image_size):
         _log.warning("classifier %r has a stem that cannot be made small: kept as it is", name)
         model = _create(name, num_classes, image_size, **arguments)
     defect = _defect(model, num_classes, image_size)
@@ -92,11 +93,11 @@ class _Reduction:
     """Side of the map that it gives."""
 
 
-def _shrink_stem(model: nn.Module, image_size: int) -> bool:
+def _shrink_stem(model: nn.Module, image_size: int, least_map: int) -> bool:
     """Take out the first halvings while the smallest map is too small; whether there were any."""
     changed = False
     while reductions := _reductions(model, image_size):
-        if min(reduction.after for reduction in reductions) >= LEAST_MAP:
+        if min(reduction.after for reduction in reductions) >= least_map:
             break
         for reduction in reductions:
             # Branches beside each other reduce the same map.

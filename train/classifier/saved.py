@@ -14,11 +14,13 @@ from torch import Tensor, nn
 from ...base.errors import InputError
 from ...base.files import write_atomically
 from ...base.sealed import DamagedFileError, read_sealed, sealed
+from ..settings import TrainSettings
 from .create import create_classifier, to_channels_last
 from .evaluate import predict
 
 WEIGHTS = "classifier.safetensors"
 DESCRIPTION = "classifier.json"
+_FORMER_LEAST_MAP = 4  # of all classifiers, before descriptions said it
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class ClassifierCard:
     classes: tuple[str, ...]
     prompts: tuple[str, ...]
     image_size: int
+    least_map: int = TrainSettings.least_map
+    """See `TrainSettings`."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,9 @@ def load_classifier(folder: Path, device: torch.device) -> SavedClassifier:
         if file.text is not None and json.loads(file.text) != fields:
             raise DamagedFileError(f"{DESCRIPTION} has changed since the weights were saved")
         card = _card(fields)
-        model = create_classifier(card.classifier, len(card.classes), card.image_size)
+        model = create_classifier(
+            card.classifier, len(card.classes), card.image_size, card.least_map
+        )
         _check_values(file.tensors, model)
         model.load_state_dict(file.tensors)
     except (DamagedFileError, ValueError, KeyError, TypeError, RuntimeError) as error:
@@ -91,12 +97,15 @@ def _card(fields: Any) -> ClassifierCard:
         tuple(fields["classes"]),
         tuple(fields["prompts"]),
         fields["image_size"],
+        fields.get("least_map", _FORMER_LEAST_MAP),
     )
     texts = (card.classifier, *card.classes, *card.prompts)
     if not all(isinstance(text, str) for text in texts):
         raise DamagedFileError(f"{DESCRIPTION} has a name that is no text")
     if type(card.image_size) is not int or card.image_size < 1:
         raise DamagedFileError(f"{DESCRIPTION} has image size {card.image_size!r}")
+    if type(card.least_map) is not int or card.least_map < 1:
+        raise DamagedFileError(f"{DESCRIPTION} has least map {card.least_map!r}")
     if not len(card.prompts) == len(card.classes) == len(set(card.classes)) > 1:
         raise DamagedFileError(f"{DESCRIPTION} lacks classes, prompts, or has a class twice")
     return card

@@ -43,6 +43,7 @@ def _defaults() -> dict[str, Any]:
     """What a setting is where nothing is said of it."""
     return {
         **asdict(TrainSettings()),
+        "least_map": 4,  # before it was a setting
         "augment": asdict(AugmentRanges()),
         "degrade": asdict(DegradeRanges()),
     }

@@ -34,10 +34,11 @@ def test_any_family_takes_small_images(name):
         ("resnet101", 32),
         ("convnext_small", 64),
         ("convnext_base", 32),
+        ("resnet18", 16),
     ],
 )
-def test_convolutions_end_with_four_pixels_a_side_of_small_images(name, image_size):
-    assert last_map(name, image_size) == 4
+def test_convolutions_end_with_two_pixels_a_side_of_small_images(name, image_size):
+    assert last_map(name, image_size) == 2
 
 
 @pytest.mark.parametrize(
@@ -63,12 +64,20 @@ def test_at_224_pixels_models_are_as_published(name):
         assert str(create_classifier(name, 10, 224)) == str(timm.create_model(name, num_classes=10))
 
 
-def test_resnet_at_32_pixels_has_its_cifar_form():
+def test_resnet_at_32_pixels_begins_as_its_cifar_form_and_keeps_its_pooling():
     with torch.device("meta"):
         model = create_classifier("resnet18", 10, 32)
     assert (model.conv1.kernel_size, model.conv1.stride) == ((3, 3), (1, 1))
-    assert isinstance(model.maxpool, nn.Identity)
+    assert (model.maxpool.kernel_size, model.maxpool.stride) == (3, 2)
     assert [model.layer2[0].conv1.stride, model.layer2[0].downsample[0].stride] == [(2, 2), (2, 2)]
+
+
+def test_a_least_map_of_four_gives_resnet_its_cifar_form():
+    with torch.device("meta"):
+        model = create_classifier("resnet18", 10, 32, least_map=4)
+    assert (model.conv1.kernel_size, model.conv1.stride) == ((3, 3), (1, 1))
+    assert isinstance(model.maxpool, nn.Identity)
+    assert model.layer2[0].conv1.stride == (2, 2)
 
 
 def test_branches_beside_each_other_lose_the_same_halving():

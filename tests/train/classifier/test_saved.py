@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from zeroreal.base import InputError
+from zeroreal.train.classifier.create import create_classifier
 from zeroreal.train.classifier.saved import ClassifierCard, load_classifier, save_classifier
 
 CPU = torch.device("cpu")
@@ -22,6 +23,20 @@ def test_a_saved_classifier_predicts_the_same(tmp_path, stripes, trainer):
     loaded = load_classifier(tmp_path, CPU)
     assert loaded.card == card
     assert torch.allclose(loaded.predict(images), ours.predict(images), atol=1e-6)
+
+
+def test_a_description_of_before_least_maps_is_of_a_classifier_in_the_cifar_form(tmp_path):
+    card = ClassifierCard("resnet18", ("a", "b"), ("a", "b"), 32, least_map=4)
+    model = create_classifier("resnet18", 2, 32, least_map=4).eval()
+    save_classifier(tmp_path, model, card)
+    description = tmp_path / "classifier.json"
+    fields = json.loads(description.read_text())
+    assert fields.pop("least_map") == 4
+    description.write_text(json.dumps(fields))
+    weights = tmp_path / "classifier.safetensors"
+    save_file(load_file(weights), weights)  # without the description, as somebody else's
+    images = torch.zeros(2, 3, 32, 32)
+    assert torch.equal(load_classifier(tmp_path, CPU).model(images), model(images))
 
 
 @pytest.mark.parametrize("damage", ["truncate", "remove", "card", "other"])
