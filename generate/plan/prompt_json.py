@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...base.errors import InputError
-from .prompt_row import COLUMNS, PromptRow, check_columns, prompt_row, short
+from ...base.printable import short
+from .prompt_row import COLUMNS, PromptRow, check_columns, prompt_row
 
 _FORM = '{"cat": ["a cat on a sofa", ...], ...}'
 
