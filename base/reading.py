@@ -40,6 +40,17 @@ def check_regular(path: Path, what: str) -> None:
     _check_mode(path.stat().st_mode, f"{what} {str(path)!r}")
 
 
+def is_file(path: Path, what: str) -> bool:
+    """Whether a file lies there; False for a folder or nothing, and what `check_regular` raises."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):  # the latter for a name with a null character
+        return False
+    if not stat.S_ISDIR(mode):
+        _check_mode(mode, f"{what} {str(path)!r}")
+    return stat.S_ISREG(mode)
+
+
 def open_regular(path: Path, what: str) -> BinaryIO:
     """Open a file to read its bytes; raises what `check_regular` does, and never waits."""
     check_regular(path, what)

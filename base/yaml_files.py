@@ -13,6 +13,7 @@ from .reading import read_text
 if TYPE_CHECKING:
     import yaml
 
+_RULE = "---"
 # What the library raises for scalars that are not what their tag says, such as `!!int ""`.
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
@@ -32,6 +33,24 @@ def load_yaml(path: Path, what: str, remedy: str) -> Any:
         raise InputError(f"{where} cannot be read ({error.strerror}): {remedy}") from None
     except ValueError as error:
         raise InputError(f"{where} is not YAML ({error}): {remedy}") from None
+
+
+def front_matter(text: str, where: str) -> dict[str, Any]:
+    """The fields between two rules at the top of a card; empty where none can be read.
+
+    Raises `LimitError`, which begins with `where`.
+    """
+    first, *lines = text.removeprefix("\ufeff").splitlines() or [""]
+    rules = [row for row, line in enumerate(lines) if line.strip() == _RULE]
+    if first.strip() != _RULE or not rules:
+        return {}
+    try:
+        content = parse_yaml("\n".join(lines[: rules[0]]), where)
+    except InputError:
+        raise
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def parse_yaml(text: str, where: str) -> Any:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from ...base.errors import InputError
-from ...base.reading import load_json
+from ...base.reading import is_file, load_json
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file; `InputError` if it is missing or no JSON object."""
-    if not path.is_file():
+    if not is_file(path, "model file"):
         raise InputError(
             f"model file {str(path)!r} is missing: give a whole folder that diffusers saved"
         )

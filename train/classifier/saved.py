@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ...base.errors import InputError
 from ...base.files import write_atomically
+from ...base.reading import load_json, parse_json
 from ...base.sealed import DamagedFileError, read_sealed, sealed
 from .create import create_classifier, to_channels_last
 from .evaluate import predict
@@ -66,14 +67,16 @@ def load_classifier(folder: Path, device: torch.device) -> SavedClassifier:
                 f"run folder {str(folder)!r} has no {name}: give the folder of a finished run"
             )
     try:
-        fields = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        fields = load_json(folder / DESCRIPTION, "description", "restore it")
         file = read_sealed(folder / WEIGHTS)
-        if file.text is not None and json.loads(file.text) != fields:
+        if file.text is not None and parse_json(file.text, f"text of {WEIGHTS}") != fields:
             raise DamagedFileError(f"{DESCRIPTION} has changed since the weights were saved")
         card = _card(fields)
         model = create_classifier(card.classifier, len(card.classes), card.image_size)
         _check_values(file.tensors, model)
         model.load_state_dict(file.tensors)
+    except InputError:
+        raise
     except (DamagedFileError, ValueError, KeyError, TypeError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(

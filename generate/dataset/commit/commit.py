@@ -13,7 +13,9 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from ....base.digest import file_digest
 from ....base.files import write_atomically
 from ..store.store import PENDING, Store
 from .record import RECORD, FileFacts, ShardRecord, read_record
@@ -135,4 +137,5 @@ def _publish(store: Store, token: str, name: str) -> None:
 def _is_the_same(store: Store, name: str, facts: FileFacts) -> bool:
     if store.size(name) != facts.bytes:
         return False
-    return hashlib.sha256(store.read(name)).hexdigest() == facts.sha256
+    with TemporaryDirectory(prefix="zeroreal-commit-") as folder:
+        return file_digest(store.local(name, Path(folder))) == facts.sha256
