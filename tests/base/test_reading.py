@@ -2,7 +2,7 @@
 
 import json
 import os
-import resource
+import re
 import socket
 import subprocess
 import sys
@@ -11,36 +11,11 @@ from pathlib import Path
 import pytest
 
 from zeroreal.base.errors import InputError
-from zeroreal.base.limits import LIMITS, NESTING, TEXT_BYTES, VALUES, LimitError
+from zeroreal.base.limits import LIMITS, LimitError
 from zeroreal.base.reading import load_json, open_regular, parse_json, read_bytes
 from zeroreal.base.yaml_files import load_yaml, parse_yaml
 
-MEMORY = 2**28  # bytes that a test's bomb would go beyond many times
-
-
-@pytest.fixture(autouse=True)
-def no_hang():
-    """Whatever waits for a pipe to be written to ends as a failed test."""
-    import signal
-
-    def stop(*_):
-        raise TimeoutError("it hangs")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(20)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
-
-
-@pytest.fixture
-def little_memory():
-    """Memory that may be asked for in addition ends soon."""
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    before = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (pages * os.sysconf("SC_PAGE_SIZE") + MEMORY, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_AS, before)
+pytestmark = pytest.mark.usefixtures("no_hang")
 
 
 def alias_bomb(levels: int, form: str = "[{}]") -> str:
@@ -190,10 +165,10 @@ def test_a_limit_that_is_no_number_is_a_sentence(monkeypatch, text):
         parse_json("[]", "x")
 
 
-def test_each_kind_has_one_limit():
-    names = [limit.name for limit in LIMITS]
-    assert len(set(names)) == len(names) >= 9
-    assert {TEXT_BYTES, NESTING, VALUES} <= set(LIMITS)
+def test_the_documented_limits_are_those_there_are():
+    page = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    said = re.findall(r"^\| `(ZEROREAL_MAX_\w+)` \| ([\d,]+) \|", page, re.MULTILINE)
+    assert said == [(limit.variable, f"{limit.default:,}") for limit in LIMITS]
 
 
 def test_reading_needs_neither_yaml_nor_pytorch():

@@ -9,7 +9,6 @@ need to finish.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,9 +51,7 @@ class PendingShard:
 
 def file_facts(path: Path) -> FileFacts:
     """Size and digest of a file."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return FileFacts(path.stat().st_size, digest)
+    return FileFacts(path.stat().st_size, file_digest(path))
 
 
 def place(store: Store, pending: PendingShard) -> dict[str, FileFacts]:
