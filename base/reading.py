@@ -12,7 +12,7 @@ import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from .errors import InputError
 from .limits import NESTING, TEXT_BYTES, VALUES, Limit
@@ -77,6 +77,15 @@ def read_bytes(path: Path, what: str, limit: Limit = TEXT_BYTES) -> bytes:
             size += len(part)
             limit.check(size, where, or_more=True)
             parts.append(part)
+    return b"".join(parts)
+
+
+def read_at_most(file: IO[bytes], size: int) -> bytes:
+    """The next `size` bytes of a file, or all there are; memory is taken for no more than these."""
+    parts: list[bytes] = []
+    while size and (part := file.read(min(size, _CHUNK))):
+        size -= len(part)
+        parts.append(part)
     return b"".join(parts)
 
 

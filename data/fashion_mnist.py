@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..base.errors import InputError
 from ..base.limits import ROWS, UNPACKED_BYTES
-from ..base.reading import open_regular
+from ..base.reading import open_regular, read_at_most
 
 # Wording of our own pipeline and test set; the files themselves hold only numbers 0..9.
 FASHION_MNIST_CLASSES = (
@@ -107,7 +107,7 @@ def _read_idx(path: Path) -> NDArray[Any]:
             ROWS.check(shape[0], where)
             size = math.prod(shape)
             UNPACKED_BYTES.check(size, where)
-            data = file.read(size + 1)  # no more than it declares, whatever it unpacks to
+            data = read_at_most(file, size + 1)  # no more than it declares, whatever it unpacks to
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"cannot read {str(path)!r} ({error}); fetch the file again") from error
     if len(data) != size:

@@ -82,11 +82,12 @@ def _sample(
     files: dict[str, tarfile.TarInfo] = {}
     texts: dict[str, bytes] = {}
     image, wanted_label = wanted
+    own = (wanted_label or _LABEL).lower()
     for _, suffix, member in members:
         if suffix in files:
             raise InputError(f"{where} holds two files {suffix!r}; give each sample its own name")
         files[suffix] = member
-        if suffix in ((wanted_label or _LABEL).lower(), _FIELDS):
+        if suffix == own or (suffix == _FIELDS and own not in texts):
             texts[suffix] = read_member(file, member, where)  # now, without going back
         if len(files) > _MOST_FILES:
             raise InputError(f"{where} has more than {_MOST_FILES} files; pack it as a data set is")
@@ -102,10 +103,9 @@ def _sample(
         )
     label = _label(texts, wanted_label, where)
     if label is None:
-        own = wanted_label or _LABEL
         raise InputError(
-            f"{where} has no label; it needs {key}.{own} with a number or a name, or {key}.json "
-            f"with one under {wanted_label or 'label'!r} (--label-column)"
+            f"{where} has no label; it needs {key}.{wanted_label or _LABEL} with a number or a "
+            f"name, or {key}.json with one under {wanted_label or 'label'!r} (--label-column)"
         )
     return ShardSample(shard, key, label, images[0].offset_data, images[0].size)
 

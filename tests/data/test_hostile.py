@@ -211,6 +211,7 @@ def write_idx(path, shape, pixels=b""):
     [
         ((4_000_000_000, 28, 28), "has 4,000,000,000 rows, and the limit is 10,000,000"),
         ((9_000_000, 2**31, 2**31), "bytes unpacked, and the limit is 4,294,967,296"),
+        ((5_000_000, 28, 28), "is not a whole IDX file"),
         ((5, 28, 28), "is not a whole IDX file"),
     ],
 )
