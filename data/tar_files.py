@@ -38,27 +38,21 @@ class TarFile:
         self._packed = self._file if path.suffix.lower() in (".gz", ".tgz") else None
         if self._packed is not None:
             self._file = gzip.GzipFile(fileobj=self._packed)
-        self._has_ended = False
 
     def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes, which cannot be all; `EOFError` when asked again at the end."""
+        """At most `size` bytes, which cannot be all."""
         if size < 0:
             raise tarfile.ReadError("a size is below zero")
         MEMBER_BYTES.check(size, self._where)
         content: bytes = self._file.read(size)
         if self._packed is not None:
             UNPACKED_BYTES.check(self._file.tell(), self._where, or_more=True)
-        # `tarfile` would ask for ever for the rest of a sparse file's table.
-        if size and not content and self._has_ended:
-            raise EOFError("it ends too early")
-        self._has_ended = bool(size) and not content
         return content
 
     def seek(self, place: int) -> int:
         """Go to a place, in bytes; a compressed file is unpacked up to there."""
         if self._packed is not None:
             UNPACKED_BYTES.check(place, self._where)
-        self._has_ended = False
         found: int = self._file.seek(place)
         return found
 

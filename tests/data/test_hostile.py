@@ -96,11 +96,11 @@ def test_a_size_below_zero_does_not_go_round(tmp_path, kind):
         open_shards([path])
 
 
-def test_a_table_of_holes_that_is_cut_off_does_not_go_round(tmp_path):
+def test_a_table_of_holes_that_is_cut_off_is_damaged(tmp_path):
     pax = b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n"
     path = tmp_path / "x.tar"
     content = header("p", len(pax), tarfile.XHDTYPE) + pax.ljust(512, b"\0")
-    path.write_bytes(content + header("0.png", 512) + b"9".ljust(512, b"9"))
+    path.write_bytes(content + header("0.png", 512) + b"9\n".ljust(512, b"9"))
     with pytest.raises(InputError, match="cut short or damaged"):
         open_shards([path])
 

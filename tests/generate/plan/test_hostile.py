@@ -34,7 +34,7 @@ def test_an_alias_bomb_in_any_field_of_a_recipe_is_a_sentence(tmp_path, field, l
     path = write(tmp_path, "r.yaml", alias_bomb(field))
     with pytest.raises(LimitError) as raised:
         load_recipe(path)
-    assert f"recipe '{path}' has 3," in str(raised.value)
+    assert f"recipe '{path}' has 2,466,223 or more values, and the limit" in str(raised.value)
     assert len(str(raised.value)) < 300
 
 
