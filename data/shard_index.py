@@ -10,11 +10,11 @@ from itertools import groupby
 from pathlib import Path
 
 from ..base.errors import InputError
-from ..base.limits import ROWS
+from ..base.limits import ROWS, TEXT_BYTES
 from ..base.reading import parse_json
 from .decode import SUFFIXES
 from .lfs import refuse_pointer
-from .tar_files import DAMAGED, TarFile, read_member, tar_members
+from .tar_files import DAMAGED, TarFile, read_member
 
 _LABEL, _FIELDS = "cls", "json"
 _MOST_FILES = 1000
@@ -49,9 +49,10 @@ def index_shard(
     try:
         refuse_pointer(shard)
         with TarFile(shard) as file:
-            for key, members in groupby(_members(file, where), lambda member: member[0]):
+            for key, members in groupby(_members(file), lambda member: member[0]):
                 samples.append(_sample(file, shard, key, members, (image, label)))
                 ROWS.check(len(samples), where, or_more=True)
+            file.check_end()
     except InputError:
         raise
     except DAMAGED as error:
@@ -63,9 +64,9 @@ def index_shard(
     return samples
 
 
-def _members(file: TarFile, where: str) -> Iterator[tuple[str, str, tarfile.TarInfo]]:
+def _members(file: TarFile) -> Iterator[tuple[str, str, tarfile.TarInfo]]:
     """Sample key and suffix of each file; hidden files and those without a suffix are left out."""
-    for member in tar_members(file, where):
+    for member in file.members():
         stem, dot, suffix = member.name.rpartition("/")[2].partition(".")
         if member.isreg() and stem and dot:
             yield member.name[: -len(dot + suffix)], suffix.lower(), member
@@ -88,7 +89,8 @@ def _sample(
             raise InputError(f"{where} holds two files {suffix!r}; give each sample its own name")
         files[suffix] = member
         if suffix == own or (suffix == _FIELDS and own not in texts):
-            texts[suffix] = read_member(file, member, where)  # now, without going back
+            TEXT_BYTES.check(member.size, where)
+            texts[suffix] = read_member(file, member)  # now, without going back
         if len(files) > _MOST_FILES:
             raise InputError(f"{where} has more than {_MOST_FILES} files; pack it as a data set is")
     images = [

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import InputError
-from ..base.limits import MEMBER_BYTES, TEXT_BYTES, UNPACKED_BYTES
+from ..base.limits import MEMBER_BYTES, UNPACKED_BYTES
 from ..base.reading import open_regular
 
 # What `tarfile` raises for damaged archives, checks of its own not everywhere being there.
@@ -38,6 +38,7 @@ class TarFile:
         self._packed = self._file if path.suffix.lower() in (".gz", ".tgz") else None
         if self._packed is not None:
             self._file = gzip.GzipFile(fileobj=self._packed)
+        self._end = 0
 
     def read(self, size: int = -1) -> bytes:
         """At most `size` bytes, which cannot be all."""
@@ -61,6 +62,28 @@ class TarFile:
         place: int = self._file.tell()
         return place
 
+    def members(self) -> Iterator[tarfile.TarInfo]:
+        """The members in order, each checked before anything of it is read.
+
+        Raises one of `DAMAGED` for an archive that is not whole, and `InputError` for a member that
+        is over the limits or sparse.
+        """
+        with tarfile.open(fileobj=self, mode="r:") as tar:  # type: ignore[call-overload]
+            while (member := tar.next()) is not None:
+                tar.members.clear()  # else it keeps them all
+                _check(member, self._where)
+                yield member
+            self._end = tar.offset
+
+    def check_end(self) -> None:
+        """Raise `tarfile.ReadError` unless what comes after the members is the mark of the end.
+
+        `tarfile` takes a damaged header for the end, too.
+        """
+        self.seek(self._end)
+        if self.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError("no end-of-archive mark")
+
     def __enter__(self) -> TarFile:
         return self
 
@@ -70,36 +93,19 @@ class TarFile:
             self._packed.close()
 
 
-def tar_members(file: TarFile, where: str) -> Iterator[tarfile.TarInfo]:
-    """The members of a tar file in order, each checked before anything of it is read.
-
-    Raises one of `DAMAGED` for an archive that is not whole; `InputError`, which begins with
-    `where`, for a member that is over the limits or sparse.
-    """
-    with tarfile.open(fileobj=file, mode="r:") as tar:  # type: ignore[call-overload]
-        while (member := tar.next()) is not None:
-            tar.members.clear()  # else it keeps them all
-            if member.size < 0:
-                raise tarfile.ReadError("a size is below zero")
-            if member.issparse():
-                raise InputError(
-                    f"{where} holds {member.name!r} as a sparse file, which declares "
-                    f"{member.size:,} bytes that are not there: pack it anew, without sparse files"
-                )
-            if member.isreg():
-                MEMBER_BYTES.check(member.size, f"{member.name!r} of {where}")
-            yield member
-        # `tarfile` takes a damaged header for the end, so the mark of the end must be there.
-        file.seek(tar.offset)
-        if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-            raise tarfile.ReadError("no end-of-archive mark")
+def _check(member: tarfile.TarInfo, where: str) -> None:
+    if member.size < 0:
+        raise tarfile.ReadError("a size is below zero")
+    if member.issparse():
+        raise InputError(
+            f"{where} holds {member.name!r} as a sparse file, which declares {member.size:,} bytes "
+            "that are not there: pack it anew, without sparse files"
+        )
+    if member.isreg():
+        MEMBER_BYTES.check(member.size, f"{member.name!r} of {where}")
 
 
-def read_member(file: TarFile, member: tarfile.TarInfo, where: str) -> bytes:
-    """A text in a tar file; quick before the next member is asked for.
-
-    Raises `LimitError`, which begins with `where`, for a long one.
-    """
-    TEXT_BYTES.check(member.size, where)
+def read_member(file: TarFile, member: tarfile.TarInfo) -> bytes:
+    """What a member holds; quick before the next one is asked for."""
     file.seek(member.offset_data)
     return file.read(member.size)

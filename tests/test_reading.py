@@ -9,7 +9,7 @@ FOLDERS = [name for name in STANDS_ON if name != "benchmarks"]
 """Benchmarks read what processes of their own wrote."""
 
 READERS = {
-    "json.load": ("base/reading.py",),
+    "json.load": (),
     "json.loads": ("base/reading.py", "engine/tensorrt/inspect.py"),  # the latter: the library's
     "yaml.load": ("base/yaml_files.py",),
     "yaml.safe_load": (),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ....base.errors import InputError
 from ....base.reading import parse_json
 from ....data.decode import SUFFIXES
-from ....data.tar_files import DAMAGED, TarFile, read_member, tar_members
+from ....data.tar_files import DAMAGED, TarFile, read_member
 
 Samples = tuple[list[int], list[int]]
 """Indices and labels; -1 for what is no number."""
@@ -56,8 +56,9 @@ def _tar_files(path: Path, name: str) -> Iterator[tuple[str, Callable[[], bytes]
     """Names of the files in a tar file, each with what reads it before the next is asked for."""
     try:
         with TarFile(path) as file:
-            for member in tar_members(file, f"{name!r}"):
+            for member in file.members():
                 yield member.name, partial(read_member, file, member)
+            file.check_end()
     except InputError:
         raise
     except DAMAGED as error:
