@@ -20,7 +20,7 @@ from typing import Any
 from ..base.digest import file_digest, key_digest
 from ..base.errors import InputError
 from ..base.ownership import close_to_others, distrust
-from ..base.reading import load_json
+from ..base.reading import parse_json, read_text
 
 FORMAT = 1
 RECORD = "entry.json"
@@ -132,7 +132,9 @@ def read_entry(folder: Path, check_files: bool, foreign: bool = False) -> Entry:
 
 
 def _read_record(folder: Path) -> dict[str, Any]:
-    record: dict[str, Any] = load_json(folder / RECORD, "record", "remove the entry")
+    record: dict[str, Any] = parse_json(
+        read_text(folder / RECORD, "record"), f"record {str(folder / RECORD)!r}"
+    )
     if record["format"] != FORMAT:
         raise DamagedError(f"its format is {record['format']!r}, not {FORMAT}")
     if record.pop("digest") != key_digest(record):

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from ...base.errors import InputError
-from ...base.reading import load_json
+from ...base.reading import parse_json, read_text
 from ...engine.graph import GraphFile, GraphSpec, TensorSpec
 from ..model.model_info import ModelInfo
 from .verify import OutputError
@@ -84,7 +84,7 @@ def read_manifest(folder: Path) -> Exported:
             "'zeroreal export MODEL --out DIR'"
         )
     try:
-        content = load_json(path, "manifest", "export the model again")
+        content = parse_json(read_text(path, "manifest"), f"manifest {str(path)!r}")
         if content["format"] != FORMAT:
             raise ValueError(f"its format is {content['format']}, not {FORMAT}")
         info = {**content["model"], "text_encoders": tuple(content["model"]["text_encoders"])}

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ...base.errors import InputError
 from ...base.files import write_atomically
-from ...base.reading import load_json, parse_json
+from ...base.reading import parse_json, read_text
 from ...base.sealed import DamagedFileError, read_sealed, sealed
 from .create import create_classifier, to_channels_last
 from .evaluate import predict
@@ -67,7 +67,9 @@ def load_classifier(folder: Path, device: torch.device) -> SavedClassifier:
                 f"run folder {str(folder)!r} has no {name}: give the folder of a finished run"
             )
     try:
-        fields = load_json(folder / DESCRIPTION, "description", "restore it")
+        fields = parse_json(
+            read_text(folder / DESCRIPTION, "file"), f"file {str(folder / DESCRIPTION)!r}"
+        )
         file = read_sealed(folder / WEIGHTS)
         if file.text is not None and parse_json(file.text, f"text of {WEIGHTS}") != fields:
             raise DamagedFileError(f"{DESCRIPTION} has changed since the weights were saved")
