@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .reading import open_regular
+
 
 def file_digest(path: Path) -> str:
     """SHA-256 of a file's bytes, in hex."""
-    with path.open("rb") as file:
+    with open_regular(path, "file") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import unicodedata
 
 # Control characters, which move cursors and give orders to terminals; line and paragraph
@@ -9,6 +10,11 @@ import unicodedata
 _HIDDEN = ("Cc", "Zl", "Zp", "Cs")
 _TURNING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """Characters that turn the direction of what follows, so that a text seems to say another."""
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = 60
+short = _short.repr
+"""A value as errors show it: they would be as long as the mistake otherwise."""
 
 
 def printable(text: str, keep: str = "") -> str:

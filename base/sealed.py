@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor
+
+from .errors import InputError
+from .tensor_files import open_tensors
 
 _TEXT, _DIGEST = "state", "sha256"
 
@@ -41,12 +44,15 @@ def sealed(tensors: Mapping[str, Tensor], text: str) -> bytes:
 def read_sealed(path: Path) -> Sealed:
     """What the file at `path` holds; `DamagedFileError` unless it is whole and matches its digest.
 
-    A file that cannot be read raises `OSError`.
+    A file that cannot be read raises `OSError`; one that is no file, or whose header is over the
+    limits, `InputError`.
     """
     try:
-        with safe_open(path, framework="pt") as file:
+        with open_tensors(path, "file") as file:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except InputError:
+        raise
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise DamagedFileError(" ".join(str(error).split())[:200]) from None
     if not {_TEXT, _DIGEST} & header.keys():

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from .errors import InputError
+from .printable import short
+from .yaml_files import load_yaml
 
 __all__ = [
     "Option",
@@ -118,7 +120,9 @@ def read_values(
     """
     if not isinstance(content, Mapping):
         place = ".".join(path) or "the file"
-        raise InputError(f"{source}: {place} is {content!r}: settings by their names were expected")
+        raise InputError(
+            f"{source}: {place} is {short(content)}: settings by their names were expected"
+        )
     types, known = get_type_hints(kind), {one.name: one for one in fields(kind)}
     values: dict[str, Any] = {}
     for name, value in content.items():
@@ -134,7 +138,7 @@ def read_values(
             else:
                 values[name] = _typed(types[name], value)
         except _WrongTypeError as error:
-            raise InputError(f"{source}: {'.'.join(inner)} is {value!r}: {error}") from None
+            raise InputError(f"{source}: {'.'.join(inner)} is {short(value)}: {error}") from None
         except InputError as error:
             message = str(error)
             if not message.startswith(source):
@@ -145,17 +149,7 @@ def read_values(
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """The fields of a YAML file; `InputError` where it cannot be read or has none."""
-    import yaml  # not above: help can spare it
-
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"configuration {str(path)!r} cannot be read ({error.strerror}): give a YAML file"
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"configuration {str(path)!r} is not YAML ({reason})") from None
+    content = load_yaml(path, "configuration", "give a YAML file")
     if content is not None and not isinstance(content, Mapping):
         raise InputError(f"configuration {str(path)!r} has no fields: write one a line, `steps: 8`")
     return dict(content or {})

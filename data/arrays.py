@@ -13,8 +13,10 @@ from PIL import Image
 from torch import Tensor
 
 from ..base.errors import InputError
+from ..base.limits import ROWS
+from ..base.reading import check_regular
 from .class_names import stored_class_names
-from .decode import Encoded
+from .decode import Encoded, room_for
 from .labelled import Labelled, check_range, numbers_as_names
 
 _LABELS = ".labels.npy"
@@ -44,10 +46,22 @@ def open_arrays(paths: Sequence[Path]) -> Labelled:
     return Labelled(names, labels, _pictures(paths, arrays), arrays, is_numbered, paths)
 
 
+def map_array(path: Path) -> NDArray[Any]:
+    """The array in a file, which is mapped into memory and not read.
+
+    Raises `InputError` for a pipe or device and for too many rows, and what NumPy raises, which
+    maps no more than there is.
+    """
+    check_regular(path, "array")
+    array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    ROWS.check(len(array) if array.ndim else 0, f"array {str(path)!r}")
+    return array
+
+
 def together(arrays: Sequence[NDArray[Any]]) -> Tensor:
     """All images, uint8 `[N, S, S, 3]`, in one copy."""
     count = sum(len(array) for array in arrays)
-    images = np.empty((count, *arrays[0].shape[1:]), np.uint8)
+    images = room_for(count, arrays[0].shape[1])
     return torch.from_numpy(np.concatenate(arrays, out=images))
 
 
@@ -68,12 +82,13 @@ def _open(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
 
 def _map(path: Path) -> NDArray[Any]:
     try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        return map_array(path)
+    except InputError:
+        raise
     except (OSError, ValueError, EOFError) as error:
         raise InputError(
             f"cannot read {str(path)!r} as an array ({error}); fetch or write it again"
         ) from error
-    return array
 
 
 def _pictures(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ..base.errors import InputError
+from ..base.reading import parse_json, read_text
 
 _LISTED, _INFO = "classes.txt", "_info.json"
 
@@ -26,7 +27,7 @@ def info_class_folders(folder: Path) -> list[str] | None:
 
     As many as there are classes, in the same order.
     """
-    folders = _names(folder / _INFO, lambda text: json.loads(text).get("folders"))
+    folders = _names(folder / _INFO, lambda text: _info(text).get("folders"))
     if folders is not None and len(folders) != len(info_class_names(folder) or ()):
         raise InputError(
             f"{str(folder / _INFO)!r} has {len(folders)} folders, and not one for each class"
@@ -38,7 +39,9 @@ def _names(path: Path, read: Callable[[str], object]) -> list[str] | None:
     if not path.is_file():
         return None
     try:
-        names = read(path.read_text("utf-8-sig"))
+        names = read(read_text(path, "file", "utf-8-sig"))
+    except InputError:
+        raise
     except (OSError, ValueError, AttributeError) as error:
         raise InputError(f"cannot read the class names in {str(path)!r} ({error})") from error
     if names is None:
@@ -54,4 +57,8 @@ def _lines(text: str) -> object:
 
 def _classes(text: str) -> object:
     """The classes of an index; an index as timm writes it names none."""
-    return json.loads(text).get("classes")
+    return _info(text).get("classes")
+
+
+def _info(text: str) -> Any:
+    return parse_json(text, f"file {_INFO!r}")

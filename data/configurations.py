@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from ..base.errors import InputError
+from ..base.reading import read_text
+from ..base.yaml_files import front_matter
 
 _CARD = "README.md"
-_RULE = "---"
 
 
 def check_one_configuration(folder: Path) -> None:
@@ -19,7 +17,9 @@ def check_one_configuration(folder: Path) -> None:
     Each is a data set of its own, with other images or other labels. They are declared under
     `configs` in the YAML at the top of the card (hub documentation, "Manual configuration").
     """
-    configs = _front_matter(folder / _CARD).get("configs")
+    card = folder / _CARD
+    text = read_text(card, "card", errors="replace") if card.is_file() else ""
+    configs = front_matter(text, f"card {str(card)!r}").get("configs")
     entries = configs if isinstance(configs, list) else []
     names = [str(one["config_name"]) for one in entries if _is_named(one)]
     if len(set(names)) > 1:
@@ -31,17 +31,3 @@ def check_one_configuration(folder: Path) -> None:
 
 def _is_named(entry: object) -> bool:
     return isinstance(entry, dict) and "config_name" in entry
-
-
-def _front_matter(card: Path) -> dict[str, Any]:
-    """The YAML between two rules at the top; empty where there is none that can be read."""
-    try:
-        text = card.read_text(encoding="utf-8-sig")
-        first, *lines = text.splitlines() or [""]
-        if first.strip() != _RULE:
-            return {}
-        end = next(row for row, line in enumerate(lines) if line.strip() == _RULE)
-        content = yaml.safe_load("\n".join(lines[:end]))
-    except (OSError, UnicodeDecodeError, StopIteration, yaml.YAMLError):
-        return {}
-    return content if isinstance(content, dict) else {}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -18,6 +19,10 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from torch import Tensor
 
 from ..base.errors import InputError
+from ..base.limits import IMAGE_PIXELS
+from ..base.memory import free_memory
+from ..base.reading import open_regular
+from ..base.sizes import size_text
 
 # Pillow knows what it can open only after this, and threads must not race for it.
 Image.init()
@@ -32,6 +37,7 @@ SUFFIXES = frozenset(
 Encoded = bytes | Path | Image.Image
 
 _CHUNK = 256
+_PILLOWS_LIMIT = Lock()
 _Turn = Image.Transpose
 _UPRIGHT = {
     2: _Turn.FLIP_LEFT_RIGHT,
@@ -68,11 +74,17 @@ def decode(
     Orientation tags are obeyed where they can be read, transparency lies on white, 16-bit greys and
     floats of 0 to 1 keep their range, and of several frames the first counts. Raises `InputError`,
     with `name`, for what cannot be decoded, for pixels of no known range, and for more of them than
-    `max_pixels`, by default twice `PIL.Image.MAX_IMAGE_PIXELS`.
+    `max_pixels`, by default `IMAGE_PIXELS`.
     """
     with _opened(encoded, name, max_pixels) as image:
         image.load()  # first: while metadata is read, nothing may be wrong with the pixels
         return _fit(_to_rgb(_upright(image)), size)
+
+
+def stored_pixels(encoded: Encoded, name: str) -> NDArray[Any]:
+    """RGB uint8 `[H, W, 3]` of an image that we wrote. Raises what `decode` does."""
+    with _opened(encoded, name, None) as image:
+        return np.asarray(image.convert("RGB"))
 
 
 def shorter_side(encoded: Encoded, name: str, max_pixels: int | None = None) -> int:
@@ -93,7 +105,7 @@ def decode_all(
     Chunk by chunk on a few threads (Pillow decodes without the interpreter lock), so that at most a
     chunk of images is held at full size.
     """
-    images, kept = np.empty((count, size, size, 3), np.uint8), np.zeros(count, bool)
+    images, kept = room_for(count, size), np.zeros(count, bool)
     resized, number, unreadable = 0, 0, list[str]()
 
     def attempt(picture: tuple[Encoded, str]) -> tuple[NDArray[Any], bool] | InputError:
@@ -119,6 +131,20 @@ def decode_all(
     return Decoded(whole, kept, resized, tuple(unreadable))
 
 
+def room_for(count: int, size: int) -> NDArray[np.uint8]:
+    """Memory for images, uint8 `[count, size, size, 3]`; `InputError` where there is not so much.
+
+    Systems promise more than they have and end a process later.
+    """
+    needed, free = 3 * count * size * size, free_memory(torch.device("cpu"))
+    if needed > free:
+        raise InputError(
+            f"{count:,} images of {size} pixels a side take {size_text(needed)} of memory, and "
+            f"{size_text(free)} are free: read fewer of them, or smaller ones"
+        )
+    return np.empty((count, size, size, 3), np.uint8)
+
+
 @contextmanager
 def _opened(encoded: Encoded, name: str, max_pixels: int | None) -> Iterator[Image.Image]:
     """The image, its pixels not yet decoded; whatever fails inside is an `InputError`."""
@@ -126,27 +152,29 @@ def _opened(encoded: Encoded, name: str, max_pixels: int | None) -> Iterator[Ima
         if isinstance(encoded, Image.Image):
             yield encoded
             return
-        source = io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded
-        if max_pixels is not None:
-            _let_pillow_open(max_pixels)
-        with Image.open(source, formats=FORMATS) as image:
-            if max_pixels is not None and image.width * image.height > max_pixels:
-                raise Image.DecompressionBombError(f"more than {max_pixels} pixels")
+        file = io.BytesIO(encoded) if isinstance(encoded, bytes) else open_regular(encoded, "image")
+        with file, _unread_image(file) as image:
+            IMAGE_PIXELS.check(image.width * image.height, f"image {name!r}", most=max_pixels)
             yield image
-    except Image.DecompressionBombError as error:
-        raise InputError(
-            f"image {name!r} is too large ({error}); remove it, or raise the limit "
-            "(--max-image-pixels) if you trust it"
-        ) from error
+    except InputError:
+        raise
     except Exception as error:  # on damaged bytes, decoders raise almost anything
         reason = "no known image format" if isinstance(error, UnidentifiedImageError) else error
         raise InputError(f"cannot read image {name!r} ({reason}); replace or remove it") from error
 
 
-def _let_pillow_open(pixels: int) -> None:
-    """Have Pillow, which refuses twice its limit, take images of `pixels`; never lowers it."""
-    if Image.MAX_IMAGE_PIXELS is not None:
-        Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, -(-pixels // 2))
+def _unread_image(file: IO[bytes]) -> Image.Image:
+    """The image in a file, its pixels not read, however many there are: that is for its caller."""
+    with suppress(Image.DecompressionBombError):
+        return Image.open(file, formats=FORMATS)
+    # Pillow's own limit is that of the whole process, which others may open images in.
+    file.seek(0)
+    with _PILLOWS_LIMIT:
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(file, formats=FORMATS)
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import math
+import struct
 import zlib
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..base.errors import InputError
+from ..base.limits import ROWS, UNPACKED_BYTES
+from ..base.reading import open_regular, read_at_most
 
 # Wording of our own pipeline and test set; the files themselves hold only numbers 0..9.
 FASHION_MNIST_CLASSES = (
@@ -93,16 +97,28 @@ def _download(folder: Path, split: Split) -> None:
 
 def _read_idx(path: Path) -> NDArray[Any]:
     """The array of bytes in an IDX file (http://yann.lecun.com/exdb/mnist), gzipped or not."""
+    where = f"IDX file {str(path)!r}"
     try:
-        data = path.read_bytes()
-        if path.suffix == ".gz":
-            data = gzip.decompress(data)
+        with open_regular(path, "IDX file") as packed:
+            file = gzip.GzipFile(fileobj=packed) if path.suffix == ".gz" else packed
+            shape = _shape(file.read(4), file)
+            if shape is None:
+                raise EOFError("its header is no IDX header of bytes")
+            ROWS.check(shape[0], where)
+            size = math.prod(shape)
+            UNPACKED_BYTES.check(size, where)
+            data = read_at_most(file, size + 1)  # no more than it declares, whatever it unpacks to
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"cannot read {str(path)!r} ({error}); fetch the file again") from error
-    dimensions = data[3] if len(data) > 3 else 0
-    start = 4 + 4 * dimensions
-    shape = np.frombuffer(data[4:start], ">u4").astype(int) if len(data) >= start else np.array([0])
-    if data[:3] != _UNSIGNED_BYTES or len(data) != start + shape.prod():
+    if len(data) != size:
         raise InputError(f"{str(path)!r} is not a whole IDX file of bytes; fetch the file again")
     # Copied because PyTorch wants memory that can be written to.
-    return np.frombuffer(data, np.uint8, offset=start).reshape(shape).copy()
+    return np.frombuffer(data, np.uint8).reshape(shape).copy()
+
+
+def _shape(magic: bytes, file: Any) -> tuple[int, ...] | None:
+    """What the header of a file of bytes declares, after its first four; None for another kind."""
+    if len(magic) < 4 or magic[:3] != _UNSIGNED_BYTES or not 1 <= magic[3] <= 3:
+        return None
+    sizes = file.read(4 * magic[3])
+    return struct.unpack(f">{magic[3]}I", sizes) if len(sizes) == 4 * magic[3] else None

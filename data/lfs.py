@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..base.errors import InputError
+from ..base.reading import open_regular
 
 _BEGINNING = b"version https://git-lfs"
 
 
 def refuse_pointer(path: Path) -> None:
     """Raise `InputError` where there is only a pointer (git-lfs, `docs/spec.md`) to the file."""
-    with path.open("rb") as file:
+    with open_regular(path, "file") as file:
         is_pointer = file.read(len(_BEGINNING)) == _BEGINNING
     if is_pointer:
         raise InputError(

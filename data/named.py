@@ -8,6 +8,7 @@ from glob import glob, has_magic
 from pathlib import Path
 
 from ..base.errors import InputError
+from ..base.reading import is_file
 from .walk import is_left_behind
 
 SHARD_SUFFIXES = (".tar", ".tar.gz", ".tgz")
@@ -24,11 +25,11 @@ def named_files(source: str) -> list[Path]:
     `a.tar::b.tar` names two, `{00000..00009}.tar` and `{a,b}.tar` each one that they stand for, and
     what `*.tar` or `**/*.tar` fits come sorted. Raises `InputError` for one that is absent.
     """
-    if Path(source).is_file():
+    if is_file(Path(source), "source"):
         return [Path(source)]
     files: list[Path] = []
     for name in (name for part in source.split("::") for name in _expand(part)):
-        if Path(name).is_file():
+        if is_file(Path(name), "source"):
             files.append(Path(name))
         elif has_magic(name):
             fitting = (Path(file) for file in sorted(glob(name, recursive=True)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import unquote
@@ -13,11 +12,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ..base.errors import InputError
+from ..base.reading import check_regular, parse_json
 from .decode import Encoded
 from .labelled import Labelled, check_range, numbers_as_names
 from .lfs import refuse_pointer
+from .tables import open_table, read_texts, rows_at_once
 
-_ROWS_AT_ONCE = 256
 _TEXTS = (
     pa.types.is_string,
     pa.types.is_large_string,
@@ -39,7 +39,7 @@ def open_parquet(path: Path, image: str | None = None, label: str | None = None)
     image, label = image or _IMAGE, label or _LABEL
     try:
         refuse_pointer(path)
-        file = pq.ParquetFile(path)
+        file = open_table(path, "Parquet file")
         names = file.schema_arrow.names
         in_path = _label_in_path(path, label) if label not in names else None
         for option, needed in (("image", image), ("label", label)):
@@ -50,7 +50,7 @@ def open_parquet(path: Path, image: str | None = None, label: str | None = None)
                 )
         pictures = _pictures(file, path, image)
         if in_path is None:
-            column = file.read(columns=[label]).column(0).combine_chunks()
+            column = read_texts(path, file, label).combine_chunks()
         else:
             column = pa.array([in_path] * file.metadata.num_rows)
     except (pa.ArrowException, OSError) as error:
@@ -69,6 +69,7 @@ def open_parquet(path: Path, image: str | None = None, label: str | None = None)
 def has_images(path: Path, image: str | None = None) -> bool:
     """Whether there is a column `image`; a file that cannot be read is taken for one that has."""
     try:
+        check_regular(path, "Parquet file")
         return (image or _IMAGE) in pq.read_schema(path).names
     except (pa.ArrowException, OSError):
         return True
@@ -89,36 +90,46 @@ def _labels(
     """Labels int64 `[N]` and the names of the classes; None where they are numbers alone."""
     if column.null_count:
         raise InputError(f"{str(path)!r} holds images without a label; remove those rows")
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    kind = column.type
+    is_dictionary = pa.types.is_dictionary(column.type)
+    kind = column.type.value_type if is_dictionary else column.type
     if pa.types.is_integer(kind):
+        column = column.dictionary_decode() if is_dictionary else column
         return column.to_numpy().astype(np.int64), _class_names(metadata, label) or None
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+    is_binary = pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+    if not is_binary and not any(is_kind(kind) for is_kind in _TEXTS):
+        raise InputError(
+            f"the column {label!r} of {str(path)!r} is {kind}; a label is one text or whole number "
+            "an image: say which column holds it (--label-column)"
+        )
+    if pa.types.is_string_view(kind):
+        column = column.cast(pa.large_string())
+    column = column if is_dictionary else column.dictionary_encode()
+    known = column.dictionary
+    if is_binary:
         try:
-            column = column.cast(pa.large_string())
+            known = known.cast(pa.large_string())
         except pa.ArrowException as error:
             raise InputError(
                 f"the column {label!r} of {str(path)!r} holds bytes that are no UTF-8 text "
                 f"({error}); say which holds the labels (--label-column)"
             ) from error
-    elif not any(is_kind(kind) for is_kind in _TEXTS):
-        raise InputError(
-            f"the column {label!r} of {str(path)!r} is {kind}; a label is one text or whole number "
-            "an image: say which column holds it (--label-column)"
-        )
-    texts = [str(value) for value in column.to_pylist()]
+    used, positions = np.unique(column.indices.to_numpy(), return_inverse=True)
+    texts = [str(value) for value in known.take(pa.array(used)).to_pylist()]
     if not all(text.strip() for text in texts):
         raise InputError(f"{str(path)!r} holds images with an empty label; remove those rows")
-    names, labels = np.unique(texts, return_inverse=True)
-    return labels.astype(np.int64), names.tolist()
+    names = sorted(set(texts))
+    place = {name: number for number, name in enumerate(names)}
+    labels = np.array([place[text] for text in texts], np.int64)[positions]
+    return labels, names
 
 
 def _pictures(file: pq.ParquetFile, path: Path, image: str) -> Iterator[tuple[Encoded, str]]:
     row = 0
     try:
-        for batch in file.iter_batches(_ROWS_AT_ONCE, columns=[image]):
-            for value in batch.column(0).to_pylist():
+        at_once = rows_at_once(file, [image], f"column {image!r} of {str(path)!r}")
+        for batch in file.iter_batches(at_once, columns=[image]):
+            for cell in batch.column(0):
+                value = cell.as_py()
                 encoded = value.get("bytes") if isinstance(value, dict) else value
                 if not isinstance(encoded, bytes):
                     raise InputError(
@@ -133,8 +144,11 @@ def _pictures(file: pq.ParquetFile, path: Path, image: str) -> Iterator[tuple[En
 
 def _class_names(metadata: Mapping[bytes, bytes], label: str) -> list[str]:
     try:
-        features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
+        text = metadata.get(b"huggingface", b"{}").decode()
+        features = parse_json(text, "the metadata of the Parquet file")["info"]["features"]
         return [str(name) for name in features[label]["names"]]
+    except InputError:
+        raise
     except (ValueError, KeyError, TypeError):
         listed = metadata.get(b"class_names", b"").decode(errors="replace").split(",")
         return [name.strip() for name in listed if name.strip()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..base.errors import InputError
+from ..base.limits import IMAGE_PIXELS
 from ..base.settings import option
 
 
@@ -25,7 +26,7 @@ class ReadSettings:
     """Take labels that are numbers without names for positions in the list of classes, from 0."""
     skip_unreadable: bool = False
     """Go on without images that cannot be read, and list them, instead of stopping at the first."""
-    max_image_pixels: int | None = option(None, shown="178956970, which is Pillow's")
+    max_image_pixels: int | None = option(None, shown=str(IMAGE_PIXELS.default))
     """Images of more pixels, width times height, are not read: raise it for larger ones that you
     trust."""
 

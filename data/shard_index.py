@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import re
 import tarfile
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from ..base.errors import InputError
+from ..base.limits import ROWS, TEXT_BYTES
+from ..base.reading import parse_json
 from .decode import SUFFIXES
 from .lfs import refuse_pointer
+from .tar_files import DAMAGED, TarFile, read_member
+
+_LABEL, _FIELDS = "cls", "json"
+_MOST_FILES = 1000
+"""Of a sample. Data sets have a handful."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,6 @@ class ShardSample:
         return f"sample {self.key!r} of {str(self.shard)!r}"
 
 
-def open_tar(shard: Path) -> BinaryIO:
-    """The content of a tar file, compressed by gzip or not. To go back in it then costs time."""
-    if shard.suffix.lower() in (".gz", ".tgz"):
-        return cast(BinaryIO, gzip.open(shard))
-    return shard.open("rb")
-
-
 def index_shard(
     shard: Path, image: str | None = None, label: str | None = None
 ) -> list[ShardSample]:
@@ -49,16 +45,17 @@ def index_shard(
     default what `open_shards` says.
     """
     samples: list[ShardSample] = []
+    where = f"shard {str(shard)!r}"
     try:
         refuse_pointer(shard)
-        with open_tar(shard) as file, tarfile.open(fileobj=file, mode="r:") as tar:
-            for key, members in groupby(_members(tar), lambda member: member[0]):
-                samples.append(_sample(tar, shard, key, members, (image, label)))
-            # `tarfile` takes a damaged header for the end, so the mark of the end must be there.
-            file.seek(tar.offset)
-            if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-                raise tarfile.ReadError("no end-of-archive mark")
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        with TarFile(shard) as file:
+            for key, members in groupby(_members(file), lambda member: member[0]):
+                samples.append(_sample(file, shard, key, members, (image, label)))
+                ROWS.check(len(samples), where, or_more=True)
+            file.check_end()
+    except InputError:
+        raise
+    except DAMAGED as error:
         place = f"after sample {samples[-1].key!r}" if samples else "from the start"
         raise InputError(
             f"shard {str(shard)!r} is cut short or damaged {place} ({error}); fetch or write it "
@@ -67,16 +64,16 @@ def index_shard(
     return samples
 
 
-def _members(tar: tarfile.TarFile) -> Iterator[tuple[str, str, tarfile.TarInfo]]:
+def _members(file: TarFile) -> Iterator[tuple[str, str, tarfile.TarInfo]]:
     """Sample key and suffix of each file; hidden files and those without a suffix are left out."""
-    for member in tar:
+    for member in file.members():
         stem, dot, suffix = member.name.rpartition("/")[2].partition(".")
         if member.isreg() and stem and dot:
             yield member.name[: -len(dot + suffix)], suffix.lower(), member
 
 
 def _sample(
-    tar: tarfile.TarFile,
+    file: TarFile,
     shard: Path,
     key: str,
     members: Iterator[tuple[str, str, tarfile.TarInfo]],
@@ -84,11 +81,18 @@ def _sample(
 ) -> ShardSample:
     where = f"sample {key!r} of {str(shard)!r}"
     files: dict[str, tarfile.TarInfo] = {}
+    texts: dict[str, bytes] = {}
+    image, wanted_label = wanted
+    own = (wanted_label or _LABEL).lower()
     for _, suffix, member in members:
         if suffix in files:
             raise InputError(f"{where} holds two files {suffix!r}; give each sample its own name")
         files[suffix] = member
-    image, wanted_label = wanted
+        if suffix == own or (suffix == _FIELDS and own not in texts):
+            TEXT_BYTES.check(member.size, where)
+            texts[suffix] = read_member(file, member)  # now, without going back
+        if len(files) > _MOST_FILES:
+            raise InputError(f"{where} has more than {_MOST_FILES} files; pack it as a data set is")
     images = [
         member
         for suffix, member in files.items()
@@ -99,31 +103,25 @@ def _sample(
             f"{where} has {len(images)} images; it needs one, such as {key}.{image or 'jpg'}: of "
             "several, --image-column chooses one by its suffix"
         )
-    label = _label(tar, files, wanted_label)
+    label = _label(texts, wanted_label, where)
     if label is None:
-        own = wanted_label or "cls"
         raise InputError(
-            f"{where} has no label; it needs {key}.{own} with a number or a name, or {key}.json "
-            f"with one under {wanted_label or 'label'!r} (--label-column)"
+            f"{where} has no label; it needs {key}.{wanted_label or _LABEL} with a number or a "
+            f"name, or {key}.json with one under {wanted_label or 'label'!r} (--label-column)"
         )
     return ShardSample(shard, key, label, images[0].offset_data, images[0].size)
 
 
-def _label(
-    tar: tarfile.TarFile, files: Mapping[str, tarfile.TarInfo], wanted: str | None
-) -> int | str | None:
+def _label(texts: Mapping[str, bytes], wanted: str | None, where: str) -> int | str | None:
     """The label of a sample, or `None` if there is none that can be read."""
     try:
-        own = (wanted or "cls").lower()
-        if own in files:
-            text = _read(tar, files[own]).decode().strip()
+        own = (wanted or _LABEL).lower()
+        if own in texts:
+            text = texts[own].decode().strip()
             return int(text) if re.fullmatch(r"-?\d+", text) else text or None
-        label = json.loads(_read(tar, files["json"]))[wanted or "label"]
+        label = parse_json(texts[_FIELDS].decode(), where)[wanted or "label"]
+    except InputError:
+        raise
     except (KeyError, TypeError, ValueError):
         return None
     return label if type(label) is int or (isinstance(label, str) and label) else None
-
-
-def _read(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    file = tar.extractfile(member)
-    return file.read() if file else b""

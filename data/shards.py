@@ -18,7 +18,8 @@ from ..base.errors import InputError
 from .class_names import stored_class_names
 from .decode import Encoded
 from .labelled import MOST_UNNAMED, Labelled, joined
-from .shard_index import ShardSample, index_shard, open_tar
+from .shard_index import ShardSample, index_shard
+from .tar_files import TarFile
 
 
 def open_shards(
@@ -95,7 +96,7 @@ def _names_of_labels(samples: Sequence[ShardSample]) -> list[str]:
 
 def _pictures(samples: Sequence[ShardSample]) -> Iterator[tuple[Encoded, str]]:
     for shard, inside in groupby(samples, lambda sample: sample.shard):
-        with open_tar(shard) as file:
+        with TarFile(shard) as file:
             for sample in inside:
                 file.seek(sample.offset)
                 yield file.read(sample.size), str(sample)

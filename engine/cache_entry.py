@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from ..base.digest import file_digest, key_digest
+from ..base.errors import InputError
 from ..base.ownership import close_to_others, distrust
+from ..base.reading import parse_json, read_text
 
 FORMAT = 1
 RECORD = "entry.json"
@@ -119,7 +121,7 @@ def read_entry(folder: Path, check_files: bool, foreign: bool = False) -> Entry:
             raise DamagedError(f"{reason}: 'zeroreal cache trust' takes it over")
         if check_files:
             _check_files(folder, record["files"])
-    except DamagedError as damage:
+    except (DamagedError, InputError) as damage:
         return replace(entry, problem=str(damage))
     except OSError as error:
         name = Path(error.filename).name if error.filename else "a file"
@@ -130,7 +132,9 @@ def read_entry(folder: Path, check_files: bool, foreign: bool = False) -> Entry:
 
 
 def _read_record(folder: Path) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads((folder / RECORD).read_bytes())
+    record: dict[str, Any] = parse_json(
+        read_text(folder / RECORD, "record"), f"record {str(folder / RECORD)!r}"
+    )
     if record["format"] != FORMAT:
         raise DamagedError(f"its format is {record['format']!r}, not {FORMAT}")
     if record.pop("digest") != key_digest(record):

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..base import InputError
 from ..base.files import remove_half_written, write_atomically
+from ..base.reading import parse_json
 from ..base.sealed import DamagedFileError, read_sealed, sealed
 from ..train import ImagePool
 from ..train.loop.identity import as_written, difference
@@ -123,7 +124,7 @@ class ImageFiles:
             raise InputError(
                 f"{str(path)!r} is damaged ({error}): remove it to generate its images again"
             ) from None
-        if other := difference(json.loads(file.text), self._identity):
+        if other := difference(parse_json(file.text, f"file {str(path)!r}"), self._identity):
             raise InputError(
                 f"{str(path)!r} holds images of {other.replace('this training', 'this run')}: "
                 "restore config.yaml and what it names, or start a new run"

@@ -69,7 +69,7 @@ def predict_files(
         run: the folder of a finished run.
         sources: image files, folders of them, however deep, or patterns such as `photos/*.jpg`.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        max_image_pixels: the most that is opened; None: Pillow's limit.
+        max_image_pixels: the most that is opened; None: the usual limit.
 
     Raises `InputError` for a run that cannot be used, and for a source that names no image.
     """

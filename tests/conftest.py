@@ -3,10 +3,12 @@
 import functools
 import itertools
 import os
+import resource
 import signal
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 # xdist gives its workers one, and a console keeps that of its start.
 os.environ.pop("COLUMNS", None)
@@ -62,6 +64,31 @@ def _own_cache(shared_folder):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ZEROREAL_CACHE", str(shared_folder / "cache"))
         yield
+
+
+@pytest.fixture
+def no_hang():
+    """What waits for a pipe, or goes round for ever, ends as a failed test."""
+
+    def stop(*_):
+        raise TimeoutError("it hangs")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(20)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def little_memory():
+    """The memory that may be asked for in addition is half a GiB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    most = pages * os.sysconf("SC_PAGE_SIZE") + 2**29
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (most, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 @contextmanager

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..base.errors import unknown
 from ..base.settings import build, read_values
+from ..base.yaml_files import load_yaml
 from .settings import TrainSettings
 
 _PRESETS = Path(__file__).with_name("presets.yaml")
@@ -16,7 +15,7 @@ _PRESETS = Path(__file__).with_name("presets.yaml")
 
 def preset(name: str) -> dict[str, Any]:
     """The fields of `TrainSettings` that the preset sets, nested as `build` takes them."""
-    presets: dict[str, Any] = yaml.safe_load(_PRESETS.read_text(encoding="utf-8"))
+    presets: dict[str, Any] = load_yaml(_PRESETS, "presets", "install again")
     if name not in presets:
         raise unknown("preset", name, presets)
     return read_values(TrainSettings, presets[name], f"preset {name}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...base.errors import InputError
+from ...base.reading import parse_json, read_text
 from ..graph import DimensionRange
 
 PLAN = "plan"
@@ -80,12 +81,14 @@ def read_report(folder: Path) -> BuildReport:
     """The report in a plan's folder; `InputError` where it cannot be read."""
     path = folder / REPORT
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(read_text(path, "report"), f"report {str(path)!r}")
         if content.pop("format") != _FORMAT:
             raise ValueError("it is of another version of zeroreal")
         return _report(content)
     except FileNotFoundError:
         reason = "there is no such file"
+    except InputError:
+        raise
     except (ValueError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())
     raise InputError(

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ...base.files import write_atomically
+from ...base.limits import MEMBER_BYTES
+from ...base.reading import read_bytes
 
 
 def read_timings(config: Any, path: Path) -> Any:
@@ -16,7 +18,7 @@ def read_timings(config: Any, path: Path) -> Any:
 
     They have to be kept until the build is done, which extends them.
     """
-    content = path.read_bytes() if path.exists() else b""
+    content = read_bytes(path, "timing cache", MEMBER_BYTES) if path.exists() else b""
     timings = config.create_timing_cache(content) or config.create_timing_cache(b"")
     config.set_timing_cache(timings, False)
     return timings

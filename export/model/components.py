@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from ...base.errors import InputError
+from ...base.tensor_files import open_tensors
 from .checked_load import load_checked
 from .json_files import read_json
 from .model_info import ModelInfo
@@ -25,9 +26,8 @@ def load_tokenizers(folder: Path, info: ModelInfo) -> list[CLIPTokenizer]:
     """The tokenizer of each text encoder."""
     from transformers import CLIPTokenizer
 
-    names = [name.replace("text_encoder", "tokenizer") for name in info.text_encoders]
     with _one_sentence(folder):
-        return [CLIPTokenizer.from_pretrained(folder, subfolder=name) for name in names]
+        return [CLIPTokenizer.from_pretrained(folder, subfolder=name) for name in info.tokenizers]
 
 
 def load_text_encoders(
@@ -99,13 +99,11 @@ def _no_loading_bar() -> Iterator[None]:
 
 def stored_dtype(part: Path) -> torch.dtype:
     """The widest floating dtype among the tensors of a part's safetensors files."""
-    from safetensors import safe_open
-
     from .model_folder import weight_files
 
     names = set()
     for path in weight_files(part):
-        with safe_open(path, "pt") as file:
+        with open_tensors(path, "model file") as file:
             names |= {file.get_slice(key).get_dtype() for key in file.keys()}  # noqa: SIM118
     for name, dtype in (("F32", torch.float32), ("BF16", torch.bfloat16), ("F16", torch.float16)):
         if name in names:

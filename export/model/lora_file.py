@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,8 @@ from typing import Any
 from torch import Tensor
 
 from ...base.errors import InputError
+from ...base.reading import parse_json
+from ...base.tensor_files import open_tensors
 
 Tensors = dict[str, Tensor]
 
@@ -65,16 +66,18 @@ def read_lora_file(path: Path, prefixes: tuple[str, ...]) -> tuple[Tensors, dict
     Raises:
         InputError: for a damaged file, and a tensor that is not of a plain LoRA layer.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     try:
-        with safe_open(path, "pt") as file:
+        with open_tensors(path, "LoRA file") as file:
             names = sorted(file.keys())
             _check_names(path, names)
             wanted = [name for name in names if name.startswith(prefixes)]
             tensors = {name: file.get_tensor(name).float() for name in wanted}
-            config = json.loads((file.metadata() or {}).get("lora_adapter_metadata") or "{}")
-    except (OSError, SafetensorError, json.JSONDecodeError) as error:
+            config = parse_json(_metadata(file), f"LoRA file {str(path)!r}")
+    except InputError:
+        raise
+    except (OSError, SafetensorError, ValueError) as error:
         raise InputError(
             f"LoRA file {str(path)!r} cannot be read as safetensors ({error}): copy it again"
         ) from None
@@ -85,6 +88,12 @@ def read_lora_file(path: Path, prefixes: tuple[str, ...]) -> tuple[Tensors, dict
                 "use another"
             )
     return _with_alphas_multiplied_in(tensors), config
+
+
+def _metadata(file: Any) -> str:
+    """What peft says of the layers, as JSON."""
+    text: str = (file.metadata() or {}).get("lora_adapter_metadata") or "{}"
+    return text
 
 
 def _check_names(path: Path, names: Sequence[str]) -> None:

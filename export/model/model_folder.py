@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from pathlib import Path
 
 from ...assets import TINY_FASHION
 from ...base.errors import InputError
+from ...base.limits import TEXT_BYTES
+from ...base.reading import is_file, load_json
+from ...base.tensor_files import tensor_header
 from .hub import check_no_cache_root, download, is_hub_id
 from .json_files import read_json
 from .model_info import ModelInfo, read_model_info
@@ -66,6 +67,8 @@ def check_model_folder(folder: Path) -> ModelInfo:
     info = read_model_info(folder)
     for part in (*info.text_encoders, "unet", "vae"):
         check_weights(folder / part)
+    for part in (*info.tokenizers, "scheduler"):
+        check_texts(folder / part)
     return info
 
 
@@ -73,6 +76,19 @@ def check_weights(folder: Path) -> None:
     """Raise `InputError` for the first weights file of one part that is missing or damaged."""
     for path in weight_files(folder):
         _check_safetensors(path)
+    check_texts(folder)
+
+
+def check_texts(folder: Path) -> None:
+    """Raise `InputError` for JSON of one part that is damaged, and for what the limits refuse.
+
+    The libraries that load it read all that lies there, however long or deep, and pipes, too.
+    """
+    for path in sorted(folder.iterdir()):
+        if path.suffix == ".json":
+            load_json(path, "model file", "copy it again")
+        elif is_file(path, "model file") and path.suffix == ".txt":
+            TEXT_BYTES.check(path.stat().st_size, f"model file {str(path)!r}")
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -124,21 +140,11 @@ def _no_weights(folder: Path) -> InputError:
 
 def _check_safetensors(path: Path) -> None:
     """Compare a file's size with what its header promises, without reading the weights."""
-    size = os.path.getsize(path)
     try:
-        with path.open("rb") as file:
-            header_size = int.from_bytes(file.read(8), "little")
-            if header_size > size:
-                raise ValueError("its header is cut off")
-            header = json.loads(file.read(header_size))
-        ends = [t["data_offsets"][1] for name, t in header.items() if name != "__metadata__"]
-        expected = 8 + header_size + max(ends, default=0)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        tensor_header(path, "model file")
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:
         raise InputError(
-            f"model file {str(path)!r} is not a safetensors file ({error}): copy it again"
+            f"model file {str(path)!r} is not a whole safetensors file ({error}): copy it again"
         ) from None
-    if size != expected:
-        raise InputError(
-            f"model file {str(path)!r} has {size} bytes where its header promises {expected}: "
-            "it is truncated or damaged, copy it again"
-        )

@@ -68,6 +68,11 @@ class ModelInfo:
         return self.latent_side * self.vae_scale
 
     @property
+    def tokenizers(self) -> tuple[str, ...]:
+        """The folders of the tokenizers, in the order of their text encoders."""
+        return tuple(name.replace("text_encoder", "tokenizer") for name in self.text_encoders)
+
+    @property
     def guided(self) -> bool:
         """Whether guidance mixes in a second, unconditional pass of the UNet."""
         return self.guidance_channels is None

@@ -6,18 +6,18 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from torch import nn
 
 from ...assets import TINY_FASHION
 from ...base.errors import unknown
+from ...base.yaml_files import load_yaml
 
 TOKENS = 77
+_ARCHITECTURES = Path(__file__).with_name("architectures")
 # What the published models share.
 _VOCABULARY = 49408
 _SCHEDULE = {
@@ -41,16 +41,16 @@ Architecture = dict[str, Any]
 
 def architectures() -> list[str]:
     """Names of the architectures that `architecture` knows."""
-    files = resources.files(__package__).joinpath("architectures").iterdir()
-    return sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
+    return sorted(path.stem for path in _ARCHITECTURES.glob("*.yaml"))
 
 
 def architecture(name: str) -> Architecture:
     """The configuration of each part of an architecture, by the part's folder name."""
     if name not in architectures():
         raise unknown("architecture", name, architectures())
-    file = resources.files(__package__).joinpath("architectures", f"{name}.yaml")
-    content: Architecture = yaml.safe_load(file.read_text(encoding="utf-8"))
+    content: Architecture = load_yaml(
+        _ARCHITECTURES / f"{name}.yaml", "architecture", "install again"
+    )
     if "like" not in content:
         return content
     merged = architecture(content.pop("like"))

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from ...base.errors import InputError
+from ...base.reading import parse_json, read_text
 from ...engine.graph import GraphFile, GraphSpec, TensorSpec
 from ..model.model_info import ModelInfo
 from .verify import OutputError
@@ -83,7 +84,7 @@ def read_manifest(folder: Path) -> Exported:
             "'zeroreal export MODEL --out DIR'"
         )
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(read_text(path, "manifest"), f"manifest {str(path)!r}")
         if content["format"] != FORMAT:
             raise ValueError(f"its format is {content['format']}, not {FORMAT}")
         info = {**content["model"], "text_encoders": tuple(content["model"]["text_encoders"])}
@@ -99,6 +100,8 @@ def read_manifest(folder: Path) -> Exported:
                 name: _graph_from(folder, name, graph) for name, graph in content["graphs"].items()
             },
         )
+    except InputError:
+        raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{str(path)!r} cannot be read ({' '.join(str(error).split())}): export the model again"

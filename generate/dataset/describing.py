@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from PIL import Image
 
 from ...base.settings import values_of
 from ...data.class_folders import folder_names
+from ...data.decode import stored_pixels
 from ...data.shard_info import wds_info
 from ...export import find_model
 from ...report.pictures import MAX_ROWS, png_bytes, sample_grid
@@ -194,5 +194,5 @@ def _grid(store: Store, config: DatasetConfig, records: Sequence[ShardRecord]) -
 
 def _picture(stored: bytes | np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     if isinstance(stored, bytes):
-        return np.asarray(Image.open(io.BytesIO(stored)).convert("RGB"))
+        return stored_pixels(stored, "a stored image")
     return stored

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ...base.errors import InputError
+from ...base.printable import short
+from ...base.reading import parse_json, read_text
+from ...base.yaml_files import parse_yaml
 
 _LINES = ("", ".txt", ".list", ".lst", ".names", ".labels", ".classes")
 _COLUMNS = ("name", "prompt")
@@ -32,7 +34,7 @@ def read_class_file(path: Path) -> tuple[str, ...]:
         )
     try:
         # With or without the mark that Windows puts first.
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_text(path, "class file", "utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"class file {str(path)!r} is not UTF-8 text: save it as UTF-8") from None
     except OSError as error:
@@ -40,7 +42,7 @@ def read_class_file(path: Path) -> tuple[str, ...]:
             f"class file {str(path)!r} cannot be read ({error.strerror}): make it readable"
         ) from None
     try:
-        return tuple(read(text))
+        return tuple(read(text, f"class file {str(path)!r}"))
     except _UnusableError as error:
         raise InputError(f"class file {str(path)!r} {error}") from None
 
@@ -49,7 +51,7 @@ class _UnusableError(Exception):
     """What is wrong with a class file, and what would be right."""
 
 
-def _lines(text: str) -> Iterator[str]:
+def _lines(text: str, _: str) -> Iterator[str]:
     if text.lstrip()[:1] in ("[", "{", "<"):
         raise _UnusableError("does not hold a name a line: call it .json or .yaml if it is that")
     # Not `splitlines`, which splits names at rarer characters, too.
@@ -60,7 +62,7 @@ def _lines(text: str) -> Iterator[str]:
     return (line for line in lines if not line.lstrip().startswith("#"))
 
 
-def _csv(text: str) -> Iterator[str]:
+def _csv(text: str, _: str) -> Iterator[str]:
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = [cell.strip() for cell in next(rows, [])]
@@ -82,18 +84,19 @@ def _csv(text: str) -> Iterator[str]:
         raise _UnusableError(f"is not CSV (line {rows.line_num}: {error})") from None
 
 
-def _json(text: str) -> Iterator[str]:
+def _json(text: str, where: str) -> Iterator[str]:
     try:
         # Pairs, because names that come twice would be one.
-        content = json.loads(text, object_pairs_hook=tuple)
-    except (ValueError, RecursionError) as error:
+        content = parse_json(text, where, tuple)
+    except InputError:
+        raise
+    except ValueError as error:
         raise _UnusableError(f"is not JSON ({error})") from None
     if isinstance(content, list):
         return _names(content, "put it in quotes")
     if not isinstance(content, tuple):
         raise _UnusableError(
-            f"holds {json.dumps(content)[:60]}: a list of names or an object of prompts by name "
-            "was expected"
+            f"holds {short(content)}: a list of names or an object of prompts by name was expected"
         )
     if content and all(name.isdecimal() for name, _ in content):
         raise _UnusableError(
@@ -102,13 +105,13 @@ def _json(text: str) -> Iterator[str]:
     return (_entry(name, prompt) for name, prompt in content)
 
 
-def _yaml(text: str) -> Iterator[str]:
-    import yaml  # not above: help can spare it
-
+def _yaml(text: str, where: str) -> Iterator[str]:
     try:
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise _UnusableError(f"is not YAML ({' '.join(str(error).split())})") from None
+        content = parse_yaml(text, where)
+    except InputError:
+        raise
+    except ValueError as error:
+        raise _UnusableError(f"is not YAML ({error})") from None
     if not isinstance(content, list):
         raise _UnusableError("holds no list: write each name on a line of its own, '- name'")
     return _names(content, "put it in quotes")
@@ -117,7 +120,7 @@ def _yaml(text: str) -> Iterator[str]:
 def _names(items: Iterable[Any], remedy: str) -> Iterator[str]:
     for item in items:
         if not isinstance(item, str):
-            shown = "an object" if isinstance(item, tuple) else repr(item)[:60]
+            shown = "an object" if isinstance(item, tuple) else short(item)
             raise _UnusableError(f"has {shown} where a name was expected: {remedy}")
         yield _entry(item)
 
@@ -127,13 +130,11 @@ def _entry(name: str, prompt: object = None) -> str:
     if ":" in name:
         raise _UnusableError(f"has the name {name!r}, which may not hold a colon: leave it out")
     if prompt is not None and not isinstance(prompt, str):
-        raise _UnusableError(
-            f"has {str(prompt)[:60]!r} for the prompt of {name!r}: a text was expected"
-        )
+        raise _UnusableError(f"has {short(prompt)} for the prompt of {name!r}: a text was expected")
     return f"{name}: {prompt}" if prompt and prompt.strip() else name
 
 
-_READERS: dict[str, Callable[[str], Iterable[str]]] = {
+_READERS: dict[str, Callable[[str, str], Iterable[str]]] = {
     **dict.fromkeys(_LINES, _lines),
     ".csv": _csv,
     ".json": _json,

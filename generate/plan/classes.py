@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...base.errors import InputError
+from ...base.reading import is_file
 from .class_file import CLASS_FILES, read_class_file
 
 
@@ -59,8 +60,7 @@ def class_entries(source: str) -> tuple[str, ...]:
     """Entries of a comma-separated list, or of a file: see `read_class_file`."""
     if "," in source:
         return tuple(source.split(","))
-    # `Path.is_file` raises for names that are too long.
-    if os.path.isfile(source):
+    if is_file(Path(source), "class file"):
         return read_class_file(Path(source))
     if os.path.isdir(source):
         raise InputError(f"classes {source!r} is a folder: give a file, or names with commas")

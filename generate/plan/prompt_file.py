@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ...base.errors import InputError
+from ...base.reading import is_file, read_bytes
 from .prompt_json import json_line_rows, json_rows
 from .prompt_row import MOST_CHARACTERS, PromptRow, check_columns, prompt_row
 
@@ -49,7 +50,7 @@ def read_prompt_file(path: Path) -> PromptFile:
     if not is_prompt_file(path):
         formats = ", ".join((*_OF_TEXT, _PARQUET))
         raise InputError(f"{where} is of no known format: name it by one of {formats}")
-    if not path.is_file():
+    if not is_file(path, "prompt file"):
         raise InputError(f"{where} does not exist: check the path")
     suffix = path.suffix.lower()
     try:
@@ -99,13 +100,15 @@ def _number(cell: object) -> object:
 
 def _parquet_rows(path: Path, where: str) -> Iterator[PromptRow]:
     import pyarrow as pa  # not above: other formats can spare it
-    import pyarrow.parquet as pq
+
+    from ...data.tables import open_table, rows_at_once
 
     number = 0
     try:
-        file = pq.ParquetFile(path)
-        check_columns(file.schema_arrow.names, where)
-        for batch in file.iter_batches():
+        file = open_table(path, "prompt file")
+        names = file.schema_arrow.names
+        check_columns(names, where)
+        for batch in file.iter_batches(rows_at_once(file, names, where)):
             for fields in batch.to_pylist():
                 yield prompt_row(fields, f"{where}, row {number}")
                 number += 1
@@ -117,7 +120,7 @@ def _parquet_rows(path: Path, where: str) -> Iterator[PromptRow]:
 
 
 def _text_of(path: Path, where: str) -> str:
-    content = path.read_bytes()
+    content = read_bytes(path, "prompt file")
     try:
         return content.decode("utf-8-sig")  # Excel begins its CSV files with a mark
     except UnicodeDecodeError as error:

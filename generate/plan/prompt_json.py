@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...base.errors import InputError
-from .prompt_row import COLUMNS, PromptRow, check_columns, prompt_row, short
+from ...base.printable import short
+from ...base.reading import parse_json
+from .prompt_row import COLUMNS, PromptRow, check_columns, prompt_row
 
 _FORM = '{"cat": ["a cat on a sofa", ...], ...}'
 
@@ -67,7 +69,7 @@ def _parsed(text: str, place: str) -> Any:
         return fields
 
     try:
-        return json.loads(text, object_pairs_hook=mapping)
+        return parse_json(text, place, mapping)
     except InputError:
         raise
     except json.JSONDecodeError as error:
@@ -77,5 +79,5 @@ def _parsed(text: str, place: str) -> Any:
             else (f"column {error.colno}")
         )
         raise InputError(f"{place} is not JSON ({error.msg} at {spot}): correct it") from None
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits, or nesting
+    except ValueError as error:  # a number of thousands of digits
         raise InputError(f"{place} is not JSON that can be read ({error}): correct it") from None

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import math
-import reprlib
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...base.errors import InputError, unknown
+from ...base.printable import short
 
 COLUMNS = ("class", "prompt", "weight", "negative_prompt", "language")
 MOST_CHARACTERS = 4_000
 """Of a prompt. What is longer is no prompt but a mistake: models read some 75 words."""
-
-_MOST_SHOWN = 60
-
-_short = reprlib.Repr()
-_short.maxstring = _short.maxother = _MOST_SHOWN
-short = _short.repr
-"""A value as errors show it: they would be as long as the mistake otherwise."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +54,7 @@ def check_columns(
     """Raise `InputError` for a name that is unknown, repeated or missing."""
     for number, name in enumerate(names):
         if name not in known:
-            raise unknown(f"column of {place},", name[:_MOST_SHOWN], known)
+            raise unknown(f"column of {place},", name[:60], known)
         if name in names[:number]:
             raise InputError(f"{place} has the column {name!r} twice: remove one of them")
     for name in needed:

@@ -22,12 +22,20 @@ _ARTICLE = re.compile(r"\b(an?)(\s+)\{(\w+)\}", re.IGNORECASE)
 def template_fields(template: str) -> set[str]:
     """The fields of `template`; `InputError` for unknown ones or unbalanced braces."""
     try:
-        fields = {field for _, field, _, _ in Formatter().parse(template) if field is not None}
+        parsed = [one for one in Formatter().parse(template) if one[1] is not None]
     except ValueError as error:
         raise InputError(
             f"prompt template {template!r} cannot be read ({error}): "
             "fields are written {class} and {domain}"
         ) from None
+    fields = {str(field) for _, field, _, _ in parsed}
+    # A width can ask for any number of characters.
+    for _, field, width, conversion in parsed:
+        if width or conversion:
+            raise InputError(
+                f"prompt template {template!r} says how to write {{{field}}}, which a prompt has "
+                f"no use for: leave out what follows the name"
+            )
     for field in sorted(fields - set(FIELDS)):
         raise unknown(f"field of prompt template {template!r}", field, FIELDS)
     return fields

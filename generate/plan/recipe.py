@@ -9,11 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from ...base.errors import InputError, unknown
+from ...base.limits import NESTING, RECIPE_PARTS
+from ...base.printable import short
+from ...base.reading import is_file, read_text
+from ...base.yaml_files import load_yaml
 from .prompt_file import PromptFile, is_prompt_file, read_prompt_file
+from .prompt_row import MOST_CHARACTERS
 from .prompts import template_fields
 
 _SHIPPED = Path(__file__).parent / "recipes"
@@ -55,7 +59,7 @@ def _guidance(value: Any) -> Any:
         return GuidanceRange.model_validate(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(
-            f"{value!r} is neither a number nor a range such as {{uniform: [1, 5]}}: use one"
+            f"{short(value)} is neither a number nor a range such as {{uniform: [1, 5]}}: use one"
         )
     if value < 1:
         raise ValueError(f"guidance {value:g} is below 1, which is no guidance: use 1 or more")
@@ -88,6 +92,12 @@ class Recipe(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
+        for text in (self.prompt, self.negative_prompt, *self.domains):
+            if len(text) > MOST_CHARACTERS:
+                raise ValueError(
+                    f"{short(text)} has {len(text):,} characters, and a prompt at most "
+                    f"{MOST_CHARACTERS:,}: shorten it"
+                )
         if self.merge:
             own = self.model_fields_set - {"merge", "name", "description", "parts"}
             if own:
@@ -140,7 +150,7 @@ def recipe_text(name: str) -> str:
     """The file of a shipped recipe, to copy and edit."""
     if name not in shipped_recipes():
         raise unknown("recipe", name, shipped_recipes())
-    return (_SHIPPED / f"{name}.yaml").read_text(encoding="utf-8")
+    return read_text(_SHIPPED / f"{name}.yaml", "recipe")
 
 
 def load_recipe(name: str | Path, guidance: tuple[float, float] | None = None) -> Recipe:
@@ -149,32 +159,38 @@ def load_recipe(name: str | Path, guidance: tuple[float, float] | None = None) -
     `guidance` takes the place of the recipe's; see `Recipe.with_guidance`. Raises `InputError` that
     says what is wrong with the recipe.
     """
-    recipe = _load(str(name), Path(), ())
+    recipe, _ = _load(str(name), Path(), (), {})
     return recipe if guidance is None else recipe.with_guidance(guidance)
 
 
-def _load(name: str, folder: Path, parents: tuple[Path, ...]) -> Recipe:
+def _load(
+    name: str, folder: Path, parents: tuple[Path, ...], read: dict[Path, tuple[Recipe, int]]
+) -> tuple[Recipe, int]:
+    """A recipe and its number of leaves; `read` has those of files that were read already."""
     path = _SHIPPED / f"{name}.yaml" if name in shipped_recipes() else folder / name
-    if path in parents:
-        raise InputError(f"recipe {name!r} merges itself: remove it from `merge`")
-    if not path.is_file():
+    if not is_file(path, "recipe"):
         if path.suffix in (".yaml", ".yml") or is_prompt_file(path):
             raise InputError(f"recipe file {str(path)!r} does not exist: check the path")
         raise unknown("recipe", name, shipped_recipes())
+    own, where = path.resolve(), f"recipe {str(path)!r}"
+    if own in parents:
+        raise InputError(f"recipe {name!r} merges itself: remove it from `merge`")
+    NESTING.check(len(parents) + 1, where, or_more=True)
+    if own in read:
+        return read[own]
     recipe = Recipe(prompts=path.name) if is_prompt_file(path) else _parse(path)
-    parts = tuple(_load(part, path.parent, (*parents, path)) for part in recipe.merge)
+    found = [_load(part, path.parent, (*parents, own), read) for part in recipe.merge]
+    leaves = sum(number for _, number in found) if recipe.merge else 1
+    RECIPE_PARTS.check(leaves, where)
     file = read_prompt_file(path.parent / recipe.prompts) if recipe.prompts else None
-    return recipe.model_copy(
-        update={"name": recipe.name or path.stem, "parts": parts, "file": file}
-    )
+    parts = tuple(part for part, _ in found)
+    named = {"name": recipe.name or path.stem, "parts": parts, "file": file}
+    read[own] = recipe.model_copy(update=named), leaves
+    return read[own]
 
 
 def _parse(path: Path) -> Recipe:
-    try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"recipe {str(path)!r} is not YAML: {reason}") from None
+    fields = load_yaml(path, "recipe", "correct it")
     if not isinstance(fields, dict):
         raise InputError(
             f"recipe {str(path)!r} must be a mapping with `prompt`, `prompts` or `merge`"
@@ -182,7 +198,7 @@ def _parse(path: Path) -> Recipe:
     known = [field for field in Recipe.model_fields if field not in ("parts", "file")]
     for field in fields:
         if field not in known:
-            raise unknown(f"field of recipe {str(path)!r}", str(field), known)
+            raise unknown(f"field of recipe {str(path)!r}", str(field)[:60], known)
     try:
         return Recipe.model_validate(fields)
     except ValidationError as error:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...base import describe_device, instruction_set, key_digest, library_versions
 from ...base.device import driver_version
+from ...base.reading import parse_json, read_text
 from ...base.settings import values_of
 from ...engine import Cache, CacheKey
 from ...export import EngineChoice, is_exported, native_side, read_manifest
@@ -192,5 +193,7 @@ def _write(folder: Path, tuned: Tuned) -> None:
 
 
 def _read(folder: Path) -> Tuned:
-    record: dict[str, Any] = json.loads((folder / _RECORD).read_text())
+    record: dict[str, Any] = parse_json(
+        read_text(folder / _RECORD, "record"), f"record {str(folder / _RECORD)!r}"
+    )
     return Tuned(**{**record, "curve": tuple(Point(**point) for point in record["curve"])})

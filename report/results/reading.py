@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ...base import InputError
+from ...base.reading import parse_json, read_text
 from .metric import read_metric
 from .result import SCHEMA, VERSION, BenchmarkResult, Figures, Row
 
@@ -33,12 +33,14 @@ def read_result(path: Path) -> BenchmarkResult:
     """
     source = f"result {str(path)!r}"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(read_text(path, "result"), source)
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(
             f"{source} cannot be read ({error.strerror}): give the JSON file that --result named"
         ) from None
-    except (ValueError, RecursionError) as error:  # JSON's and Unicode's errors are the former
+    except ValueError as error:  # JSON's and Unicode's errors are such
         raise InputError(
             f"{source} is not whole JSON ({error}): it is cut off or something else, measure again"
         ) from None
@@ -52,7 +54,7 @@ def read_records(path: Path) -> tuple[Mapping[str, Any], ...]:
     """
     beside = path.with_suffix(".jsonl")
     try:
-        lines = beside.read_text(encoding="utf-8").splitlines()
+        lines = read_text(beside, "records").splitlines()
     except FileNotFoundError:
         return ()
     except (OSError, UnicodeDecodeError) as error:
@@ -60,7 +62,9 @@ def read_records(path: Path) -> tuple[Mapping[str, Any], ...]:
     records = []
     for number, line in enumerate(lines, 1):
         try:
-            record = json.loads(line)
+            record = parse_json(line, f"records {str(beside)!r}, line {number}")
+        except InputError:
+            raise
         except ValueError:
             record = None
         if not isinstance(record, Mapping):

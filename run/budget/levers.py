@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ...base.yaml_files import load_yaml
 
 _TABLE = Path(__file__).with_name("levers.yaml")
 
@@ -55,7 +55,7 @@ class LeverTable:
 
 def read_levers(path: Path = _TABLE) -> LeverTable:
     """The table that ships, which `zeroreal.benchmarks.accuracy.levers` wrote."""
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content = load_yaml(path, "table of levers", "install again")
     settings = tuple(
         LeverSetting(
             name=name,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...base import InputError
 from ...base.files import write_atomically
+from ...base.reading import parse_json, read_text
 from ..settings import RunSettings
 from .clock import GenerationClock, Speeds, deadline_of
 from .plans import BudgetPlan
@@ -51,9 +52,11 @@ def load_state(folder: Path, settings: RunSettings, started: float) -> BudgetSta
     if not path.exists():
         return None
     try:
-        content = json.loads(path.read_text())
+        content = parse_json(read_text(path, "budget"), f"budget {str(path)!r}")
         plan = BudgetPlan(settings=settings, **content["plan"])
         return BudgetState(plan, Speeds(**content["speeds"]), started - content["spent"])
+    except InputError:
+        raise
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{str(path)!r} is damaged ({error}): remove it to go on without a time budget"

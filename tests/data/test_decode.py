@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageOps
 
 from zeroreal.base.errors import InputError
+from zeroreal.base.limits import LimitError
 from zeroreal.data.decode import decode, decode_all, shorter_side
 from zeroreal.data.real import load_real_images
 from zeroreal.data.settings import ReadSettings
@@ -155,22 +156,27 @@ def test_pixels_of_no_known_range_are_refused_and_never_black(pixels, complaint)
 
 
 def test_the_limit_on_pixels_can_be_raised(monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)  # it refuses twice as many
+    monkeypatch.setenv("ZEROREAL_MAX_IMAGE_PIXELS", "20")
     content = png(noise(8, 8))
-    with pytest.raises(InputError, match=r"too large \(.* 40 pixels.* \(--max-image-pixels\)"):
-        decode(content, "x", 8, max_pixels=40)
-    with pytest.raises(InputError, match="more than 63 pixels"):
-        decode(content, "x", 8, max_pixels=63)
+    for limit in (40, 63):
+        with pytest.raises(LimitError, match=f"has 64 pixels, and the limit is {limit}:"):
+            decode(content, "x", 8, max_pixels=limit)
     assert (decode(content, "x", 8, max_pixels=64)[0] == noise(8, 8)).all()
     assert shorter_side(content, "x", max_pixels=64) == 8
 
 
-def test_without_a_limit_pillow_s_holds(monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
-    with pytest.raises(InputError, match=r"image 'x' is too large .* \(--max-image-pixels\)"):
+def test_the_limit_on_pixels_holds_without_an_option(monkeypatch):
+    monkeypatch.setenv("ZEROREAL_MAX_IMAGE_PIXELS", "63")
+    with pytest.raises(LimitError, match=r"has 64 pixels, .* raise it by --max-image-pixels if"):
         decode(png(noise(8, 8)), "x", 8)
     with pytest.raises(InputError, match="max image pixels is 0"):
         ReadSettings(max_image_pixels=0)
+
+
+def test_images_that_pillow_refuses_are_judged_by_our_limit_and_its_own_stays(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)  # it refuses twice as many
+    assert (decode(png(noise(8, 8)), "x", 8)[0] == noise(8, 8)).all()
+    assert Image.MAX_IMAGE_PIXELS == 20
 
 
 def test_unreadable_images_are_left_out_counted_and_listed_only_when_asked():

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ...base.errors import InputError
 from ...base.files import write_atomically
+from ...base.reading import parse_json, read_text
 from ...base.sealed import DamagedFileError, read_sealed, sealed
 from ..settings import TrainSettings
 from .create import create_classifier, to_channels_last
@@ -70,9 +71,11 @@ def load_classifier(folder: Path, device: torch.device) -> SavedClassifier:
                 f"run folder {str(folder)!r} has no {name}: give the folder of a finished run"
             )
     try:
-        fields = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        fields = parse_json(
+            read_text(folder / DESCRIPTION, "file"), f"file {str(folder / DESCRIPTION)!r}"
+        )
         file = read_sealed(folder / WEIGHTS)
-        if file.text is not None and json.loads(file.text) != fields:
+        if file.text is not None and parse_json(file.text, f"text of {WEIGHTS}") != fields:
             raise DamagedFileError(f"{DESCRIPTION} has changed since the weights were saved")
         card = _card(fields)
         model = create_classifier(
@@ -80,6 +83,8 @@ def load_classifier(folder: Path, device: torch.device) -> SavedClassifier:
         )
         _check_values(file.tensors, model)
         model.load_state_dict(file.tensors)
+    except InputError:
+        raise
     except (DamagedFileError, ValueError, KeyError, TypeError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from ...base.errors import InputError
 from ...base.files import write_atomically
+from ...base.limits import CHECKPOINT_VALUES
+from ...base.reading import parse_json
 from ...base.sealed import DamagedFileError, read_sealed, sealed
 from ..states import FORMAT, VERSION, check_state
 from .identity import as_written, difference
@@ -65,6 +67,8 @@ class CheckpointFolder:
         for path in found:
             try:
                 content, tensors = _read(path)
+            except InputError:
+                raise
             except (DamagedFileError, OSError, ValueError) as error:
                 self._corrupt.add(path)
                 reason = " ".join(str(error).split())[:200]
@@ -98,7 +102,8 @@ def _read(path: Path) -> tuple[Any, dict[str, Tensor]]:
     file = read_sealed(path)
     if file.text is None:
         raise DamagedFileError("it has no digest")
-    return json.loads(file.text), file.tensors
+    where = f"checkpoint {str(path)!r}"
+    return parse_json(file.text, where, values=CHECKPOINT_VALUES), file.tensors
 
 
 def _pack(value: Any, tensors: dict[str, Tensor]) -> Any:

@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ....base.reading import read_text
+from ....base.yaml_files import front_matter, load_yaml
 
 _TABLE = Path(__file__).with_name("licences.yaml")
 _CARD = "README.md"
@@ -75,7 +76,7 @@ def _said_by_card(path: Path, hub_id: str | None) -> Licence | None:
     """What a model card's front matter says; None where there is none or it names no licence."""
     if not path.is_file():
         return None
-    matter = _front_matter(path.read_text(encoding="utf-8", errors="replace"))
+    matter = front_matter(read_text(path, "card", errors="replace"), f"card {str(path)!r}")
     given, name = matter.get("license"), matter.get("license_name")
     link = _address(matter.get("license_link"), hub_id)
     if isinstance(given, list) and len(given) > 1:
@@ -110,7 +111,7 @@ def _licence_by_text(folder: Path) -> Licence | None:
     found = set()
     for path in sorted(folder.glob("*")) if folder.is_dir() else ():
         if path.is_file() and path.name.upper().startswith(_TEXTS):
-            text = " ".join(path.read_text(encoding="utf-8", errors="replace").lower().split())
+            text = " ".join(read_text(path, "licence", errors="replace").lower().split())
             found |= {id for id, entry in _entries().items() if _holds(text, entry)}
     return licences()[found.pop()] if len(found) == 1 else None
 
@@ -134,23 +135,12 @@ def licences() -> Mapping[str, Licence]:
 
 @cache
 def _entries() -> Mapping[str, Mapping[str, Any]]:
-    content: dict[str, dict[str, Any]] = yaml.safe_load(_TABLE.read_text(encoding="utf-8"))
+    content: dict[str, dict[str, Any]] = load_yaml(_TABLE, "table of licences", "install again")
     return content
 
 
 def _holds(text: str, entry: Mapping[str, Any]) -> bool:
     return "text" in entry and entry["text"] in text
-
-
-def _front_matter(text: str) -> Mapping[str, Any]:
-    lines = text.removeprefix("\ufeff").splitlines()
-    if not lines or lines[0].strip() != "---" or "---" not in lines[1:]:
-        return {}
-    try:
-        matter = yaml.safe_load("\n".join(lines[1 : lines.index("---", 1)]))
-    except yaml.YAMLError:
-        return {}
-    return matter if isinstance(matter, dict) else {}
 
 
 def _fetch(folder: Path, hub_id: str) -> str:

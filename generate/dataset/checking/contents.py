@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ....base.errors import InputError
+from ....base.limits import MEMBER_BYTES
+from ....base.reading import read_bytes
+from ....data.arrays import map_array
 from ....data.class_folders import folder_names
+from ....data.tables import check_columns, open_table, rows_at_once
 from ..commit.commit import FOLDER, METADATA
 from .tar_contents import Samples, number_of, tar_images, tar_samples
 
@@ -86,7 +89,7 @@ def stored_images(
     if shard_format == "folder":
         pictures = [name for name in files if name.startswith(f"{FOLDER}/")]
         pictures.sort(key=lambda name: number_of(Path(name).stem))
-        return [reach(pictures[row]).read_bytes() for row in rows]
+        return [read_bytes(reach(pictures[row]), "picture", MEMBER_BYTES) for row in rows]
     return tar_images(reach(f"{stem}.tar"), rows)
 
 
@@ -96,9 +99,12 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     Raises `InputError` where they cannot be read.
     """
     try:
-        file = pq.ParquetFile(path)
+        file = open_table(path, "table")
         names = columns or [name for name in file.schema_arrow.names if name != "image"]
+        check_columns(file, names, f"{path.name!r}")
         return file.read(columns=names).select(names)
+    except InputError:
+        raise
     except (pa.ArrowException, OSError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path.name!r} cannot be read as a table ({reason})") from None
@@ -107,7 +113,8 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
 def _embedded(path: Path, rows: Sequence[int]) -> list[bytes | NDArray[np.uint8]]:
     """Images of a Parquet file, of which no more is read than the groups that hold them."""
     try:
-        file = pq.ParquetFile(path)
+        file = open_table(path, "table")
+        rows_at_once(file, ["image"], f"{path.name!r}")
         groups = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
         begins = [0, *accumulate(groups)]
         held: dict[int, pa.ChunkedArray] = {}
@@ -133,7 +140,6 @@ def _labels_array(stem: str, count: int, reach: Reach) -> list[int]:
 
 def _array(path: Path) -> NDArray[Any]:
     try:
-        found: NDArray[Any] = np.load(path, mmap_mode="r")
+        return map_array(path)
     except (ValueError, OSError, EOFError) as error:
         raise InputError(f"{path.name!r} cannot be read as an array ({error})") from None
-    return found

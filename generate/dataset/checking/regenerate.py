@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import tempfile
 from collections.abc import Container
@@ -17,6 +16,7 @@ from PIL import Image
 from ....base import InputError
 from ....base.device import describe_device, resolve_device
 from ....base.progress import OnStage
+from ....data.decode import stored_pixels
 from ....engine import Cache
 from ....export import find_model
 from ...generator import Generator
@@ -127,7 +127,7 @@ def regenerate(
             (stored,) = stored_images(shard_format, stem, [place], record.files, reach)
             row = shard_rows(shard_format, stem, reach)[place]
             pixels = _pixels(stored)
-        except (InputError, OSError, ValueError, IndexError) as error:
+        except (InputError, OSError, ValueError, LookupError) as error:
             raise InputError(
                 f"image {index} cannot be read from shard {stem!r} ({error}): mend the dataset "
                 "with `zeroreal verify --fix` first"
@@ -203,7 +203,7 @@ def _made_again(
 def _pixels(image: bytes | NDArray[np.uint8]) -> NDArray[np.uint8]:
     if not isinstance(image, bytes):
         return image
-    return np.asarray(Image.open(io.BytesIO(image)).convert("RGB"))
+    return stored_pixels(image, "the stored image")
 
 
 def _same(stored: bytes | NDArray[np.uint8], made: bytes | NDArray[np.uint8]) -> bool:

@@ -9,11 +9,12 @@ need to finish.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from ....base.digest import file_digest
 from ....base.files import write_atomically
 from ..store.store import PENDING, Store
 from .record import RECORD, FileFacts, ShardRecord, read_record
@@ -50,9 +51,7 @@ class PendingShard:
 
 def file_facts(path: Path) -> FileFacts:
     """Size and digest of a file."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return FileFacts(path.stat().st_size, digest)
+    return FileFacts(path.stat().st_size, file_digest(path))
 
 
 def place(store: Store, pending: PendingShard) -> dict[str, FileFacts]:
@@ -135,4 +134,5 @@ def _publish(store: Store, token: str, name: str) -> None:
 def _is_the_same(store: Store, name: str, facts: FileFacts) -> bool:
     if store.size(name) != facts.bytes:
         return False
-    return hashlib.sha256(store.read(name)).hexdigest() == facts.sha256
+    with TemporaryDirectory(prefix="zeroreal-commit-") as folder:
+        return file_digest(store.local(name, Path(folder))) == facts.sha256

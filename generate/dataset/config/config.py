@@ -15,6 +15,7 @@ from ....base.digest import key_digest
 from ....base.errors import InputError
 from ....base.files import write_atomically
 from ....base.settings import build, plain, read_values, read_yaml
+from ....base.yaml_files import parse_yaml
 from ...plan.classes import ClassName, parse_classes
 from ..commit.shards import ShardPlan
 from ..store.store import PENDING, Store
@@ -124,13 +125,15 @@ def read_config(store: Store) -> DatasetConfig:
     """The configuration of the dataset in a place; `InputError` where there is none of ours."""
     try:
         text = store.read(CONFIG).decode()
-        content = yaml.safe_load(text)
+        content = parse_yaml(text, f"{CONFIG} in {store.url!r}")
         version = content["version"]
     except FileNotFoundError:
         raise InputError(
             f"{store.url!r} holds no dataset of zeroreal: give the folder of `zeroreal generate`"
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError) as error:
+    except InputError:
+        raise
+    except (ValueError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(
             f"{CONFIG} in {store.url!r} is damaged ({reason}): restore it from another copy"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ....base.errors import InputError
+from ....base.limits import MEMBER_BYTES
 from .protocols import facts_of
 from .retries import Patience, http_status
 
@@ -86,6 +87,7 @@ class RemoteFiles:
 
     def read(self, name: str) -> bytes:
         """The content of a file."""
+        MEMBER_BYTES.check(self.size(name), f"file {name!r} in {self.url!r}")
         path = self._path(name)
         return self.tried(f"reading {name!r}", lambda: bytes(self.system.cat_file(path)))
 

@@ -12,6 +12,8 @@ from typing import Protocol
 
 from ....base.errors import InputError
 from ....base.files import write_atomically
+from ....base.limits import MEMBER_BYTES
+from ....base.reading import read_bytes
 
 PENDING = ".pending"
 """The folder of what is not committed: `.pending/<token of a worker>/`."""
@@ -46,7 +48,10 @@ class Store(Protocol):
         ...
 
     def read(self, name: str) -> bytes:
-        """The content of a file; `FileNotFoundError` where there is none."""
+        """The content of a file that is no shard; `FileNotFoundError` where there is none.
+
+        `LimitError` for one that takes more memory than any of ours.
+        """
         ...
 
     def write(self, name: str, content: bytes) -> None:
@@ -110,7 +115,7 @@ class LocalStore:
 
     def read(self, name: str) -> bytes:
         """See `Store`."""
-        return (self.root / name).read_bytes()
+        return read_bytes(self.root / name, "file", MEMBER_BYTES)
 
     def write(self, name: str, content: bytes) -> None:
         """See `Store`."""

@@ -131,7 +131,7 @@ def test_the_digest_follows_every_value(tmp_path, old, new):
             "is not JSON (Expecting ':' delimiter at line 2, column 8)",
         ),
         ('["a cat"]', "is ['a cat']: {\"cat\":"),
-        ("[" * 200_000, "is not JSON that can be read"),
+        ("[" * 200_000, "has 101 or more levels of nesting"),
         (b'{"cat":\n["\xff"]}', "line 2: byte 0xff is not UTF-8 text: save the file as UTF-8"),
         (f'{{"cat": ["{LONG}"]}}', "has 10,000,000 characters, at most 4,000 are taken"),
         (f'{{"{LONG}": ["a"]}}', "has 10,000,000 characters"),

@@ -68,7 +68,7 @@ def test_merge_takes_shipped_names_and_files_beside_it(tmp_path):
         ("merge: [bass]\n", "did you mean 'base'"),
         ("merge: [mine.yaml]\n", "merges itself"),
         ("- a\n- list\n", "must be a mapping"),
-        ("prompt: [unclosed\n", "is not YAML: while parsing a flow sequence in "),
+        ("prompt: [unclosed\n", "is not YAML (while parsing a flow sequence in "),
         ('prompt: "a {domain} of {class}"\ndomains: [photo, 7]\n', "mine.yaml', domains.1: "),
     ],
 )
@@ -158,7 +158,7 @@ def test_recipes_that_merge_each_other_are_found_out(tmp_path):
 def test_a_recipe_that_is_not_text_is_named(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_bytes(b"prompt: \xff\n")
-    with pytest.raises(InputError, match=r"mine.yaml' is not YAML: .*utf-8"):
+    with pytest.raises(InputError, match=r"mine.yaml' is not YAML .*utf-8"):
         load_recipe(path)
 
 
