@@ -45,7 +45,9 @@ def torch_engines(folder: Path, choice: EngineChoice, cache: Cache) -> ModelEngi
         specs[DENOISE_FIRST] = replace(first, name=DENOISE_FIRST)
     profiles = batch_profiles(*chosen_batches(choice))
     compiled = choice.variant == "compiled"
-    load = functools.partial(load_module, native=True, eager=not compiled)
+    # On CPUs fused transformers won nothing over PyTorch's own operations.
+    eager = not compiled and device.type == "cuda"
+    load = functools.partial(load_module, native=True, eager=eager)
 
     def load_step(parts: ModelParts) -> DenoiseStep:
         step = load(DENOISE, parts, dtype, choice.attention)
