@@ -1,7 +1,6 @@
 """Puts `zeroreal::geglu` and `zeroreal::add_layer_norm` into the transformers of `diffusers`.
 
-For the torch engine on GPUs without compiling: Inductor fuses such operations itself, on CPUs into the
-projections.
+For the torch engine on GPUs without compiling: Inductor fuses such operations itself.
 """
 
 from __future__ import annotations
