@@ -1,3 +1,4 @@
+from ._add_layer_norm import add_layer_norm, add_layer_norm_reference
 from ._attention import memory_efficient_attention, memory_efficient_attention_reference
 from ._attention_backends import (
     ATTENTION_BACKENDS,
@@ -9,6 +10,7 @@ from ._augment_check import AUGMENT_COLUMNS
 from ._augment_draw import draw_augmentation
 from ._augment_reference import augment_reference
 from ._finish import finish, finish_reference
+from ._geglu import geglu, geglu_reference
 from ._group_norm_silu import group_norm_silu, group_norm_silu_reference
 from ._guided_step import guided_step, guided_step_reference
 from ._native import LibraryStatus, native_library_status
@@ -21,12 +23,16 @@ __all__ = [
     "AUGMENT_COLUMNS",
     "AugmentRanges",
     "LibraryStatus",
+    "add_layer_norm",
+    "add_layer_norm_reference",
     "attention_not_supported_reasons",
     "augment",
     "augment_reference",
     "draw_augmentation",
     "finish",
     "finish_reference",
+    "geglu",
+    "geglu_reference",
     "group_norm_silu",
     "group_norm_silu_reference",
     "guided_step",

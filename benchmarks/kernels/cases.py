@@ -10,10 +10,14 @@ from torch import Tensor
 
 from ...kernels import (
     AUGMENT_COLUMNS,
+    add_layer_norm,
+    add_layer_norm_reference,
     augment,
     augment_reference,
     finish,
     finish_reference,
+    geglu,
+    geglu_reference,
     group_norm_silu,
     group_norm_silu_reference,
     guided_step,
@@ -37,6 +41,8 @@ class Sizes:
     """Side in pixels of those; latents have an eighth of it."""
     channels: int
     """Of the VAE's activations at that size."""
+    width: int
+    """Channels of the UNet's tokens, one for each pixel of the latents."""
     pool: int
     """Images to train on."""
     training_batch: int
@@ -47,8 +53,8 @@ class Sizes:
 
 
 SIZES = {
-    "cuda": Sizes(16, 512, 128, 4096, 256, 224, torch.bfloat16),
-    "cpu": Sizes(8, 256, 64, 1024, 64, 224, torch.float32),
+    "cuda": Sizes(16, 512, 128, 320, 4096, 256, 224, torch.bfloat16),
+    "cpu": Sizes(8, 256, 64, 64, 1024, 64, 224, torch.float32),
 }
 """By type of device; on a GPU those of Stable Diffusion."""
 
@@ -123,6 +129,30 @@ def _group_norm_silu(sizes: Sizes, device: torch.device) -> KernelCase:
     )
 
 
+def _geglu(sizes: Sizes, device: torch.device) -> KernelCase:
+    """As of the feed-forward layers of the largest latents."""
+    projected = _normal((*_tokens(sizes), 8 * sizes.width), sizes.dtype, device)
+    return KernelCase(
+        _shape(projected),
+        lambda: geglu(projected),
+        lambda: geglu_reference(projected),
+        projected.nbytes,
+    )
+
+
+def _add_layer_norm(sizes: Sizes, device: torch.device) -> KernelCase:
+    shape = (*_tokens(sizes), sizes.width)
+    values, residual = (_normal(shape, sizes.dtype, device) for _ in range(2))
+    weight, bias = (_normal((sizes.width,), sizes.dtype, device) for _ in range(2))
+    arguments = (values, residual, weight, bias, EPSILON)
+    return KernelCase(
+        _shape(values),
+        lambda: add_layer_norm(*arguments),
+        lambda: add_layer_norm_reference(*arguments),
+        values.nbytes + residual.nbytes + weight.nbytes + bias.nbytes,
+    )
+
+
 def _augment(sizes: Sizes, device: torch.device) -> KernelCase:
     """Crops of four fifths of the side, enlarged again, brightened by a tenth."""
     side, batch = sizes.training, sizes.training_batch
@@ -154,12 +184,19 @@ KERNELS: dict[str, Callable[[Sizes, torch.device], KernelCase]] = {
     "philox_normal": _philox_normal,
     "guided_step": _guided_step,
     "group_norm_silu": _group_norm_silu,
+    "geglu": _geglu,
+    "add_layer_norm": _add_layer_norm,
     "augment": _augment,
 }
 
 
 def _latents(sizes: Sizes) -> tuple[int, int, int]:
     return 4, sizes.image // 8, sizes.image // 8
+
+
+def _tokens(sizes: Sizes) -> tuple[int, int]:
+    """Of latents with guidance: samples, and tokens of each."""
+    return 2 * sizes.batch, (sizes.image // 8) ** 2
 
 
 def _normal(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:

@@ -44,9 +44,13 @@ def torch_engines(folder: Path, choice: EngineChoice, cache: Cache) -> ModelEngi
         first = graph_specs(own.info, dtypes, (side, side), draws_noise=True)[DENOISE]
         specs[DENOISE_FIRST] = replace(first, name=DENOISE_FIRST)
     profiles = batch_profiles(*chosen_batches(choice))
+    compiled = choice.variant == "compiled"
+    # On CPUs fused transformers won nothing over PyTorch's own operations.
+    eager = not compiled and device.type == "cuda"
+    load = functools.partial(load_module, native=True, eager=eager)
 
     def load_step(parts: ModelParts) -> DenoiseStep:
-        step = load_module(DENOISE, parts, dtype, choice.attention, native=True)
+        step = load(DENOISE, parts, dtype, choice.attention)
         assert isinstance(step, DenoiseStep)
         check_attention(step, choice.attention, device)
         return step
@@ -60,9 +64,8 @@ def torch_engines(folder: Path, choice: EngineChoice, cache: Cache) -> ModelEngi
             return load_step(own)
         if name == DENOISE:
             return full_step(shared()) if choice.deep_cache else load_step(parts)
-        return load_module(name, parts, dtypes[name], native=True)
+        return load(name, parts, dtypes[name])
 
-    compiled = choice.variant == "compiled"
     engines: dict[str, Engine] = {}
     for name, spec in specs.items():
         if compiled:

@@ -18,6 +18,7 @@ from ..model.lora_merge import merge_into_text_encoders, merge_into_unet
 from ..model.parts import ModelParts
 from .attention_processor import MemoryEfficientAttnProcessor
 from .fused_norms import fuse_norms
+from .fused_transformers import fuse_transformers
 from .specs import DENOISE, TEXT_ENCODER
 from .steps import DenoiseStep, TextEncoder, VaeDecoder
 
@@ -32,17 +33,23 @@ def load_module(
     dtype: torch.dtype | None,
     attention: str = "auto",
     native: bool = False,
+    eager: bool = False,
 ) -> nn.Module:
     """The graph called `name` with weights in `dtype` (None: as stored), on the CPU.
 
     `attention` is the UNet's backend of `memory_efficient_attention`. With `native`, which is not
-    for export, norms are computed by our kernel, and the module is channels-last.
+    for export, norms are computed by our kernel, and the module is channels-last. With `eager` too,
+    which is not for compiling, so are the gates and residuals of transformers.
     """
-    module = _load(name, parts, dtype, attention)
+    module = _load(name, parts, dtype, attention, split_gates=not eager)
+    if eager:
+        fuse_transformers(module)
     return fuse_norms(module).to(memory_format=torch.channels_last) if native else module
 
 
-def _load(name: str, parts: ModelParts, dtype: torch.dtype | None, attention: str) -> nn.Module:
+def _load(
+    name: str, parts: ModelParts, dtype: torch.dtype | None, attention: str, split_gates: bool
+) -> nn.Module:
     if name == TEXT_ENCODER:
         encoders = load_text_encoders(parts.folder, parts.info, dtype)
         merge_into_text_encoders(encoders, parts.loras)
@@ -51,7 +58,7 @@ def _load(name: str, parts: ModelParts, dtype: torch.dtype | None, attention: st
         unet = load_unet(parts.unet, dtype)
         merge_into_unet(unet, parts.loras)
         unet.set_attn_processor(MemoryEfficientAttnProcessor(attention))
-        return DenoiseStep(_streamlined(unet), parts.info.guidance_channels)
+        return DenoiseStep(_streamlined(unet, split_gates), parts.info.guidance_channels)
     return _vae_decoder(parts.vae, dtype)
 
 
@@ -81,7 +88,7 @@ def check_attention(module: nn.Module, backend: str, device: torch.device) -> No
             raise InputError(str(error)) from None
 
 
-def _streamlined(model: nn.Module) -> nn.Module:
+def _streamlined(model: nn.Module, split_gates: bool = True) -> nn.Module:
     """Replace what of `diffusers` cannot be traced for any batch, or makes copies for nothing."""
     from diffusers.models.activations import GEGLU
     from diffusers.models.upsampling import Upsample2D
@@ -89,7 +96,7 @@ def _streamlined(model: nn.Module) -> nn.Module:
     for layer in model.modules():
         if isinstance(layer, Upsample2D):
             layer.forward = partial(_upsample, layer)
-        elif isinstance(layer, GEGLU):
+        elif isinstance(layer, GEGLU) and split_gates:
             _split(layer)
     return model
 

@@ -7,6 +7,7 @@
 #include "group_norm_silu.h"
 
 #include "launch.h"
+#include "vector.h"
 
 namespace zeroreal {
 namespace {
@@ -15,11 +16,6 @@ constexpr unsigned kThreads = 256;
 constexpr unsigned kWarp = 32;
 constexpr std::int64_t kMaxParts = 256;         // as in kernels/group_norm_silu.py
 constexpr std::int64_t kPartElements = 16384;  // at least, where an image has more
-
-template <class T, int N>
-struct alignas(sizeof(T) * N) Vector {
-  T element[N];
-};
 
 // Which pixels and channels a thread works on: rows of threads take pixels in turn, each row all
 // channels, from `column` on in steps of `columns` vectors.
@@ -198,8 +194,6 @@ void launch(const GroupNormArgs& args, Moments* moments, float2* norms, cudaStre
   kernel<<<grid, kThreads, 0, stream>>>(args, norms);
 }
 
-bool is_aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }
-
 }  // namespace
 }  // namespace zeroreal
 
@@ -218,9 +212,8 @@ ZEROREAL_API int zeroreal_group_norm_silu_cuda(const void* images, int dtype, co
   Moments* moments = static_cast<Moments*>(workspace) + batch * groups;
   return launch_with_element_type(dtype, device, stream, [&](cudaStream_t queue, auto element) {
     using T = decltype(element);
-    constexpr int kVector = 16 / sizeof(T);
-    if (channels % kVector == 0 && is_aligned(images) && is_aligned(out)) {
-      launch<T, kVector>(args, moments, norms, queue);
+    if (channels % kVectorSize<T> == 0 && is_aligned(images) && is_aligned(out)) {
+      launch<T, kVectorSize<T>>(args, moments, norms, queue);
     } else {
       launch<T, 1>(args, moments, norms, queue);
     }

@@ -230,7 +230,7 @@ def test_options_are_passed_on(command, measured, name):
 
 
 def test_kernels_are_shown_with_time_bandwidth_and_ratio(command, monkeypatch, tmp_path):
-    tiny = kernel_cases.Sizes(1, 16, 32, 2, 2, 8, torch.float32)
+    tiny = kernel_cases.Sizes(1, 16, 32, 16, 2, 2, 8, torch.float32)
     monkeypatch.setitem(kernel_cases.SIZES, "cpu", tiny)
     monkeypatch.setattr(kernels, "measure_copy", lambda device: Ceiling(1e9, 2.0, 3, {}))
     monkeypatch.setattr(kernels, "timed", lambda work, device, repeats: 1e-6)

@@ -15,6 +15,7 @@ TINY = Sizes(
     batch=2,
     image=16,
     channels=32,
+    width=16,
     pool=4,
     training_batch=3,
     training=10,
@@ -78,6 +79,9 @@ def test_ours_and_the_reference_compute_the_same(name):
         # Four rows; latents and history; two scales, rows and seeds, seven coefficients, a draw.
         ("guided_step", (4 + 2 + 2) * 16 * 4 + 2 * (4 + 8 + 8) + 28 + 8, 2 * 2 * 16 * 4),
         ("group_norm_silu", 2 * 32 * 256 * 4 + 2 * 32 * 4, 2 * 32 * 256 * 4),
+        # Four samples of 4 tokens: 64 values and as many gates; 16 channels, a sum and its norm.
+        ("geglu", 4 * 4 * 128 * 4, 4 * 4 * 64 * 4),
+        ("add_layer_norm", 2 * 4 * 4 * 16 * 4 + 2 * 16 * 4, 2 * 4 * 4 * 16 * 4),
         # Three crops of 8x8 of 10x10 pixels, three indices, three rows of 23 parameters.
         ("augment", 3 * 3 * 64 + 3 * 8 + 3 * 23 * 4, 3 * 3 * 100 * 4),
     ],
