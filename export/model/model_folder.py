@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from pathlib import Path
 
@@ -12,14 +10,22 @@ from ...base.errors import InputError
 from .hub import check_no_cache_root, download, is_hub_id
 from .json_files import read_json
 from .model_info import ModelInfo, read_model_info
+from .safetensors_header import read_header
+from .single_file.convert import unpacked
 
 _PICKLES = (".bin", ".ckpt", ".pt", ".pth")
 
 
 def find_model(name: str | Path | None) -> Path:
-    """The folder of a model: the embedded one, a local folder, or a hub id's local snapshot."""
+    """The folder of a model: the embedded one, a local folder, or a hub id's local snapshot.
+
+    Of a single-file checkpoint it is the folder in the user's cache that was made of it.
+    """
     if name is None:
         return TINY_FASHION
+    path = Path(name)
+    if path.suffix == ".safetensors" and path.is_file():
+        return unpacked(path)
     return find_folder(name, "model", "for the embedded model")
 
 
@@ -46,14 +52,8 @@ def _file_for_folder(path: Path, kind: str) -> InputError:
     """The error for a file where a folder is needed."""
     if path.suffix in _PICKLES:
         return InputError(
-            f"{kind} file {str(path)!r} is a pickle, which can run code when loaded: give a folder "
-            "that diffusers saved as safetensors"
-        )
-    if path.suffix == ".safetensors":
-        return InputError(
-            f"{kind} {str(path)!r} is a single file, which has no tokenizer and no scheduler: make "
-            "a folder of it by 'StableDiffusionPipeline.from_single_file(FILE)"
-            ".save_pretrained(FOLDER)' of diffusers, and give that"
+            f"{kind} file {str(path)!r} is a pickle, which can run code when loaded: give a "
+            f"{'file or ' if kind == 'model' else ''}folder of safetensors"
         )
     return InputError(
         f"{kind} {str(path)!r} is a file: give a folder that diffusers saved, or a hub id such as "
@@ -72,7 +72,7 @@ def check_model_folder(folder: Path) -> ModelInfo:
 def check_weights(folder: Path) -> None:
     """Raise `InputError` for the first weights file of one part that is missing or damaged."""
     for path in weight_files(folder):
-        _check_safetensors(path)
+        read_header(path)
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -120,25 +120,3 @@ def _no_weights(folder: Path) -> InputError:
             "which can run code when loaded: convert it to safetensors"
         )
     return InputError(f"model folder {str(folder)!r} has no .safetensors file: copy it whole")
-
-
-def _check_safetensors(path: Path) -> None:
-    """Compare a file's size with what its header promises, without reading the weights."""
-    size = os.path.getsize(path)
-    try:
-        with path.open("rb") as file:
-            header_size = int.from_bytes(file.read(8), "little")
-            if header_size > size:
-                raise ValueError("its header is cut off")
-            header = json.loads(file.read(header_size))
-        ends = [t["data_offsets"][1] for name, t in header.items() if name != "__metadata__"]
-        expected = 8 + header_size + max(ends, default=0)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"model file {str(path)!r} is not a safetensors file ({error}): copy it again"
-        ) from None
-    if size != expected:
-        raise InputError(
-            f"model file {str(path)!r} has {size} bytes where its header promises {expected}: "
-            "it is truncated or damaged, copy it again"
-        )
