@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ def converted(path: Path, file: Tensors, modules: Mapping[str, nn.Module]) -> di
     Raises:
         InputError: for tensors that are missing, too many, or of another shape.
     """
-    found = {part: _convert(part, module, file) for part, module in modules.items()}
+    found = {part: _convert(path, part, module, file) for part, module in modules.items()}
     for part, module in modules.items():
         _check(path, part, found[part], module)
     used = {tensor.data_ptr() for part in found.values() for tensor in part.values()}
@@ -58,39 +58,46 @@ def converted(path: Path, file: Tensors, modules: Mapping[str, nn.Module]) -> di
     return found
 
 
-def _convert(part: str, module: Any, file: Tensors) -> Tensors:
-    from diffusers.loaders import single_file_utils as library
-
-    if part == "unet":
-        own = _with_prefix(file, UNET)
-        return _called(part, library.convert_ldm_unet_checkpoint, own, config=dict(module.config))
-    if part == "vae":
-        own = _with_prefix(file, VAE)
-        return _called(part, library.convert_ldm_vae_checkpoint, own, config=dict(module.config))
-    start = {"text_encoder": f"{TEXT_ENCODERS_XL}0.", "text_encoder_2": f"{TEXT_ENCODERS_XL}1."}
-    prefix = TEXT_ENCODER if any(name.startswith(TEXT_ENCODER) for name in file) else start[part]
-    own = {name: value for name, value in _with_prefix(file, prefix).items() if _is_used(name)}
-    if any(name.startswith(f"{prefix}model.") for name in own):
-        convert = library.convert_open_clip_checkpoint
-        return _called(part, convert, module, own, prefix=f"{prefix}model.")
-    return _called(part, library.convert_ldm_clip_checkpoint, own)
-
-
-def _called(part: str, convert: Callable[..., Any], *given: Any, **named: Any) -> Tensors:
+def _convert(path: Path, part: str, module: Any, file: Tensors) -> Tensors:
     try:
-        return {name: tensor.contiguous() for name, tensor in convert(*given, **named).items()}
+        found = _by_library(part, module, file)
     except KeyError as error:  # the name of a tensor that it looked for
         raise InputError(
-            f"the {part} of the model file lacks tensor {error}: copy the file again"
+            f"the {part} of model file {str(path)!r} lacks tensor {error}: copy the file again"
         ) from None
+    except (IndexError, RuntimeError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"the {part} of model file {str(path)!r} cannot be converted ({reason}): give one of "
+            "the published architecture"
+        ) from None
+    return {name: tensor.contiguous() for name, tensor in found.items()}
+
+
+def _by_library(part: str, module: Any, file: Tensors) -> Tensors:
+    """The tensors of a part as the converter of `diffusers` gives them."""
+    from diffusers.loaders import single_file_utils as library
+
+    found: Tensors
+    if part == "unet":
+        config = dict(module.config)
+        found = library.convert_ldm_unet_checkpoint(_with_prefix(file, UNET), config=config)
+        return found
+    if part == "vae":
+        found = library.convert_ldm_vae_checkpoint(_with_prefix(file, VAE), dict(module.config))
+        return found
+    start = {"text_encoder": f"{TEXT_ENCODERS_XL}0.", "text_encoder_2": f"{TEXT_ENCODERS_XL}1."}
+    prefix = TEXT_ENCODER if any(name.startswith(TEXT_ENCODER) for name in file) else start[part]
+    own = {n: tensor for n, tensor in _with_prefix(file, prefix).items() if not _UNUSED.match(n)}
+    if any(name.startswith(f"{prefix}model.") for name in own):
+        found = library.convert_open_clip_checkpoint(module, own, prefix=f"{prefix}model.")
+    else:
+        found = library.convert_ldm_clip_checkpoint(own)
+    return found
 
 
 def _with_prefix(file: Tensors, prefix: str) -> Tensors:
     return {name: tensor for name, tensor in file.items() if name.startswith(prefix)}
-
-
-def _is_used(name: str) -> bool:
-    return _UNUSED.match(name) is None
 
 
 def _check(path: Path, part: str, found: Tensors, module: nn.Module) -> None:
