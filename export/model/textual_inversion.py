@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from transformers import CLIPTextModel, CLIPTokenizer
 
 _PICKLES = (".bin", ".ckpt", ".pt", ".pth")
+_FILE_AND_WORD = re.compile(r"(.*?\.(?:safetensors|bin|ckpt|pt|pth)):(.*)")
 _KIND = "textual inversion"
 _NAMELESS = "emb_params"
 """What AUTOMATIC1111 and kohya's scripts call the vectors, whose word is the file's name."""
@@ -41,9 +43,8 @@ def parse_inversion(text: str) -> TextualInversion:
     Without a word it is the one in the file or, where there is none, the file's name.
     """
     path, word = Path(text), ""
-    if not path.is_file() and ":" in text:
-        name, _, word = text.rpartition(":")
-        path = Path(name)
+    if not path.is_file() and (parts := _FILE_AND_WORD.fullmatch(text)):
+        path, word = Path(parts[1]), parts[2]  # the word may have colons of its own
     if path.suffix in _PICKLES:
         raise InputError(
             f"{_KIND} file {str(path)!r} is a pickle, which can run code when loaded: convert it "

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from zeroreal.base import InputError
 from zeroreal.export import ExportSettings, export_model
 from zeroreal.export.model.parts import PartsChoice, find_parts
+from zeroreal.export.model.textual_inversion import TextualInversion, parse_inversion
 from zeroreal.generate import SampleSpec
 
 PROMPT = "a photo of a <shoe> and a coat, seen from the side"
@@ -112,6 +113,12 @@ def test_a_file_without_a_word_goes_by_its_name(file, image, tiny_model):
     )
     one, other = (image(folder, textual_inversion=(str(path),)) for path in (named, nameless))
     assert torch.equal(one, other)
+
+
+def test_a_word_may_have_colons(file):
+    path = file(**{"<shoe>": vectors(32)})
+    assert parse_inversion(f"{path}::shoe:") == TextualInversion(path, ":shoe:")
+    assert parse_inversion(str(path)) == TextualInversion(path, "<shoe>")
 
 
 def test_an_export_knows_the_word_and_skips_layers(file, image, tiny_model, tmp_path):
