@@ -9,7 +9,12 @@ import torch
 def pipeline_of(folder):
     """The pipeline that a folder's index names, in float32."""
     kind = getattr(diffusers, json.loads((folder / "model_index.json").read_text())["_class_name"])
-    return kind.from_pretrained(folder).to(torch.float32)
+    pipeline = kind.from_pretrained(folder).to(torch.float32)
+    encoder = pipeline.text_encoder
+    if not hasattr(encoder, "text_model"):
+        # The pipeline's clip skip asks for this level, which `transformers` left out in 5.6.
+        object.__setattr__(encoder, "text_model", encoder)
+    return pipeline
 
 
 def pipeline_image(pipeline, spec, steps, noise_of, **given):
