@@ -145,12 +145,12 @@ def _checked(own: ModelParts, unet: Path) -> Distilled:
             "distil' wrote"
         )
     check_weights(unet, own.variant)
-    theirs, own = (read_json(one / "config.json") for one in (unet, folder / "unet"))
+    theirs, ours = (read_json(one / "config.json") for one in (unet, own.unet))
     for name in _SAME:
-        if theirs.get(name) != own.get(name):
+        if theirs.get(name) != ours.get(name):
             raise InputError(
                 f"UNet folder {str(unet)!r} has {name} {theirs.get(name)}, the model's own has "
-                f"{own.get(name)}: give one that was distilled from this model"
+                f"{ours.get(name)}: give one that was distilled from this model"
             )
     if distilled.prediction_type != info.prediction_type:  # the scheduler is in no digest
         raise InputError(
