@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
+from ..generate.model_settings import PartsSettings
 from .console import output
+from .options import with_options
 from .progress import StageBars
 
 if TYPE_CHECKING:
     from ..export import Exported
 
 
+@with_options(PartsSettings, leave_out=("model",))
 def export(
+    given: dict[str, Any],
     out: Annotated[Path, typer.Option(help="The new folder to export into.")],
     model: Annotated[
         str | None,
-        typer.Argument(help="A diffusers folder or hub id. [default: the embedded model]"),
+        typer.Argument(
+            help="A diffusers folder, a .safetensors checkpoint or a hub id. "
+            "[default: the embedded model]"
+        ),
     ] = None,
     precision: Annotated[str, typer.Option(help="fp32, fp16 or bf16.")] = "fp32",
     vae_precision: Annotated[
@@ -35,14 +42,6 @@ def export(
         str | None,
         typer.Option(help="few-step, or a folder that `zeroreal distil` made. [default: own]"),
     ] = None,
-    vae: Annotated[
-        str | None,
-        typer.Option(help="tiny, or the folder of another decoder. [default: the model's]"),
-    ] = None,
-    lora: Annotated[
-        list[str] | None,
-        typer.Option(help="Merge a LoRA file, FILE:SCALE; can be given several times."),
-    ] = None,
     random_weights: Annotated[
         str | None,
         typer.Option(
@@ -55,8 +54,9 @@ def export(
 
     Each graph is run in ONNX Runtime and compared to PyTorch in float32 before the folder appears.
     """
+    from ..base.settings import build
     from ..export import ExportSettings, export_model, random_model
-    from ..export.model.parts import PartsChoice
+    from ..generate.facts import parts_of
 
     if model is not None and random_weights is not None:
         raise typer.BadParameter("give a model or --random-weights, not both")
@@ -66,7 +66,7 @@ def export(
         vae_precision=vae_precision,
         generate_size=size,
         any_size=any_size,
-        parts=PartsChoice(unet, vae, tuple(lora or ())),
+        parts=parts_of(build(PartsSettings, given), unet),
     )
     with StageBars() as bars:
         if random_weights is None:

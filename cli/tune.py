@@ -50,7 +50,7 @@ def tune(
     from ..generate.suited import suited
 
     settings = build(GenerateSettings, given)
-    folder = find_model(settings.model)
+    folder = find_model(settings.model, settings.variant)
     request = TuneRequest(resolve_device(device), settings, guided, effort)
     with StageBars() as bars:
         tuned = find_fastest(

@@ -31,7 +31,7 @@ class CacheKey:
     """Everything that decides what an entry holds; another value anywhere is another entry."""
 
     kind: str
-    """What made the entry: `tensorrt`, `torch`, `export`, `tuning`."""
+    """What made the entry: `tensorrt`, `torch`, `export`, `tuning`, `single-file`."""
     name: str
     """What people call it: the graph's name."""
     graph: str

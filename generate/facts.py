@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..export import ModelInfo, is_exported, read_manifest
+from ..export import ModelInfo, is_exported, load_tokenizers, read_manifest
 from ..export.model.distilled import Distilled, read_distilled
 from ..export.model.parts import PartsChoice, find_parts
+from ..export.model.textual_inversion import parse_inversion
+from .model_settings import PartsSettings
 from .settings import GenerateSettings
+
+if TYPE_CHECKING:
+    from transformers import CLIPTokenizer
 
 
 @dataclass(frozen=True)
@@ -57,14 +62,27 @@ class GeneratorFacts:
         return {**self.found, "unet": self.unet, "steps": self.steps}
 
 
-def parts_of(settings: GenerateSettings) -> PartsChoice:
-    """What `settings` take in place of a model's own parts."""
-    return PartsChoice(settings.unet, settings.vae, settings.lora)
+def parts_of(settings: PartsSettings, unet: str | None) -> PartsChoice:
+    """What `settings` take in place of a model's own parts, with the UNet called `unet`."""
+    return PartsChoice(
+        unet=unet,
+        vae=settings.vae,
+        loras=settings.lora,
+        variant=settings.variant,
+        inversions=settings.textual_inversion,
+        clip_skip=settings.clip_skip,
+    )
+
+
+def tokenizers_of(folder: Path, info: ModelInfo, settings: GenerateSettings) -> list[CLIPTokenizer]:
+    """The tokenizers of the model in a folder, with what `settings` teach them."""
+    inversions = () if is_exported(folder) else settings.textual_inversion
+    return load_tokenizers(folder, info, [parse_inversion(text) for text in inversions])
 
 
 def model_facts(folder: Path, settings: GenerateSettings) -> tuple[ModelInfo, Distilled | None]:
     """The facts about the model in a folder, exported or as diffusers saved it, by `settings`."""
     if is_exported(folder):
         return read_manifest(folder).info, read_distilled(folder)
-    parts = find_parts(folder, parts_of(settings))
+    parts = find_parts(folder, parts_of(settings, settings.unet))
     return parts.info, parts.distilled

@@ -16,9 +16,9 @@ from ..base import InputError, keep_freed_memory, resolve_device
 from ..base.memory import is_out_of_memory
 from ..base.transfer import to_device
 from ..engine import Cache, GraphMemory
-from ..export import find_model, load_engines, load_tokenizers
+from ..export import find_model, load_engines
 from ..kernels import philox_normal
-from .facts import GeneratorFacts
+from .facts import GeneratorFacts, tokenizers_of
 from .filters.inspection import Inspection
 from .filters.left_out import LeftOut
 from .filters.quality import PICTURES_ONLY, Quality
@@ -80,7 +80,7 @@ class Generator:
         self.device = resolve_device(device)
         if self.device.type == "cpu":
             keep_freed_memory()
-        self.folder = find_model(settings.model)
+        self.folder = find_model(settings.model, settings.variant)
         settings = self._settings = suited(self.folder, settings)
         denoising = self._denoising = denoising_of(self.folder, settings)
         self.scheduler, self.schedule = denoising.scheduler, denoising.schedule
@@ -94,7 +94,7 @@ class Generator:
         self.dtype = self.engines.dtype
         self.image_size = settings.image_size or self.engines.generate_size[0]
         self.text = TextEmbeddings(
-            load_tokenizers(self.folder, denoising.info),
+            tokenizers_of(self.folder, denoising.info, settings),
             self.engines.text_encoder,
             self.dtype,
             denoising.info.empty_negative_is_zero,

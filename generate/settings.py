@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..base.errors import InputError, unknown
 from ..base.settings import option
 from ..base.sizes import optional_size
+from .model_settings import PartsSettings
 from .sampling.steps import parse_interval
 
 TUNINGS = ("auto", "off")
@@ -23,15 +24,12 @@ def devices_option(text: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class GenerateSettings:
+class GenerateSettings(PartsSettings):
     """How images are generated; `Generator` and tuning are made from it.
 
     Raises `InputError` for numbers out of range and for a tuning that is not one of `TUNINGS`.
     """
 
-    model: str | None = option(None, shown="the embedded model")
-    """A folder that diffusers saved or `zeroreal export` wrote, or a hub id such as
-    owner/name@revision."""
     engine: str = "auto"
     """auto, torch, torch:compiled, onnxruntime (:cpu, :cuda, :tensorrt) or tensorrt; all make the
     same images."""
@@ -50,8 +48,6 @@ class GenerateSettings:
     first_steps: int = 0
     """Take so many of the steps by the model's own UNet, with guidance, the rest by the distilled
     one."""
-    lora: tuple[str, ...] = ()
-    """A LoRA file to merge, FILE or FILE:SCALE; can be given several times."""
     negative_prompt: str | None = option(None, shown="the recipe's", decides_speed=False)
     """What guidance leads away from, in place of what the recipe says."""
     image_size: int | None = option(None, shown="that of generation", decides_speed=False)
@@ -72,10 +68,9 @@ class GenerateSettings:
     """Lowest and highest noise level at which guidance acts, such as 0.3:5."""
     deep_cache: int = 1
     """Run the whole UNet every so many steps only; between, its deep features serve again."""
-    vae: str | None = option(None, shown="the model's own")
-    """Another VAE decoder: tiny, for the embedded model, or a folder of an AutoencoderTiny."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("steps", "batch_size", "vae_batch_size", "deep_cache", "memory"):
             value = getattr(self, name)
             if value is not None and value < 1:

@@ -21,7 +21,7 @@ from ..export import (
 from ..export.model.distilled import Distilled
 from ..export.model.parts import FEW_STEP_UNET, OWN_UNET, few_step_unet
 from .facts import model_facts
-from .few_step_models import few_step_model
+from .few_step_models import FewStepModel, few_step_model
 from .plan.recipe import Recipe, load_recipe
 from .plan.settings import PlanSettings
 from .sampling.conditions import check_guidance
@@ -44,23 +44,31 @@ def suited(folder: Path, settings: GenerateSettings) -> GenerateSettings:
     model's own can do; few-step models of others get the scheduler that they need. Raises
     `InputError` for what the UNet cannot do.
     """
+    return _suited(folder, settings)[0]
+
+
+def _suited(
+    folder: Path, settings: GenerateSettings
+) -> tuple[GenerateSettings, FewStepModel | None]:
+    """What `suited` gives, and which few-step model of others it is for."""
     unet = settings.unet or (None if is_exported(folder) else _unet(folder, settings))
     info, distilled = model_facts(folder, replace(settings, unet=unet))
     if distilled is not None:
         _check_distilled(settings, distilled)
-        return replace(settings, unet=unet, steps=settings.steps or distilled.steps[0])
+        return replace(settings, unet=unet, steps=settings.steps or distilled.steps[0]), None
     if settings.first_steps:
         raise InputError(
             f"first steps {settings.first_steps} were asked for, but the UNet is the model's own "
             "throughout: name a distilled one with --unet, or leave them out"
         )
     known = few_step_model(folder, info)
-    return replace(
+    found = replace(
         settings,
         unet=unet,
         steps=settings.steps or (known.steps if known else STEPS),
         scheduler=settings.scheduler or (known.scheduler if known else None),
     )
+    return found, known
 
 
 def suited_recipe(plan: PlanSettings, generate: GenerateSettings) -> Recipe:
@@ -71,9 +79,8 @@ def suited_recipe(plan: PlanSettings, generate: GenerateSettings) -> Recipe:
     recipe = load_recipe(plan.recipe, plan.guidance)
     if plan.guidance is not None:
         return recipe
-    folder = find_model(generate.model)
-    info, distilled = model_facts(folder, suited(folder, generate))
-    known = few_step_model(folder, info) if distilled is None else None
+    folder = find_model(generate.model, generate.variant)
+    _, known = _suited(folder, generate)
     if known is None:
         return recipe
     _log.warning(

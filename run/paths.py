@@ -34,6 +34,7 @@ def _may_be_paths() -> dict[str, Collection[str]]:
         "generate.model": (),
         "generate.unet": (OWN_UNET, FEW_STEP_UNET),
         "generate.lora": (),
+        "generate.textual_inversion": (),
         "generate.vae": (SMALL_VAE,),
         "gap.teacher": (),
         "gap.batch_norm_data": (),

@@ -148,7 +148,7 @@ def _image_size(settings: RunSettings, origin: Recipe | StoredImages) -> int:
     if isinstance(origin, StoredImages):
         return origin.image_size
     size = settings.generate.image_size or settings.generate.generate_size
-    return size or native_side(find_model(settings.generate.model))
+    return size or native_side(find_model(settings.generate.model, settings.generate.variant))
 
 
 def _check_devices(settings: RunSettings, ranks: Ranks) -> None:

@@ -177,5 +177,5 @@ def _check(settings: LatencySettings) -> torch.device:
 def _model(settings: LatencySettings) -> AbstractContextManager[Path]:
     """The model's folder; one of random weights is there for as long as it is needed."""
     if settings.random_weights is None:
-        return nullcontext(find_model(settings.generate.model))
+        return nullcontext(find_model(settings.generate.model, settings.generate.variant))
     return random_model(settings.random_weights)

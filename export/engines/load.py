@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...engine import Cache
-from ..model.model_folder import check_model_folder
+from ..model.model_info import read_model_info
 from ..onnx.manifest import is_exported, read_manifest
 from ..onnx.settings import ExportProgress
 from .choice import EngineChoice, ModelEngines
@@ -32,6 +32,6 @@ def load_engines(
 def native_side(folder: Path) -> int:
     """Side in pixels of the images that the model or exported folder generates by itself."""
     if not is_exported(folder):
-        return check_model_folder(folder).image_side
+        return read_model_info(folder).image_side
     exported = read_manifest(folder)
     return exported.generate_size[0] if exported.generate_size else exported.info.image_side

@@ -88,6 +88,9 @@ def _check_precision(exported: Exported, choice: EngineChoice) -> None:
 def _check_parts(exported: Exported, choice: EngineChoice) -> None:
     asked = {"VAE": choice.parts.vae, "LoRA": ", ".join(choice.parts.loras) or None}
     asked["UNet"] = None if choice.parts.unet == OWN_UNET else choice.parts.unet
+    asked["variant"] = choice.parts.variant
+    asked["textual inversion"] = ", ".join(choice.parts.inversions) or None
+    asked["clip skip"] = str(choice.parts.clip_skip or "") or None
     for part, name in asked.items():
         if name is not None:
             raise InputError(

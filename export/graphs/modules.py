@@ -51,21 +51,23 @@ def _load(
     name: str, parts: ModelParts, dtype: torch.dtype | None, attention: str, split_gates: bool
 ) -> nn.Module:
     if name == TEXT_ENCODER:
-        encoders = load_text_encoders(parts.folder, parts.info, dtype)
+        encoders = load_text_encoders(
+            parts.folder, parts.info, dtype, parts.variant, parts.inversions
+        )
         merge_into_text_encoders(encoders, parts.loras)
-        return TextEncoder(encoders)
+        return TextEncoder(encoders, parts.info.clip_skip)
     if name == DENOISE:
-        unet = load_unet(parts.unet, dtype)
+        unet = load_unet(parts.unet, dtype, parts.variant)
         merge_into_unet(unet, parts.loras)
         unet.set_attn_processor(MemoryEfficientAttnProcessor(attention))
         return DenoiseStep(_streamlined(unet, split_gates), parts.info.guidance_channels)
-    return _vae_decoder(parts.vae, dtype)
+    return _vae_decoder(parts.vae, dtype, parts.variant)
 
 
-def _vae_decoder(folder: Path, dtype: torch.dtype | None) -> VaeDecoder:
+def _vae_decoder(folder: Path, dtype: torch.dtype | None, variant: str | None) -> VaeDecoder:
     from diffusers import AutoencoderKL
 
-    vae = load_vae(folder, dtype)
+    vae = load_vae(folder, dtype, variant)
     vae.encoder = None  # images only come out
     if isinstance(vae, AutoencoderKL):
         vae.quant_conv = None

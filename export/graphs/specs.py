@@ -20,6 +20,8 @@ DENOISE_SHALLOW = "denoise_shallow"
 DENOISE_FIRST = "denoise_first"
 """A fifth graph, for the first steps by a model's own UNet, before a distilled one's."""
 COEFFICIENTS = 7
+NEGATIVE_EMBEDDINGS = "negative_embeddings"
+"""What a text encoder with clip skip gives beside, for negative prompts."""
 
 
 def graph_specs(
@@ -81,6 +83,8 @@ def _text_encoder_spec(info: ModelInfo, dtype: torch.dtype) -> GraphSpec:
     if info.pooled_channels is not None:
         tokens.append(TensorSpec("tokens_2", torch.int64, ("batch", info.tokens)))
         embeddings.append(TensorSpec("pooled", dtype, ("batch", info.pooled_channels)))
+    if info.clip_skip:
+        embeddings.append(TensorSpec(NEGATIVE_EMBEDDINGS, dtype, shape))
     return GraphSpec(TEXT_ENCODER, tuple(tokens), tuple(embeddings))
 
 

@@ -24,23 +24,35 @@ class TextEncoder(nn.Module):
 
     One encoder gives its last hidden states, normalised; two (SDXL) give the last but one of each,
     side by side, and the second's projected embedding of the end token.
+
+    With `clip_skip`, the states are from so many layers before these, and the states without it
+    follow at the end: the pipelines of `diffusers` take those for negative prompts.
     """
 
-    def __init__(self, encoders: Sequence[CLIPTextModel]) -> None:
+    def __init__(self, encoders: Sequence[CLIPTextModel], clip_skip: int = 0) -> None:
         super().__init__()
         self.encoders = nn.ModuleList(encoders)
+        self.clip_skip = clip_skip
 
     def forward(self, tokens: Tensor, tokens_2: Tensor | None = None) -> tuple[Tensor, ...]:
         """Embeddings of int64 `[B, tokens]`: `[B, tokens, channels]`, and pooled `[B, P]`."""
+        skip = self.clip_skip
         if tokens_2 is None:
             (encoder,) = self.encoders
-            return (encoder(tokens)[0],)
+            if not skip:
+                return (encoder(tokens)[0],)
+            given = encoder(tokens, output_hidden_states=True)
+            norm = getattr(encoder, "text_model", encoder).final_layer_norm
+            return norm(given.hidden_states[-1 - skip]), given[0]
         first, second = (
             encoder(ids, output_hidden_states=True)
             for encoder, ids in zip(self.encoders, (tokens, tokens_2), strict=True)
         )
-        states = torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1)
-        return states, second.text_embeds
+        states, *negative = (
+            torch.cat([first.hidden_states[layer], second.hidden_states[layer]], dim=-1)
+            for layer in ([-2 - skip, -2] if skip else [-2])
+        )
+        return states, second.text_embeds, *negative
 
 
 class DenoiseStep(nn.Module):

@@ -12,12 +12,13 @@ from .model_folder import weight_files, weight_variant
 _SHOWN = 3  # names of tensors in a message
 
 
-def load_checked(kind: Any, folder: Path, **arguments: Any) -> Any:
+def load_checked(kind: Any, folder: Path, wanted: str | None = None, **arguments: Any) -> Any:
     """`kind.from_pretrained` of a part's own `folder`, on the CPU.
 
     Args:
         kind: a model class of `diffusers` or `transformers`.
         folder: with configuration and safetensors files.
+        wanted: which variant of them, where there is one.
         arguments: for `from_pretrained`.
 
     Raises:
@@ -27,13 +28,13 @@ def load_checked(kind: Any, folder: Path, **arguments: Any) -> Any:
     module, report = kind.from_pretrained(
         folder,
         use_safetensors=True,
-        variant=weight_variant(folder),
+        variant=weight_variant(folder, wanted),
         output_loading_info=True,
         **arguments,
     )
     missing, unexpected = sorted(report["missing_keys"]), sorted(report["unexpected_keys"])
     if missing or unexpected:
-        files = weight_files(folder)
+        files = weight_files(folder, wanted)
         where = f"file {str(files[0])!r}" if len(files) == 1 else f"folder {str(folder)!r}"
         faults = [f"lacks {_some(missing)}"] if missing else []
         faults += [f"has {_some(unexpected)} too many"] if unexpected else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from ...base.tensor_files import open_tensors
 from .checked_load import load_checked
 from .json_files import read_json
 from .model_info import ModelInfo
+from .textual_inversion import TextualInversion, add_to_text_encoders, add_to_tokenizers
 from .vae_folder import vae_class
 
 if TYPE_CHECKING:
@@ -22,49 +23,68 @@ if TYPE_CHECKING:
     from transformers import CLIPTextModel, CLIPTokenizer
 
 
-def load_tokenizers(folder: Path, info: ModelInfo) -> list[CLIPTokenizer]:
-    """The tokenizer of each text encoder."""
+def load_tokenizers(
+    folder: Path, info: ModelInfo, inversions: Sequence[TextualInversion] = ()
+) -> list[CLIPTokenizer]:
+    """The tokenizer of each text encoder, which knows the words of `inversions`."""
     from transformers import CLIPTokenizer
 
     with _one_sentence(folder):
-        return [CLIPTokenizer.from_pretrained(folder, subfolder=name) for name in info.tokenizers]
+        tokenizers = [
+            CLIPTokenizer.from_pretrained(folder, subfolder=name) for name in info.tokenizers
+        ]
+    add_to_tokenizers(tokenizers, inversions)
+    return tokenizers
 
 
 def load_text_encoders(
-    folder: Path, info: ModelInfo, dtype: torch.dtype | None
+    folder: Path,
+    info: ModelInfo,
+    dtype: torch.dtype | None,
+    variant: str | None = None,
+    inversions: Sequence[TextualInversion] = (),
 ) -> list[CLIPTextModel]:
-    """The text encoders in `dtype` (None: as stored), in eval mode, on the CPU."""
+    """The text encoders in `dtype` (None: as stored), in eval mode, on the CPU.
+
+    Of weights that are there as several variants, `variant` is taken.
+    """
     import transformers
 
     index = read_json(folder / "model_index.json")
     with _one_sentence(folder), _no_loading_bar():
         encoders = [
             load_checked(
-                getattr(transformers, index[name][1]), folder / name, dtype=dtype or "auto"
+                getattr(transformers, index[name][1]), folder / name, variant, dtype=dtype or "auto"
             )
             for name in info.text_encoders
         ]
+    if inversions:
+        add_to_text_encoders(encoders, load_tokenizers(folder, info, inversions), inversions)
     return [_frozen(encoder) for encoder in encoders]
 
 
-def load_unet(folder: Path, dtype: torch.dtype | None) -> UNet2DConditionModel:
+def load_unet(
+    folder: Path, dtype: torch.dtype | None, variant: str | None = None
+) -> UNet2DConditionModel:
     """The UNet of its own `folder` in `dtype` (None: as stored), in eval mode, on the CPU."""
     from diffusers import UNet2DConditionModel
 
-    return _load_diffusers(UNet2DConditionModel, folder, dtype)
+    return _load_diffusers(UNet2DConditionModel, folder, dtype, variant)
 
 
-def load_vae(folder: Path, dtype: torch.dtype | None) -> AutoencoderKL | AutoencoderTiny:
+def load_vae(
+    folder: Path, dtype: torch.dtype | None, variant: str | None = None
+) -> AutoencoderKL | AutoencoderTiny:
     """The VAE whose own folder is given, in `dtype` (None: as stored), in eval mode, on the CPU."""
     import diffusers
 
-    return _load_diffusers(getattr(diffusers, vae_class(folder)), folder, dtype)
+    return _load_diffusers(getattr(diffusers, vae_class(folder)), folder, dtype, variant)
 
 
-def _load_diffusers(kind: Any, folder: Path, dtype: torch.dtype | None) -> Any:
-    stored = dtype or stored_dtype(folder)
+def _load_diffusers(kind: Any, folder: Path, dtype: torch.dtype | None, variant: str | None) -> Any:
+    stored = dtype or stored_dtype(folder, variant)
     with _one_sentence(folder):
-        module = load_checked(kind, folder, torch_dtype=stored, low_cpu_mem_usage=False)
+        module = load_checked(kind, folder, variant, torch_dtype=stored, low_cpu_mem_usage=False)
     return _frozen(module)
 
 
@@ -97,12 +117,12 @@ def _no_loading_bar() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def stored_dtype(part: Path) -> torch.dtype:
+def stored_dtype(part: Path, variant: str | None = None) -> torch.dtype:
     """The widest floating dtype among the tensors of a part's safetensors files."""
     from .model_folder import weight_files
 
     names = set()
-    for path in weight_files(part):
+    for path in weight_files(part, variant):
         with open_tensors(path, "model file") as file:
             names |= {file.get_slice(key).get_dtype() for key in file.keys()}  # noqa: SIM118
     for name, dtype in (("F32", torch.float32), ("BF16", torch.bfloat16), ("F16", torch.float16)):

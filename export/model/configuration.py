@@ -22,7 +22,12 @@ VAE_DEFAULTS: dict[str, dict[str, Any]] = {
         "out_channels": 3,
     },
 }
-TEXT_DEFAULTS: dict[str, Any] = {"max_position_embeddings": 77, "projection_dim": 512}
+TEXT_DEFAULTS: dict[str, Any] = {
+    "max_position_embeddings": 77,
+    "projection_dim": 512,
+    "hidden_size": 512,
+    "num_hidden_layers": 12,
+}
 
 
 def complete_unet(folder: Path, given: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ...base.errors import InputError
@@ -23,12 +23,12 @@ def is_hub_id(name: str) -> bool:
     return _HUB_ID.fullmatch(name) is not None
 
 
-def download(kind: str, hub_id: str) -> Path:
+def download(kind: str, hub_id: str, variant: str | None = None) -> Path:
     """The local snapshot of a hub id, with the files that are read and no others.
 
     Of a pipeline the parts that `model_index.json` names, of a part by itself what is not in
-    folders; of weights the plain files, or the variants where there are none. `kind` says in errors
-    what was looked for.
+    folders; of weights those of the `variant`, or else the plain files, or the variants that there
+    are. `kind` says in errors what was looked for.
     """
     folder = _fetch(kind, hub_id, ["model_index.json"])
     if not (folder / "model_index.json").is_file():
@@ -38,16 +38,23 @@ def download(kind: str, hub_id: str) -> Path:
         return folder
     parts = [part for part in read_json(folder / "model_index.json") if _PARTS.fullmatch(part)]
     parts += _OURS
-    _fetch(kind, hub_id, [f"{part}/{file}" for part in parts for file in _FILES], [_VARIANTS])
-    bare = [
-        part
-        for part in parts
-        if part.startswith(("unet", "vae", "text_encoder"))
-        and not any((folder / part).glob("*.safetensors"))
-    ]
+    weighty = [part for part in parts if not part.startswith(("scheduler", "tokenizer"))]
+    if variant is not None:
+        files = (*_FILES[:2], f"*.{variant}.safetensors", f"*.{variant}-*.safetensors")
+        _fetch(kind, hub_id, _in(parts, files))
+        lacking = [part for part in weighty if not any((folder / part).glob(f"*.{variant}[.-]*"))]
+        if lacking:
+            _fetch(kind, hub_id, _in(lacking, ["*.safetensors"]), [_VARIANTS])
+        return folder
+    _fetch(kind, hub_id, _in(parts, _FILES), [_VARIANTS])
+    bare = [part for part in weighty if not any((folder / part).glob("*.safetensors"))]
     if bare:
-        _fetch(kind, hub_id, [f"{part}/*.safetensors" for part in bare])
+        _fetch(kind, hub_id, _in(bare, ["*.safetensors"]))
     return folder
+
+
+def _in(parts: Iterable[str], files: Sequence[str]) -> list[str]:
+    return [f"{part}/{file}" for part in parts for file in files]
 
 
 def check_no_cache_root(folder: Path, kind: str) -> None:

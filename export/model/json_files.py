@@ -1,7 +1,9 @@
-"""JSON files of a model, with one sentence for what is wrong with them."""
+"""JSON files of a model, read with one sentence for what is wrong with them, and written."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,3 +21,9 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"model file {str(path)!r} is not a JSON object: copy it again")
     return content
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write an object into a JSON file, whose folder need not be there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -9,22 +9,30 @@ from ...assets import TINY_FASHION
 from ...base.errors import InputError
 from ...base.limits import TEXT_BYTES
 from ...base.reading import is_file, load_json
-from ...base.tensor_files import tensor_header
 from .hub import check_no_cache_root, download, is_hub_id
 from .json_files import read_json
 from .model_info import ModelInfo, read_model_info
+from .safetensors_header import read_header
+from .single_file.convert import unpacked
 
 _PICKLES = (".bin", ".ckpt", ".pt", ".pth")
 
 
-def find_model(name: str | Path | None) -> Path:
-    """The folder of a model: the embedded one, a local folder, or a hub id's local snapshot."""
+def find_model(name: str | Path | None, variant: str | None = None) -> Path:
+    """The folder of a model: the embedded one, a local folder, or a hub id's local snapshot.
+
+    Of a single-file checkpoint it is the folder in the user's cache that was made of it. `variant`
+    is that of the weights that are wanted, of which the hub is asked for no others.
+    """
     if name is None:
         return TINY_FASHION
-    return find_folder(name, "model", "for the embedded model")
+    path = Path(name)
+    if path.suffix == ".safetensors" and path.is_file():
+        return unpacked(path)
+    return find_folder(name, "model", "for the embedded model", variant)
 
 
-def find_folder(name: str | Path, kind: str, default: str) -> Path:
+def find_folder(name: str | Path, kind: str, default: str, variant: str | None = None) -> Path:
     """The local folder called `name`, or the local snapshot of the hub id, `owner/name@revision`.
 
     `kind` says in errors what was looked for, and `default` what leaving it out is good for.
@@ -34,7 +42,7 @@ def find_folder(name: str | Path, kind: str, default: str) -> Path:
         check_no_cache_root(folder, kind)
         return folder
     if is_hub_id(str(name)) and not folder.exists():
-        return download(kind, str(name))
+        return download(kind, str(name), variant)
     if folder.exists():
         raise _file_for_folder(folder, kind)
     raise InputError(
@@ -47,14 +55,8 @@ def _file_for_folder(path: Path, kind: str) -> InputError:
     """The error for a file where a folder is needed."""
     if path.suffix in _PICKLES:
         return InputError(
-            f"{kind} file {str(path)!r} is a pickle, which can run code when loaded: give a folder "
-            "that diffusers saved as safetensors"
-        )
-    if path.suffix == ".safetensors":
-        return InputError(
-            f"{kind} {str(path)!r} is a single file, which has no tokenizer and no scheduler: make "
-            "a folder of it by 'StableDiffusionPipeline.from_single_file(FILE)"
-            ".save_pretrained(FOLDER)' of diffusers, and give that"
+            f"{kind} file {str(path)!r} is a pickle, which can run code when loaded: give a "
+            f"{'file or ' if kind == 'model' else ''}folder of safetensors"
         )
     return InputError(
         f"{kind} {str(path)!r} is a file: give a folder that diffusers saved, or a hub id such as "
@@ -62,20 +64,31 @@ def _file_for_folder(path: Path, kind: str) -> InputError:
     )
 
 
-def check_model_folder(folder: Path) -> ModelInfo:
-    """What the folder holds; `InputError` for the first file that is missing or damaged."""
+def check_model_folder(folder: Path, wanted: str | None = None) -> ModelInfo:
+    """What the folder holds; `InputError` for the first file that is missing or damaged.
+
+    `wanted` is the variant of its weights, which at least one of its parts must have.
+    """
     info = read_model_info(folder)
-    for part in (*info.text_encoders, "unet", "vae"):
-        check_weights(folder / part)
-    for part in (*info.tokenizers, "scheduler"):
-        check_texts(folder / part)
+    parts = [folder / part for part in (*info.text_encoders, "unet", "vae")]
+    for part in parts:
+        check_weights(part, wanted)
+    for name in (*info.tokenizers, "scheduler"):
+        check_texts(folder / name)
+    if wanted is not None and wanted not in {weight_variant(part, wanted) for part in parts}:
+        there = {str(one) for part in parts for one in _variants(part) - {None}}
+        known = f"has {', '.join(map(repr, sorted(there)))}" if there else "has plain ones only"
+        raise InputError(
+            f"variant {wanted!r} was asked for, model folder {str(folder)!r} {known}: give one "
+            "that it has, or leave it out"
+        )
     return info
 
 
-def check_weights(folder: Path) -> None:
+def check_weights(folder: Path, wanted: str | None = None) -> None:
     """Raise `InputError` for the first weights file of one part that is missing or damaged."""
-    for path in weight_files(folder):
-        _check_safetensors(path)
+    for path in weight_files(folder, wanted):
+        read_header(path)
     check_texts(folder)
 
 
@@ -91,12 +104,12 @@ def check_texts(folder: Path) -> None:
             TEXT_BYTES.check(path.stat().st_size, f"model file {str(path)!r}")
 
 
-def weight_files(folder: Path) -> list[Path]:
+def weight_files(folder: Path, wanted: str | None = None) -> list[Path]:
     """The safetensors files of one part, by `weight_variant`.
 
     Raises `InputError` if one is missing, or if there are none that can be read.
     """
-    variant = weight_variant(folder)
+    variant = weight_variant(folder, wanted)
     files = [path for path in sorted(folder.glob("*.safetensors")) if _variant(path) == variant]
     for index in folder.glob(f"*.safetensors.index.{f'{variant}.' if variant else ''}json"):
         named = {folder / shard for shard in read_json(index).get("weight_map", {}).values()}
@@ -107,19 +120,32 @@ def weight_files(folder: Path) -> list[Path]:
     raise _no_weights(folder)
 
 
-def weight_variant(folder: Path) -> str | None:
-    """Which variant a part's weights are, such as `fp16` of `model.fp16.safetensors`.
+def weight_variant(folder: Path, wanted: str | None = None) -> str | None:
+    """Which variant of a part's weights is read, such as `fp16` of `model.fp16.safetensors`.
 
-    None where there are plain files, which go first; `InputError` for several variants without.
+    The one that is `wanted`, where the part has it; else None, for plain files; else the only one
+    that there is. Raises `InputError` where these leave several, or one that is not wanted.
     """
-    variants = {_variant(path) for path in folder.glob("*.safetensors")}
-    if len(variants) > 1 and None not in variants:
-        names = ", ".join(repr(name) for name in sorted(map(str, variants)))
+    variants = _variants(folder)
+    if wanted in variants or None in variants or not variants:
+        return wanted if wanted in variants else None
+    names = ", ".join(repr(name) for name in sorted(map(str, variants)))
+    if wanted is not None:
+        raise InputError(
+            f"variant {wanted!r} was asked for, model folder {str(folder)!r} has its weights as "
+            f"{names} and none of them plain: give one that all parts have"
+        )
+    if len(variants) > 1:
         raise InputError(
             f"model folder {str(folder)!r} has its weights as variants {names} and none of them "
-            "plain: leave one there"
+            "plain: choose one by --variant"
         )
-    return None if None in variants else next(iter(variants), None)
+    return next(iter(variants))
+
+
+def _variants(folder: Path) -> set[str | None]:
+    """All variants of a part's weights; None stands for plain files."""
+    return {_variant(path) for path in folder.glob("*.safetensors")}
 
 
 def _variant(path: Path) -> str | None:
@@ -136,15 +162,3 @@ def _no_weights(folder: Path) -> InputError:
             "which can run code when loaded: convert it to safetensors"
         )
     return InputError(f"model folder {str(folder)!r} has no .safetensors file: copy it whole")
-
-
-def _check_safetensors(path: Path) -> None:
-    """Compare a file's size with what its header promises, without reading the weights."""
-    try:
-        tensor_header(path, "model file")
-    except InputError:
-        raise
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"model file {str(path)!r} is not a whole safetensors file ({error}): copy it again"
-        ) from None

@@ -53,6 +53,11 @@ class ModelInfo:
     prediction_type: str
     """What the UNet predicts: epsilon, v_prediction or sample."""
     train_timesteps: int
+    clip_skip: int = 0
+    """Layers that text encoders leave out at their end, for prompts but not for negative ones.
+
+    So it is in the pipelines of `diffusers`, whose count this is: SDXL's leave out one more.
+    """
 
     @property
     def image_side(self) -> int:

@@ -1,4 +1,4 @@
-"""A model's parts, each its own or another in its place: UNet, VAE, LoRA files."""
+"""A model's parts, each its own or another in its place, and what files change of them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from functools import cached_property
 from pathlib import Path
 
 from ...base.errors import InputError
+from .configuration import TEXT_DEFAULTS
 from .distilled import Distilled, read_distilled
 from .json_files import read_json
 from .lora import Lora, parse_lora
 from .model_folder import check_model_folder, check_weights, find_folder
 from .model_info import ModelInfo
 from .source_digest import source_digest
+from .textual_inversion import TextualInversion, check_inversions, parse_inversion
 from .vae_folder import find_vae
 
 OWN_UNET, FEW_STEP_UNET = "own", "few-step"
@@ -32,6 +34,12 @@ class PartsChoice:
     """See `find_vae`."""
     loras: tuple[str, ...] = ()
     """LoRA files to merge, each as `FILE` or `FILE:SCALE`."""
+    variant: str | None = None
+    """Which variant of the weights to read, of every part that has it: `fp16`, `ema`."""
+    inversions: tuple[str, ...] = ()
+    """Textual inversions to add, each as `FILE` or `FILE:WORD`."""
+    clip_skip: int = 0
+    """See `ModelInfo`."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +54,24 @@ class ModelParts:
     vae: Path
     """The VAE's own folder."""
     loras: tuple[Lora, ...] = ()
+    variant: str | None = None
+    """See `PartsChoice`."""
+    inversions: tuple[TextualInversion, ...] = ()
     distilled: Distilled | None = None
     """How the UNet is to be run, if it was distilled by `zeroreal distil`."""
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 over all that decides what the parts compute; see `source_digest`."""
-        return source_digest(self.folder, self.loras, self.vae, self.unet)
+        return source_digest(
+            self.folder,
+            self.loras,
+            self.vae,
+            self.unet,
+            variant=self.variant,
+            inversions=self.inversions,
+            clip_skip=self.info.clip_skip,
+        )
 
 
 def find_parts(folder: Path, choice: PartsChoice | None = None) -> ModelParts:
@@ -62,18 +81,42 @@ def find_parts(folder: Path, choice: PartsChoice | None = None) -> ModelParts:
     model.
     """
     choice = choice or PartsChoice()
-    info = check_model_folder(folder)
-    vae = find_vae(folder, info, choice.vae)
-    merged = tuple(parse_lora(text) for text in choice.loras)
+    info = _skipping(folder, check_model_folder(folder, choice.variant), choice.clip_skip)
+    inversions = tuple(parse_inversion(text) for text in choice.inversions)
+    check_inversions(folder, info, inversions)
+    own = ModelParts(
+        folder,
+        info,
+        unet=folder / "unet",
+        vae=find_vae(folder, info, choice.vae, choice.variant),
+        loras=tuple(parse_lora(text) for text in choice.loras),
+        variant=choice.variant,
+        inversions=inversions,
+        distilled=read_distilled(folder / "unet"),
+    )
     if choice.unet in (None, OWN_UNET):
-        unet = folder / "unet"
-        return ModelParts(folder, info, unet, vae, merged, read_distilled(unet))
+        return own
     assert choice.unet is not None
     unet = _other_unet(folder, choice.unet)
-    distilled = _checked(folder, info, unet)
+    distilled = _checked(own, unet)
     config = read_json(unet / "config.json")
     info = replace(info, guidance_channels=config.get("time_cond_proj_dim"))
-    return ModelParts(folder, info, unet, vae, merged, distilled)
+    return replace(own, info=info, unet=unet, distilled=distilled)
+
+
+def _skipping(folder: Path, info: ModelInfo, clip_skip: int) -> ModelInfo:
+    """The facts with the layers that text encoders leave out, if they have so many."""
+    layers = (
+        {**TEXT_DEFAULTS, **read_json(folder / name / "config.json")}["num_hidden_layers"]
+        for name in info.text_encoders
+    )
+    most = min(layers) - (len(info.text_encoders) - 1)  # SDXL's leave one out by themselves
+    if not 0 <= clip_skip <= most:
+        raise InputError(
+            f"clip skip {clip_skip} was asked for, the text encoders of model folder "
+            f"{str(folder)!r} can leave out 0 to {most} layers: give one of these"
+        )
+    return replace(info, clip_skip=clip_skip)
 
 
 def few_step_unet(folder: Path) -> Distilled | None:
@@ -92,21 +135,22 @@ def _other_unet(folder: Path, name: str) -> Path:
     return folder / _FEW_STEP_FOLDER
 
 
-def _checked(folder: Path, info: ModelInfo, unet: Path) -> Distilled:
+def _checked(own: ModelParts, unet: Path) -> Distilled:
     """The record of a UNet that can stand in place of the model's own."""
+    folder, info = own.folder, own.info
     distilled = read_distilled(unet)
     if distilled is None:
         raise InputError(
             f"UNet folder {str(unet)!r} has no record of being distilled: give one that 'zeroreal "
             "distil' wrote"
         )
-    check_weights(unet)
-    theirs, own = (read_json(one / "config.json") for one in (unet, folder / "unet"))
+    check_weights(unet, own.variant)
+    theirs, ours = (read_json(one / "config.json") for one in (unet, own.unet))
     for name in _SAME:
-        if theirs.get(name) != own.get(name):
+        if theirs.get(name) != ours.get(name):
             raise InputError(
                 f"UNet folder {str(unet)!r} has {name} {theirs.get(name)}, the model's own has "
-                f"{own.get(name)}: give one that was distilled from this model"
+                f"{ours.get(name)}: give one that was distilled from this model"
             )
     if distilled.prediction_type != info.prediction_type:  # the scheduler is in no digest
         raise InputError(
@@ -114,7 +158,7 @@ def _checked(folder: Path, info: ModelInfo, unet: Path) -> Distilled:
             f"{str(folder)!r} expects {info.prediction_type}: give back the scheduler's "
             "configuration"
         )
-    if distilled.teacher != source_digest(folder):
+    if distilled.teacher != source_digest(folder, variant=own.variant):
         raise InputError(
             f"UNet folder {str(unet)!r} was distilled from another model than {str(folder)!r}, or "
             "its files changed since: distil this one, or give the other"

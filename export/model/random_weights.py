@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,12 @@ from torch import nn
 from ...assets import TINY_FASHION
 from ...base.errors import unknown
 from ...base.yaml_files import load_yaml
+from .json_files import write_json
 
 TOKENS = 77
 _ARCHITECTURES = Path(__file__).with_name("architectures")
 # What the published models share.
-_VOCABULARY = 49408
+VOCABULARY = 49408
 _SCHEDULE = {
     "beta_start": 0.00085,
     "beta_end": 0.012,
@@ -77,32 +77,41 @@ def write_random_model(
     Weights are normal with variance 1 over the inputs of a layer, biases 0, normalisation weights
     1. The tokenizer is the embedded model's: its few words have ids that every vocabulary holds.
     """
+    torch.manual_seed(seed)
+    modules = bare_modules(description)
+    for part in tuple(modules):
+        _fill(modules.pop(part), dtype).save_pretrained(folder / part)
+        if part.startswith("text_encoder"):
+            _write_tokenizer(folder / part.replace("text_encoder", "tokenizer"))
+    write_json(
+        folder / "scheduler" / "scheduler_config.json", {**_SCHEDULE, **description["scheduler"]}
+    )
+    write_index(description, folder)
+
+
+def bare_modules(description: Architecture) -> dict[str, Any]:
+    """The modules of an architecture by their folders' names, without memory for weights."""
     import transformers
     from diffusers import AutoencoderKL, UNet2DConditionModel
 
-    torch.manual_seed(seed)
+    modules: dict[str, Any] = {}
+    with torch.device("meta"):
+        for part, name in _encoder_classes(description).items():
+            settings = {"max_position_embeddings": TOKENS, "vocab_size": VOCABULARY}
+            config = {**settings, "eos_token_id": 2, **description[part]}
+            kind = getattr(transformers, name)
+            modules[part] = kind(transformers.CLIPTextConfig(**config))
+        modules["unet"] = UNet2DConditionModel.from_config(description["unet"])
+        modules["vae"] = AutoencoderKL.from_config({**_VAE, **description["vae"]})
+    return modules
+
+
+def _encoder_classes(description: Architecture) -> dict[str, str]:
     encoders = [part for part in description if part.startswith("text_encoder")]
     classes = dict.fromkeys(encoders, "CLIPTextModel")
     if len(encoders) > 1:
         classes[encoders[-1]] = "CLIPTextModelWithProjection"
-    for part, name in classes.items():
-        settings = {"max_position_embeddings": TOKENS, "vocab_size": _VOCABULARY}
-        config = transformers.CLIPTextConfig(**{**settings, "eos_token_id": 2, **description[part]})
-        with torch.device("meta"):
-            encoder = getattr(transformers, name)(config)
-        _fill(encoder, dtype).save_pretrained(folder / part)
-        _write_tokenizer(folder / part.replace("text_encoder", "tokenizer"))
-    for part, kind, shared in (
-        ("unet", UNet2DConditionModel, {}),
-        ("vae", AutoencoderKL, _VAE),
-    ):
-        with torch.device("meta"):
-            module = kind.from_config({**shared, **description[part]})
-        _fill(module, dtype).save_pretrained(folder / part)
-    _write_json(
-        folder / "scheduler" / "scheduler_config.json", {**_SCHEDULE, **description["scheduler"]}
-    )
-    _write_json(folder / "model_index.json", _index(description, classes))
+    return classes
 
 
 def _fill(module: nn.Module, dtype: torch.dtype) -> Any:
@@ -127,7 +136,9 @@ def _write_tokenizer(folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def _index(description: Architecture, encoders: Mapping[str, str]) -> dict[str, Any]:
+def write_index(description: Architecture, folder: Path) -> None:
+    """Write the `model_index.json` of an architecture."""
+    encoders = _encoder_classes(description)
     tokenizers = [part.replace("text_encoder", "tokenizer") for part in encoders]
     index = {
         "_class_name": description["pipeline"],
@@ -138,11 +149,8 @@ def _index(description: Architecture, encoders: Mapping[str, str]) -> dict[str, 
         **{part: ["transformers", "CLIPTokenizer"] for part in tokenizers},
     }
     if len(encoders) > 1:
-        return {**index, "force_zeros_for_empty_prompt": True}
-    absent = ("safety_checker", "feature_extractor", "image_encoder")
-    return {**index, **{part: [None, None] for part in absent}}
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        index["force_zeros_for_empty_prompt"] = True
+    else:
+        absent = ("safety_checker", "feature_extractor", "image_encoder")
+        index |= {part: [None, None] for part in absent}
+    write_json(folder / "model_index.json", index)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ...base.digest import file_digest, key_digest
 from .configuration import TEXT_DEFAULTS
@@ -14,9 +14,7 @@ from .json_files import read_json
 from .lora import Lora
 from .model_folder import weight_files
 from .model_info import read_model_info
-
-if TYPE_CHECKING:
-    pass
+from .textual_inversion import TextualInversion
 
 
 def source_digest(
@@ -24,12 +22,18 @@ def source_digest(
     loras: Sequence[Lora] = (),
     vae: Path | None = None,
     unet: Path | None = None,
+    *,
+    variant: str | None = None,
+    inversions: Sequence[TextualInversion] = (),
+    clip_skip: int = 0,
 ) -> str:
     """SHA-256 over the weights, the parts' configurations and the LoRA files with their scales.
 
-    And over the length of prompts, where the tokenizer's is less than the text encoder's.
+    And over textual inversions with their words, over layers of the text encoders that are left
+    out, and over the length of prompts, where the tokenizer's is less than the text encoder's.
 
-    `vae` and `unet` are the folders of others than the model's own.
+    `vae` and `unet` are the folders of others than the model's own, `variant` which weights are
+    read where there are several.
     """
     info = read_model_info(folder)
     parts = {name: folder / name for name in info.text_encoders}
@@ -37,14 +41,18 @@ def source_digest(
     content = {
         f"{name}/{path.name}": _digest(path)
         for name, part in parts.items()
-        for path in (*weight_files(part), part / "config.json", part / RECORD)
+        for path in (*weight_files(part, variant), part / "config.json", part / RECORD)
         if path.name != RECORD or path.exists()
     }
     merged = [[_digest(lora.path), lora.scale] for lora in loras]
     text = {**TEXT_DEFAULTS, **read_json(folder / info.text_encoders[0] / "config.json")}
     is_shorter = info.tokens < text["max_position_embeddings"]
     shorter = {"tokens": info.tokens} if is_shorter else {}
-    return key_digest({"files": content, "lora": merged, **shorter})
+    # Only where there are any: digests of what has none stay as they were.
+    more: dict[str, Any] = {"clip_skip": clip_skip} if clip_skip else {}
+    if inversions:
+        more["inversions"] = [[_digest(one.path), one.token] for one in inversions]
+    return key_digest({"files": content, "lora": merged, **shorter, **more})
 
 
 def _digest(path: Path) -> str:

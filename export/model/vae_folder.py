@@ -15,7 +15,7 @@ SMALL_VAE = "tiny"
 _SMALL_VAE_FOLDER = "tiny_vae"
 
 
-def find_vae(folder: Path, info: ModelInfo, name: str | None) -> Path:
+def find_vae(folder: Path, info: ModelInfo, name: str | None, variant: str | None = None) -> Path:
     """The folder of the VAE called `name`, checked, for the model in `folder`.
 
     Args:
@@ -23,6 +23,7 @@ def find_vae(folder: Path, info: ModelInfo, name: str | None) -> Path:
         info: what it holds.
         name: `tiny`, a folder that `diffusers` saved of an `AutoencoderTiny` (such as TAESD) or
             `AutoencoderKL`, or its hub id; None is the model's own.
+        variant: of its weights, where it has that.
 
     Raises:
         InputError: for a folder that is absent or damaged, and a VAE for latents of another kind.
@@ -38,7 +39,7 @@ def find_vae(folder: Path, info: ModelInfo, name: str | None) -> Path:
             f"pixels each, the model makes latents of {info.latent_channels} channels for "
             f"{info.vae_scale}x{info.vae_scale}: give a VAE that was made for the model"
         )
-    check_weights(found)
+    check_weights(found, variant)
     return found
 
 

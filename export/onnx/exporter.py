@@ -20,6 +20,7 @@ from ...base.errors import InputError
 from ...engine.graph import GraphFile, GraphSpec
 from ..graphs.modules import load_module
 from ..graphs.specs import GRAPHS, VAE_DECODER, graph_specs
+from ..model.components import load_tokenizers
 from ..model.json_files import read_json
 from ..model.model_folder import find_model
 from ..model.parts import find_parts
@@ -61,7 +62,7 @@ def export_model(
     check_installed()
     out = Path(out)
     check_unused(out)
-    with _saved(model) as folder:
+    with _saved(model, settings.parts.variant) as folder:
         job = _Export(folder, settings, on_progress)
         with appearing(out) as partial:
             exported = job.run(partial)
@@ -92,8 +93,7 @@ class _Export:
 
     def run(self, out: Path) -> Exported:
         graphs = {name: self._graph(name, out) for name in GRAPHS}
-        for part in self._tokenizers():
-            shutil.copytree(self.folder / part, out / part)
+        self._write_tokenizers(out)
         write_scheduler(self.folder, out)
         if self.parts.distilled is not None:
             self.parts.distilled.write(out)
@@ -107,6 +107,10 @@ class _Export:
                 "lora": [
                     {"file": lora.path.name, "scale": lora.scale} for lora in self.parts.loras
                 ],
+                "variant": self.parts.variant,
+                "textual_inversion": [
+                    {"file": one.path.name, "word": one.token} for one in self.parts.inversions
+                ],
             },
             info=self.info,
             versions=library_versions(),
@@ -117,8 +121,16 @@ class _Export:
         write_manifest(exported)
         return exported
 
-    def _tokenizers(self) -> list[str]:
-        return [name.replace("text_encoder", "tokenizer") for name in self.info.text_encoders]
+    def _write_tokenizers(self, out: Path) -> None:
+        names = [name.replace("text_encoder", "tokenizer") for name in self.info.text_encoders]
+        inversions = self.parts.inversions
+        if not inversions:
+            for name in names:
+                shutil.copytree(self.folder / name, out / name)
+            return
+        tokenizers = load_tokenizers(self.folder, self.info, inversions)
+        for name, tokenizer in zip(names, tokenizers, strict=True):
+            tokenizer.save_pretrained(out / name)
 
     def _graph(self, name: str, out: Path) -> ExportedGraph:
         """Write the graph in the first precision in which it is exact."""
@@ -172,10 +184,10 @@ class _Export:
 
 
 @contextmanager
-def _saved(model: Any) -> Iterator[Path]:
+def _saved(model: Any, variant: str | None) -> Iterator[Path]:
     """The model's folder; a pipeline is saved to a temporary one."""
     if not hasattr(model, "save_pretrained"):
-        yield find_model(model)
+        yield find_model(model, variant)
         return
     with tempfile.TemporaryDirectory(prefix="zeroreal-") as folder:
         model.save_pretrained(folder)

@@ -91,7 +91,7 @@ def card_facts(
     rejected = merged_counts([record.rejected for record in records])
     kept = merged_counts([record.kept for record in records])
     model = settings.generate.model
-    folder = find_model(model)
+    folder = find_model(model, settings.generate.variant)
     return CardFacts(
         title=store.url.rstrip("/").rpartition("/")[2],
         format=settings.format,

@@ -12,6 +12,7 @@ from ...base import InputError
 from ...base.settings import merge, plain
 from ...export import find_model, parse_lora
 from ...export.model.parts import FEW_STEP_UNET, OWN_UNET
+from ...export.model.textual_inversion import parse_inversion
 from ..plan.classes import parse_classes
 from ..plan.content import recipe_content
 from ..plan.recipe import Recipe
@@ -103,7 +104,9 @@ def is_complete(store: Store, config: DatasetConfig) -> bool:
 
 def config_of(settings: DatasetSettings, recipe: Recipe) -> DatasetConfig:
     """The configuration of a new dataset with settings that leave nothing open."""
-    digest = model_digest(find_model(settings.generate.model), settings.generate)
+    digest = model_digest(
+        find_model(settings.generate.model, settings.generate.variant), settings.generate
+    )
     content = json.loads(json.dumps(recipe_content(recipe)))  # as it is when read again
     return DatasetConfig(settings, content, digest, (settings.images_per_class,))
 
@@ -138,6 +141,7 @@ def with_absolute_paths(settings: DatasetSettings) -> DatasetSettings:
         unet=chosen.unet if chosen.unet in _UNET_NAMES else _absolute(chosen.unet),
         vae=_absolute(chosen.vae),
         lora=tuple(_absolute_lora(text) for text in chosen.lora),
+        textual_inversion=tuple(map(_absolute_inversion, chosen.textual_inversion)),
     )
     return replace(settings, recipe=_absolute(settings.recipe) or "", generate=generate)
 
@@ -145,6 +149,11 @@ def with_absolute_paths(settings: DatasetSettings) -> DatasetSettings:
 def _absolute_lora(text: str) -> str:
     lora = parse_lora(text)
     return f"{lora.path.resolve()}:{lora.scale:g}"
+
+
+def _absolute_inversion(text: str) -> str:
+    inversion = parse_inversion(text)
+    return f"{inversion.path.resolve()}:{inversion.token}"
 
 
 def hub_id(model: str | None) -> str | None:

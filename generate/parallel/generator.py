@@ -14,8 +14,7 @@ import torch
 
 from ...base import InputError, resolve_device, unknown
 from ...engine import Cache
-from ...export import load_tokenizers
-from ..facts import model_facts
+from ..facts import model_facts, tokenizers_of
 from ..image_batch import ImageBatch, labels_of
 from ..plan.samples import SamplePlan, SampleSpec, texts_of
 from ..sampling.batches import READ_AHEAD
@@ -118,7 +117,7 @@ class DataParallelGenerator:
         """See `Generator.check_prompts`."""
         if tell:
             info, _ = model_facts(self.facts.folder, self._settings)
-            tokenizers = load_tokenizers(self.facts.folder, info)
+            tokenizers = tokenizers_of(self.facts.folder, info, self._settings)
             warn_of_long(tokenizers, info.tokens, texts_of(plan, self._settings.negative_prompt))
         for process in self._processes:
             process.send(Checked())

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...base.transfer import to_device
 from ...engine import Engine
+from ...export.graphs.specs import NEGATIVE_EMBEDDINGS
 
 if TYPE_CHECKING:
     from transformers import CLIPTokenizer
@@ -114,6 +115,12 @@ class TextEmbeddings:
 
     def lookup(self, prompts: Sequence[str]) -> Conditions:
         """Embeddings of `prompts` on the engine's device."""
+        found = self._lookup(prompts)
+        found.pop(NEGATIVE_EMBEDDINGS, None)
+        return found
+
+    def _lookup(self, prompts: Sequence[str]) -> Conditions:
+        """All that the text encoder gives for `prompts`."""
         self.add(prompts)
         numbers = torch.tensor([self._rows[prompt] for prompt in prompts], dtype=torch.int64)
         rows = to_device(numbers, self._engine.device)
@@ -121,7 +128,9 @@ class TextEmbeddings:
 
     def lookup_negative(self, prompts: Sequence[str]) -> Conditions:
         """Embeddings of `prompts` as what guidance leads away from."""
-        found = self.lookup(prompts)
+        found = self._lookup(prompts)
+        if NEGATIVE_EMBEDDINGS in found:
+            found["text_embeddings"] = found.pop(NEGATIVE_EMBEDDINGS)
         if self._empty_is_zero:
             said = torch.tensor([bool(prompt) for prompt in prompts], dtype=self._dtype)
             mask = to_device(said, self._engine.device)

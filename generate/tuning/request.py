@@ -72,7 +72,7 @@ class Candidate:
             self.cuda_graphs,
             vae_batch_size=vae_batch_size,
             generate_size=settings.generate_size,
-            parts=parts_of(settings),
+            parts=parts_of(settings, settings.unet),
             first_steps=settings.first_steps > 0,
             deep_cache=settings.deep_cache > 1,
         )

@@ -159,7 +159,7 @@ def _key(folder: Path, request: TuneRequest) -> CacheKey:
         }
         model = key_digest(digests)
     else:
-        model = find_parts(folder, parts_of(settings)).digest
+        model = find_parts(folder, parts_of(settings, settings.unet)).digest
     return CacheKey(
         kind="tuning",
         name=folder.name,

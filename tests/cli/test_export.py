@@ -64,10 +64,13 @@ def test_options_are_passed_on(command, passed_on, tmp_path):
         *("export", "owner/model", "--out", "new"),
         *("--precision", "bf16", "--vae-precision", "fp32", "--generate-size", "512x768"),
         *("--unet", "few-step", "--vae", "tiny"),
-        *("--lora", f"{files[0]}:0.5", "--lora", files[1]),
+        *("--lora", f"{files[0]}:0.5", "--lora", files[1], "--variant", "fp16"),
+        *("--textual-inversion", files[0], "--textual-inversion", f"{files[1]}:<it>"),
+        *("--clip-skip", "1"),
     )
     assert done.returncode == 0, done.stderr
-    parts = PartsChoice("few-step", "tiny", (f"{files[0]}:0.5", str(files[1])))
+    loras, inversions = (f"{files[0]}:0.5", str(files[1])), (str(files[0]), f"{files[1]}:<it>")
+    parts = PartsChoice("few-step", "tiny", loras, "fp16", inversions, clip_skip=1)
     settings = ExportSettings("bf16", "fp32", generate_size=(512, 768), parts=parts)
     assert passed_on == [("owner/model", Path("new"), settings)]
 

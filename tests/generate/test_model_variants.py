@@ -7,6 +7,7 @@ import shutil
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
+from pipelines import assert_same_image, pipeline_image
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from zeroreal.generate import SampleSpec
@@ -72,18 +73,4 @@ def test_images_are_those_of_the_pipeline(variant, tmp_path, generator, noise_of
     steps = 6
     ours = generator(model=str(folder), steps=steps, tune="off").images([SPEC])[0][0]
     pipeline = StableDiffusionPipeline.from_pretrained(folder).to(torch.float32)
-    pipeline.set_progress_bar_config(disable=True)
-    side = pipeline.unet.config.sample_size
-    side = side if isinstance(side, int) else side[0]
-    with noise_of(SPEC.seed, (4, side, side), pipeline.scheduler) as latents:
-        theirs = pipeline(
-            SPEC.prompt,
-            negative_prompt=SPEC.negative_prompt,
-            guidance_scale=SPEC.guidance,
-            num_inference_steps=steps,
-            latents=latents,
-            output_type="pt",
-        ).images
-    expected = (theirs[0] * 255).round().permute(1, 2, 0)
-    assert expected.std() > 10
-    assert (ours - expected).abs().mean() < 0.1
+    assert_same_image(ours, pipeline_image(pipeline, SPEC, steps, noise_of))

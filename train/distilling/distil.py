@@ -72,8 +72,8 @@ def distil(
     Raises:
         InputError: for a model that cannot be a teacher, and an `out` that holds something else.
     """
-    folder = find_model(settings.model)
-    _check_teacher(folder)
+    folder = find_model(settings.model, settings.variant)
+    _check_teacher(folder, settings.variant)
     recipe = load_recipe(settings.recipe, settings.guidance)
     classes = parse_classes(settings.classes)
     plan = SamplePlan(recipe, classes, settings.images_per_class, settings.seed)
@@ -87,7 +87,7 @@ def distil(
     schedules = {steps: schedule_of(scheduler, steps) for steps in settings.steps}
     kept = kept_steps(schedules, generator.schedule)
     made_of = {
-        "teacher": source_digest(folder),
+        "teacher": source_digest(folder, variant=settings.variant),
         "recipe": recipe_content(recipe),
         "classes": [[item.name, item.prompt] for item in classes],
         "seed": settings.seed,
@@ -103,7 +103,7 @@ def distil(
     examples = Examples(plan, latents, jumps, lambda specs: _conditions(generator, specs))
     identity = {**made_of, "training": settings.training}
     distillation = Distillation(
-        new_student(folder / "unet", generator.device),
+        new_student(folder / "unet", generator.device, settings.variant),
         settings,
         # fp16 would need its gradients scaled.
         torch.bfloat16 if generator.dtype == torch.bfloat16 else torch.float32,
@@ -126,7 +126,7 @@ def _record(settings: DistilSettings, plan: SamplePlan, teacher: Generator) -> D
         timestep_offsets={n: timestep_offset(n, settings.steps) for n in settings.steps},
         guidance=(min(scales), max(scales)),
         prediction_type=teacher.engines.info.prediction_type,
-        teacher=source_digest(teacher.folder),
+        teacher=source_digest(teacher.folder, variant=settings.variant),
     )
 
 
@@ -137,13 +137,13 @@ def _conditions(generator: Generator, specs: Sequence[SampleSpec]) -> Conditions
     return conditions_of(specs, generator.text, info, size, generator.device)
 
 
-def _check_teacher(folder: Path) -> None:
+def _check_teacher(folder: Path, variant: str | None) -> None:
     if is_exported(folder):
         raise InputError(
             f"{str(folder)!r} holds ONNX graphs, which cannot be trained: give the folder that it "
             "was exported from"
         )
-    if not check_model_folder(folder).guided:
+    if not check_model_folder(folder, variant).guided:
         raise InputError(
             f"model folder {str(folder)!r} is distilled already, for it has guidance built in: "
             "give the model that it was distilled from"
@@ -176,6 +176,7 @@ def _work_folder(out: Path) -> Path:
 def _teacher_settings(settings: DistilSettings) -> GenerateSettings:
     return GenerateSettings(
         model=settings.model,
+        variant=settings.variant,
         unet=OWN_UNET,
         engine=settings.engine,
         precision=settings.precision,

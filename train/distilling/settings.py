@@ -7,6 +7,7 @@ from typing import Any
 
 from ...base.errors import InputError
 from ...base.settings import option
+from ...generate.model_settings import ModelSettings
 from ...generate.plan.settings import PlanSettings
 
 
@@ -19,7 +20,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True)
-class DistilSettings(PlanSettings):
+class DistilSettings(PlanSettings, ModelSettings):
     """How a model is distilled, on images of which prompts and guidance.
 
     One trajectory of the model, the teacher, is made for each image of the plan. Raises
@@ -28,8 +29,6 @@ class DistilSettings(PlanSettings):
 
     images_per_class: int = option(2400, short="-n")
     """Trajectories for each class."""
-    model: str | None = option(None, shown="the embedded model")
-    """The teacher: a folder that diffusers saved, or a hub id."""
     steps: tuple[int, ...] = option((4, 2, 1), read=_numbers, shown="4,2,1")
     """Numbers of steps that the one student serves."""
     teacher_steps: int = 12

@@ -19,7 +19,9 @@ GUIDANCE_CHANNELS = 64
 """Of the embedding of guidance that the student takes."""
 
 
-def new_student(unet: Path, device: torch.device) -> UNet2DConditionModel:
+def new_student(
+    unet: Path, device: torch.device, variant: str | None = None
+) -> UNet2DConditionModel:
     """The teacher's UNet of the folder `unet`, float32, trainable, told guidance by an embedding.
 
     The embedding's projection is zero, so the student begins as the teacher without guidance. It is
@@ -28,7 +30,7 @@ def new_student(unet: Path, device: torch.device) -> UNet2DConditionModel:
     from diffusers import UNet2DConditionModel
     from diffusers.models.attention_processor import AttnProcessor
 
-    teacher = load_unet(unet, torch.float32)
+    teacher = load_unet(unet, torch.float32, variant)
     own = {name: value for name, value in teacher.config.items() if not name.startswith("_")}
     config = {**own, "time_cond_proj_dim": GUIDANCE_CHANNELS}
     student = UNet2DConditionModel.from_config(config)

@@ -174,7 +174,7 @@ def _unchanged_recipe(store: Store, config: DatasetConfig) -> Recipe:
     chosen = config.settings.generate
     recipe = suited_recipe(config.settings, chosen)
     content = json.loads(json.dumps(recipe_content(recipe)))
-    digest = model_digest(find_model(chosen.model), chosen)
+    digest = model_digest(find_model(chosen.model, chosen.variant), chosen)
     if found := differences(config, replace(config, recipe=content, model=digest)):
         raise InputError(
             f"{store.url!r} was made otherwise: {'; '.join(found)}; give back what it was made with"

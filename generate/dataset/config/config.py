@@ -29,6 +29,9 @@ FREE = {
         "model",
         "unet",  # it and the files are in the model's digest
         "lora",
+        "variant",
+        "textual_inversion",
+        "clip_skip",
         "engine",
         "attention",
         "cuda_graphs",

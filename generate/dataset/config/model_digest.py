@@ -33,5 +33,5 @@ def model_digest(folder: Path, settings: GenerateSettings) -> str:
             }
         )
     else:
-        weights = find_parts(folder, parts_of(settings)).digest
+        weights = find_parts(folder, parts_of(settings, settings.unet)).digest
     return key_digest({"weights": weights, "files": small})

@@ -69,6 +69,22 @@ def test_only_what_is_read_of_a_pipeline_is_fetched(hub):
     assert set(asked) == {("owner/name", "fp16")}
 
 
+def test_of_a_variant_no_other_weights_are_fetched(hub):
+    index = "{" + ", ".join(f'"{part}": ["a", "B"]' for part in PARTS) + "}"
+    hub(MODEL, index)
+    assert fetched(find_model("owner/name", "fp16")) == {
+        "model_index.json",
+        f"unet/{HALF}",
+        "unet/config.json",
+        f"vae/{HALF}",
+        "text_encoder/model-00001-of-00002.safetensors",  # it has no other
+        "tokenizer/merges.txt",
+        "scheduler/scheduler_config.json",
+    }
+    # What lies there of a variant does not stand for the plain files.
+    assert f"unet/{PLAIN}" in fetched(find_model("owner/name"))
+
+
 def test_of_a_part_by_itself_what_is_in_folders_is_left_out(hub):
     hub(["config.json", PLAIN, HALF, "onnx/config.json", "README.md"])
     assert fetched(find_model("owner/vae")) == {"config.json", PLAIN}

@@ -93,7 +93,6 @@ def test_a_missing_shard_of_a_variant_is_named(folder):
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("dreamshaper_8.safetensors", "is a single file, which has no tokenizer"),
         ("v1-5-pruned.ckpt", "is a pickle, which can run code"),
         ("model.gguf", "is a file: give a folder"),
     ],

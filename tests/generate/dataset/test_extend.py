@@ -78,7 +78,7 @@ def test_extending_a_dataset_whose_model_is_gone_says_so_and_changes_nothing(
     before = files(tmp_path / "set")
     gone = "zeroreal.generate.dataset.joining.find_model"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gone, lambda name: _gone(name))
+        patch.setattr(gone, lambda name, _: _gone(name))
         with pytest.raises(InputError, match="does not exist"):
             generate(stored, tmp_path / "set", extend=4)
     assert files(tmp_path / "set") == before

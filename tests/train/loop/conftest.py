@@ -30,7 +30,8 @@ def trainer(monkeypatch):
 
     def make(net=Net, device="cpu", precision="fp32", **settings):
         monkeypatch.setattr(
-            "zeroreal.train.trainer.create_classifier", lambda name, classes, size: net(classes)
+            "zeroreal.train.trainer.create_classifier",
+            lambda name, classes, size, least_map: net(classes),
         )
         settings = TrainSettings(**{"epochs": 2, "batch_size": 3, **settings})
         options = {"device": device, "precision": precision, "seed": 7}

@@ -25,7 +25,8 @@ class Net(nn.Sequential):
 def trained(monkeypatch):
     """A function that trains the net on 16 images and gives its weights and the losses."""
     monkeypatch.setattr(
-        "zeroreal.train.trainer.create_classifier", lambda name, classes, size: Net(classes)
+        "zeroreal.train.trainer.create_classifier",
+        lambda name, classes, size, least_map: Net(classes),
     )
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(256, (16, SIDE, SIDE, 3), dtype=torch.uint8, generator=generator)
