@@ -11,8 +11,9 @@ import os
 import re
 import stat
 from collections.abc import Callable
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import Any, Protocol
 
 from .errors import InputError
 from .limits import NESTING, TEXT_BYTES, VALUES, Limit
@@ -30,6 +31,10 @@ _NOT_REGULAR = "is {} and not a file: save what it gives to a file, and give tha
 # linear in what is searched.
 _JSON_TEXT = re.compile(r'"[^"\\]*(?:\\(?:.|\Z)[^"\\]*)*(?:"|\Z)', re.DOTALL)
 _BRACKET = re.compile(r"[][{}]")
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
 
 
 def check_regular(path: Path, what: str) -> None:
@@ -51,7 +56,7 @@ def is_file(path: Path, what: str) -> bool:
     return stat.S_ISREG(mode)
 
 
-def open_regular(path: Path, what: str) -> BinaryIO:
+def open_regular(path: Path, what: str) -> BufferedReader:
     """Open a file to read its bytes; raises what `check_regular` does, and never waits."""
     check_regular(path, what)
     # It may be another by now, and opening a pipe waits for a writer.
@@ -80,7 +85,7 @@ def read_bytes(path: Path, what: str, limit: Limit = TEXT_BYTES) -> bytes:
     return b"".join(parts)
 
 
-def read_at_most(file: IO[bytes], size: int) -> bytes:
+def read_at_most(file: _Readable, size: int) -> bytes:
     """The next `size` bytes of a file, or all there are; memory is taken for no more than these."""
     parts: list[bytes] = []
     while size and (part := file.read(min(size, _CHUNK))):

@@ -36,6 +36,7 @@ class FusedBlocks(nn.Module):
         """Of tokens `[B, S, C]`; `BasicTransformerBlock.forward`, without masks."""
         tokens, context = hidden_states, encoder_hidden_states
         pending: Tensor | None = None  # to be added to the tokens
+        block: Any
         for block in self.blocks:
             tokens, normed = _add_and_norm(block.norm1, tokens, pending)
             pending = block.attn1(
@@ -67,7 +68,7 @@ def fuse_transformers(model: nn.Module) -> nn.Module:
     return model
 
 
-def _is_plain(block: nn.Module) -> bool:
+def _is_plain(block: Any) -> bool:
     """Whether the block is attention, attention if any and feed-forward, with layer norms."""
     from diffusers.models.attention import BasicTransformerBlock
 

@@ -38,7 +38,7 @@ class TextEncoder(nn.Module):
         """Embeddings of int64 `[B, tokens]`: `[B, tokens, channels]`, and pooled `[B, P]`."""
         skip = self.clip_skip
         if tokens_2 is None:
-            (encoder,) = self.encoders
+            encoder: Any = self.encoders[0]
             if not skip:
                 return (encoder(tokens)[0],)
             given = encoder(tokens, output_hidden_states=True)
