@@ -49,3 +49,9 @@ def open_tensors(path: Path, what: str) -> Iterator[Any]:
     tensor_header(path, what)
     with safe_open(path, framework="pt") as file:
         yield file
+
+
+def load_tensors(path: Path, what: str) -> dict[str, Any]:
+    """All tensors of a file, on the CPU, by name; raises what `open_tensors` does."""
+    with open_tensors(path, what) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ...base.errors import InputError
+from ...base.tensor_files import load_tensors
 from .configuration import TEXT_DEFAULTS
 from .json_files import read_json
 from .model_info import ModelInfo
@@ -122,9 +123,7 @@ def _tokens(inversion: TextualInversion, count: int) -> list[str]:
 
 def _vectors(inversion: TextualInversion, encoders: int) -> list[Tensor]:
     """The vectors `[n, channels]` for each of a model's text encoders."""
-    from safetensors.torch import load_file
-
-    tensors = load_file(inversion.path)
+    tensors = load_tensors(inversion.path, f"{_KIND} file")
     is_xl = set(tensors) == set(_XL)
     if not is_xl and len(tensors) != 1:
         shown = ", ".join(repr(name) for name in sorted(tensors)[:3])

@@ -169,7 +169,7 @@ def test_what_does_not_fit_the_model_is_refused(family, tensors, told, file, tin
     [
         ("shoe.pt", b"", "is a pickle, which can run code"),
         ("shoe.bin", b"", "is a pickle, which can run code"),
-        ("shoe.safetensors", b"PK", "is not a safetensors file"),
+        ("shoe.safetensors", b"PK", "is not a whole safetensors file"),
         ("shoe.safetensors", None, "does not exist"),
     ],
 )

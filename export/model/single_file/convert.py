@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from ....base.digest import key_digest
+from ....base.tensor_files import load_tensors
 from ....engine.cache import Cache
 from ....engine.cache_entry import CacheKey
 from ..json_files import write_json
@@ -59,10 +60,8 @@ def _unpacked(path: Path, *state: int) -> Path:
 
 
 def _write(path: Path, kind: FileKind, folder: Path) -> None:
-    from safetensors.torch import load_file
-
     _log.warning("%s is converted to a folder of diffusers, in the cache, once", path)
-    file = load_file(path)
+    file = load_tensors(path, "model file")
     description = _described(kind, file, path)
     modules = bare_modules(description)
     for part, tensors in converted(path, file, modules).items():

@@ -58,5 +58,5 @@ def test_the_unet_of_a_folder_is_told_for_what_it_is():
 )
 def test_what_is_no_safetensors_file_is_refused(content, tmp_path):
     (tmp_path / "model.safetensors").write_bytes(content)
-    with pytest.raises(InputError, match="is not a safetensors file"):
+    with pytest.raises(InputError, match="is not a whole safetensors file"):
         find_model(tmp_path / "model.safetensors")
