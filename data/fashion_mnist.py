@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..base.cache_root import default_cache_root
 from ..base.errors import InputError
 from ..base.limits import ROWS, UNPACKED_BYTES
 from ..base.reading import open_regular, read_at_most
@@ -42,11 +43,11 @@ def load_fashion_mnist(folder: Path | None, split: Split) -> tuple[Tensor, Tenso
     """Images uint8 `[N, 28, 28]` and labels int64 `[N]` of one split, in the order of the files.
 
     `folder` holds the IDX files, raw or gzipped, directly or where torchvision puts them
-    (`FashionMNIST/raw`). `None` means `~/.cache/zeroreal`, filled by torchvision's download the
+    (`FashionMNIST/raw`). `None` means the cache, filled by torchvision's download the
     first time. Raises `InputError` where the files are absent, damaged or do not belong together.
     """
     if folder is None:
-        folder = Path.home() / ".cache" / "zeroreal"
+        folder = default_cache_root()
         if find_idx_files(folder, split) is None:
             _download(folder, split)
     found = find_idx_files(folder, split)

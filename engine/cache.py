@@ -19,6 +19,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from ..base.cache_root import default_cache_root
 from ..base.errors import InputError
 from ..base.ownership import close_to_others
 from .cache_entry import RECORD, CacheKey, Entry, flush, read_entry, seal
@@ -26,13 +27,6 @@ from .cache_entry import RECORD, CacheKey, Entry, flush, read_entry, seal
 _log = logging.getLogger(__name__)
 
 _DIGEST = "[0-9a-f]" * 32
-
-
-def default_cache_root() -> Path:
-    """`$ZEROREAL_CACHE`, else `zeroreal` in `$XDG_CACHE_HOME`, which is `~/.cache` unless set."""
-    if chosen := os.environ.get("ZEROREAL_CACHE"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "zeroreal"
 
 
 class Cache:
@@ -44,7 +38,7 @@ class Cache:
     """
 
     def __init__(self, root: Path | None = None) -> None:
-        self.root = (root or default_cache_root()).expanduser().resolve()
+        self.root = (root.expanduser() if root else default_cache_root()).resolve()
 
     def find(self, key: CacheKey) -> Path | None:
         """The folder of the entry of `key`, or None where there is no good one."""

@@ -1,32 +1,94 @@
-"""Configurations of a model's parts as the libraries read them: their defaults for absent keys."""
+"""Configurations of a model's parts as the libraries read them: their defaults for absent keys.
+
+What is declared here is what shapes, schedules and we ourselves depend on. Values of another kind
+are refused, as no model was ever saved with them; other fields are left to the libraries.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from ...base.errors import InputError
+from ...base.foreign import ForeignValues, check_values
+from .json_files import read_json
 
-# Of the constructors in `diffusers`, and of `CLIPTextConfig` in `transformers`.
-UNET_DEFAULTS: dict[str, Any] = {
-    "sample_size": None,
-    "in_channels": 4,
-    "block_out_channels": (320, 640, 1280, 1280),
-    "cross_attention_dim": 1280,
-}
-VAE_DEFAULTS: dict[str, dict[str, Any]] = {
-    "AutoencoderKL": {"block_out_channels": (64,), "latent_channels": 4, "out_channels": 3},
-    "AutoencoderTiny": {
-        "decoder_block_out_channels": (64, 64, 64, 64),
-        "latent_channels": 4,
-        "out_channels": 3,
-    },
-}
-TEXT_DEFAULTS: dict[str, Any] = {
-    "max_position_embeddings": 77,
-    "projection_dim": 512,
-    "hidden_size": 512,
-    "num_hidden_layers": 12,
+_REMEDY = "copy it again"
+_MOST_TIMESTEPS = 100_000
+"""Published models have 1,000; each takes memory."""
+
+Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=1, max_length=16, strict=False)]
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
+# Defaults are those of the constructors in `diffusers`, and of `CLIPTextConfig` in `transformers`.
+class UNetValues(ForeignValues):
+    """Of `UNet2DConditionModel`."""
+
+    sample_size: PositiveInt | list[PositiveInt] | None = None
+    in_channels: PositiveInt = 4
+    block_out_channels: Widths = (320, 640, 1280, 1280)
+    cross_attention_dim: PositiveInt | list[PositiveInt] = 1280
+    time_cond_proj_dim: PositiveInt | None = None
+
+
+class VaeValues(ForeignValues):
+    """Of `AutoencoderKL`."""
+
+    block_out_channels: Widths = (64,)
+    latent_channels: PositiveInt = 4
+    out_channels: PositiveInt = 3
+    scaling_factor: PositiveFloat = 0.18215
+    shift_factor: float | None = None
+
+
+class TinyVaeValues(ForeignValues):
+    """Of `AutoencoderTiny`."""
+
+    decoder_block_out_channels: Widths = (64, 64, 64, 64)
+    latent_channels: PositiveInt = 4
+    out_channels: PositiveInt = 3
+    scaling_factor: PositiveFloat = 1.0
+
+
+class TextValues(ForeignValues):
+    """Of a CLIP text encoder."""
+
+    max_position_embeddings: PositiveInt = 77
+    projection_dim: PositiveInt = 512
+    hidden_size: PositiveInt = 512
+    num_hidden_layers: PositiveInt = 12
+
+
+class SchedulerValues(ForeignValues):
+    """Of any scheduler; what a class does not know stands there without effect."""
+
+    num_train_timesteps: Annotated[int, Field(ge=1, le=_MOST_TIMESTEPS)] = 1000
+    beta_start: Beta = 0.0001
+    beta_end: Beta = 0.02
+    trained_betas: list[Annotated[float, Field(ge=0, le=1)]] | None = None
+    steps_offset: Annotated[int, Field(ge=0, le=_MOST_TIMESTEPS)] = 0
+    sigma_min: Annotated[float, Field(ge=0)] | None = None
+    sigma_max: PositiveFloat | None = None
+    sigma_data: PositiveFloat = 0.5
+    rho: PositiveFloat = 7.0
+    solver_order: Annotated[int, Field(ge=1, le=10)] = 2
+    original_inference_steps: Annotated[int, Field(ge=1, le=_MOST_TIMESTEPS)] = 50
+    timestep_scaling: PositiveFloat = 10.0
+    clip_sample_range: PositiveFloat = 1.0
+
+
+class ShardIndex(ForeignValues):
+    """Of weights in several files: `*.safetensors.index.json`."""
+
+    weight_map: dict[str, str] = Field(default_factory=dict)
+
+
+VAES: dict[str, type[ForeignValues]] = {
+    "AutoencoderKL": VaeValues,
+    "AutoencoderTiny": TinyVaeValues,
 }
 
 
@@ -35,22 +97,21 @@ def complete_unet(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
 
     Raises `InputError` for values of another kind than the library takes.
     """
-    config = {**UNET_DEFAULTS, **given}
-    _check_counts(folder, config, ("in_channels",))
-    _check_widths(folder, config, "block_out_channels")
+    config = _complete(UNetValues, folder / "config.json", given)
     widths = config["cross_attention_dim"]
-    if isinstance(widths, list) and len(set(widths)) == 1:  # one for each block
+    if isinstance(widths, list):
+        if len(set(widths)) != 1:
+            raise InputError(
+                f"model file {str(folder / 'config.json')!r} has {widths!r} as "
+                "'cross_attention_dim': one width for all blocks is needed, give another model"
+            )
         config["cross_attention_dim"] = widths[0]
-    _check_counts(folder, config, ("cross_attention_dim",))
     return config
 
 
 def complete_vae(folder: Path, given: dict[str, Any], kind: str) -> dict[str, Any]:
     """That of the VAE of class `kind` in its own `folder`, as `complete_unet` has it."""
-    defaults = VAE_DEFAULTS[kind]
-    config = {**defaults, **given}
-    _check_counts(folder, config, ("latent_channels", "out_channels"))
-    _check_widths(folder, config, next(iter(defaults)))
+    config = _complete(VAES[kind], folder / "config.json", given)
     if config["out_channels"] != 3:
         raise InputError(
             f"VAE folder {str(folder)!r} decodes to {config['out_channels']} channels: one for "
@@ -59,11 +120,21 @@ def complete_vae(folder: Path, given: dict[str, Any], kind: str) -> dict[str, An
     return config
 
 
-def complete_text_encoder(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
+def text_encoder_values(folder: Path) -> dict[str, Any]:
     """That of the text encoder in its own `folder`, as `complete_unet` has it."""
-    config = {**TEXT_DEFAULTS, **given}
-    _check_counts(folder, config, tuple(TEXT_DEFAULTS))
-    return config
+    path = folder / "config.json"
+    return _complete(TextValues, path, read_json(path))
+
+
+def shard_names(path: Path) -> set[str]:
+    """The files that an index of weights names."""
+    index = check_values(ShardIndex, read_json(path), f"model file {str(path)!r}", _REMEDY)
+    return set(index.weight_map.values())
+
+
+def check_scheduler(path: Path, given: dict[str, Any]) -> None:
+    """Raise `InputError` for numbers in the scheduler's file that make no noise schedule."""
+    check_values(SchedulerValues, given, f"model file {str(path)!r}", _REMEDY)
 
 
 def vae_scale(config: dict[str, Any]) -> int:
@@ -72,24 +143,5 @@ def vae_scale(config: dict[str, Any]) -> int:
     return int(2 ** (len(channels) - 1))
 
 
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
-
-
-def _check_counts(folder: Path, config: dict[str, Any], names: tuple[str, ...]) -> None:
-    for name in names:
-        if not _is_count(config[name]):
-            raise _unfit(folder, name, config[name], "a positive whole number")
-
-
-def _check_widths(folder: Path, config: dict[str, Any], name: str) -> None:
-    value = config[name]
-    if not isinstance(value, list | tuple) or not value or not all(map(_is_count, value)):
-        raise _unfit(folder, name, value, "a list of positive whole numbers")
-
-
-def _unfit(folder: Path, name: str, value: object, expected: str) -> InputError:
-    return InputError(
-        f"model file {str(folder / 'config.json')!r} has {value!r} as {name!r}: {expected} is "
-        "needed, copy it again"
-    )
+def _complete(kind: type[ForeignValues], path: Path, given: dict[str, Any]) -> dict[str, Any]:
+    return check_values(kind, given, f"model file {str(path)!r}", _REMEDY).model_dump()

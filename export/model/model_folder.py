@@ -9,8 +9,8 @@ from ...assets import TINY_FASHION
 from ...base.errors import InputError
 from ...base.limits import TEXT_BYTES
 from ...base.reading import is_file, load_json
+from .configuration import shard_names
 from .hub import check_no_cache_root, download, is_hub_id
-from .json_files import read_json
 from .model_info import ModelInfo, read_model_info
 from .safetensors_header import read_header
 from .single_file.convert import unpacked
@@ -112,7 +112,7 @@ def weight_files(folder: Path, wanted: str | None = None) -> list[Path]:
     variant = weight_variant(folder, wanted)
     files = [path for path in sorted(folder.glob("*.safetensors")) if _variant(path) == variant]
     for index in folder.glob(f"*.safetensors.index.{f'{variant}.' if variant else ''}json"):
-        named = {folder / shard for shard in read_json(index).get("weight_map", {}).values()}
+        named = {folder / shard for shard in shard_names(index)}
         for shard in sorted(named - set(files)):
             raise InputError(f"model file {str(shard)!r} is missing: copy the folder whole")
     if files:

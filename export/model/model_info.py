@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from ...base.errors import InputError
-from .configuration import complete_text_encoder, complete_unet, complete_vae, vae_scale
+from .configuration import (
+    VAES,
+    check_scheduler,
+    complete_unet,
+    complete_vae,
+    text_encoder_values,
+    vae_scale,
+)
 from .json_files import read_json
 
 _SD, _SDXL, _LCM = PIPELINES = (
@@ -19,7 +26,6 @@ _SD, _SDXL, _LCM = PIPELINES = (
 REPAIRING = _SD
 """The pipeline whose constructor mends what old folders say of scheduler and size."""
 _KIN = ("StableDiffusion", "LatentConsistencyModel")
-VAES = ("AutoencoderKL", "AutoencoderTiny")
 _TEXT_ENCODERS = ("CLIPTextModel", "CLIPTextModelWithProjection")
 
 
@@ -95,11 +101,12 @@ def read_model_info(folder: Path) -> ModelInfo:
             raise InputError(
                 f"model folder {str(folder)!r} lacks the folder {part!r}: copy it whole"
             )
-    given = {part: read_json(folder / part / "config.json") for part in ("unet", "vae", *encoders)}
-    unet = complete_unet(folder / "unet", given["unet"])
-    vae = complete_vae(folder / "vae", given["vae"], str(_class(index, "vae")))
-    text = [complete_text_encoder(folder / name, given[name]) for name in encoders]
+    unet, vae = (read_json(folder / part / "config.json") for part in ("unet", "vae"))
+    unet = complete_unet(folder / "unet", unet)
+    vae = complete_vae(folder / "vae", vae, str(_class(index, "vae")))
+    text = [text_encoder_values(folder / name) for name in encoders]
     scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
+    check_scheduler(folder / "scheduler" / "scheduler_config.json", scheduler)
     _check_unet(folder, unet, vae, len(encoders))
     if pipeline != _SDXL and text[0].get("use_attention_mask"):
         raise InputError(
@@ -114,7 +121,7 @@ def read_model_info(folder: Path) -> ModelInfo:
         pooled_channels=text[1]["projection_dim"] if len(text) > 1 else None,
         guidance_channels=unet.get("time_cond_proj_dim"),
         latent_channels=unet["in_channels"],
-        latent_side=_latent_side(folder, unet, pipeline),
+        latent_side=_latent_side(unet, pipeline),
         vae_scale=vae_scale(vae),
         unet_channels=unet["block_out_channels"][0],
         unet_scale=2 ** (len(unet["block_out_channels"]) - 1),
@@ -165,15 +172,10 @@ def _tokens(tokenizer: Path, positions: int) -> int:
     return min(length, positions) if isinstance(length, int) and length > 0 else positions
 
 
-def _latent_side(folder: Path, unet: dict[str, Any], pipeline: str) -> int | None:
+def _latent_side(unet: dict[str, Any], pipeline: str) -> int | None:
     """The UNet's `sample_size` as its pipeline takes it; None unless it is one side."""
     size = unet["sample_size"]
     sides = [size] if isinstance(size, int) else size or []
-    if not isinstance(sides, list) or not all(isinstance(side, int) and side > 0 for side in sides):
-        raise InputError(
-            f"the UNet of model folder {str(folder)!r} has {size!r} as 'sample_size': a whole "
-            "number or two of them are needed, copy it again"
-        )
     if len(set(sides)) != 1:
         return None
     # Versions before 0.9 wrote a default that was not the model's; the pipeline knows better.
@@ -185,7 +187,7 @@ def _latent_side(folder: Path, unet: dict[str, Any], pipeline: str) -> int | Non
 def _check_components(
     folder: Path, index: dict[str, Any], encoders: tuple[str, ...], pipeline: str
 ) -> None:
-    supported = {"unet": ("UNet2DConditionModel",), "vae": VAES}
+    supported = {"unet": ("UNet2DConditionModel",), "vae": tuple(VAES)}
     for name in ("unet", "vae", *encoders):
         kind = _class(index, name)
         expected = supported.get(name, _TEXT_ENCODERS)

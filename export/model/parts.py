@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ...base.errors import InputError
-from .configuration import TEXT_DEFAULTS
+from .configuration import text_encoder_values
 from .distilled import Distilled, read_distilled
 from .json_files import read_json
 from .lora import Lora, parse_lora
@@ -107,8 +107,7 @@ def find_parts(folder: Path, choice: PartsChoice | None = None) -> ModelParts:
 def _skipping(folder: Path, info: ModelInfo, clip_skip: int) -> ModelInfo:
     """The facts with the layers that text encoders leave out, if they have so many."""
     layers = (
-        {**TEXT_DEFAULTS, **read_json(folder / name / "config.json")}["num_hidden_layers"]
-        for name in info.text_encoders
+        text_encoder_values(folder / name)["num_hidden_layers"] for name in info.text_encoders
     )
     most = min(layers) - (len(info.text_encoders) - 1)  # SDXL's leave one out by themselves
     if not 0 <= clip_skip <= most:

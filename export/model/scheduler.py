@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...base.errors import InputError, unknown
+from .configuration import check_scheduler
 from .json_files import read_json
 from .model_info import REPAIRING, pipeline_kind
 
@@ -48,11 +49,13 @@ def scheduler_config(folder: Path) -> dict[str, Any]:
     Its class is the one that `model_index.json` names, where there is one: the pipelines of
     `diffusers` do not look at the class in the scheduler's own file.
     """
-    config = read_json(folder / "scheduler" / "scheduler_config.json")
+    path = folder / "scheduler" / "scheduler_config.json"
+    config = read_json(path)
     index = folder / "model_index.json"
     entry = read_json(index).get("scheduler") if index.is_file() else None
     if isinstance(entry, list) and len(entry) == 2 and entry[1]:
         config["_class_name"] = entry[1]
+    check_scheduler(path, config)
     return config
 
 

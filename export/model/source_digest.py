@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ...base.digest import file_digest, key_digest
-from .configuration import TEXT_DEFAULTS
+from .configuration import text_encoder_values
 from .distilled import RECORD
-from .json_files import read_json
 from .lora import Lora
 from .model_folder import weight_files
 from .model_info import read_model_info
@@ -45,7 +44,7 @@ def source_digest(
         if path.name != RECORD or path.exists()
     }
     merged = [[_digest(lora.path), lora.scale] for lora in loras]
-    text = {**TEXT_DEFAULTS, **read_json(folder / info.text_encoders[0] / "config.json")}
+    text = text_encoder_values(folder / info.text_encoders[0])
     is_shorter = info.tokens < text["max_position_embeddings"]
     shorter = {"tokens": info.tokens} if is_shorter else {}
     # Only where there are any: digests of what has none stay as they were.

@@ -13,8 +13,7 @@ from torch import Tensor
 
 from ...base.errors import InputError
 from ...base.tensor_files import load_tensors
-from .configuration import TEXT_DEFAULTS
-from .json_files import read_json
+from .configuration import text_encoder_values
 from .model_info import ModelInfo
 from .safetensors_header import read_header
 
@@ -65,10 +64,7 @@ def parse_inversion(text: str) -> TextualInversion:
 
 def check_inversions(folder: Path, info: ModelInfo, inversions: Sequence[TextualInversion]) -> None:
     """Raise `InputError` for files that do not fit the model in `folder`."""
-    widths = [
-        {**TEXT_DEFAULTS, **read_json(folder / name / "config.json")}["hidden_size"]
-        for name in info.text_encoders
-    ]
+    widths = [text_encoder_values(folder / name)["hidden_size"] for name in info.text_encoders]
     for inversion in inversions:
         vectors = _vectors(inversion, len(widths))
         for found, width in zip(vectors, widths, strict=True):

@@ -23,6 +23,9 @@ from .prompts import template_fields
 _SHIPPED = Path(__file__).parent / "recipes"
 
 
+_MOST_GUIDANCE = 1e6
+
+
 class GuidanceRange(BaseModel):
     """Guidance drawn for each image, uniformly between two bounds."""
 
@@ -40,8 +43,8 @@ class GuidanceRange(BaseModel):
             raise ValueError(
                 f"the range {low:g} to {high:g} is upside down: write [{high:g}, {low:g}]"
             )
-        if low < 1:
-            raise ValueError(f"guidance {low:g} is below 1, which is no guidance: use 1 or more")
+        for scale in self.uniform:
+            _check_scale(scale)
         if self.integers and (low % 1 or high % 1):
             raise ValueError(f"integers need whole bounds, not {low:g} and {high:g}")
         return self
@@ -61,9 +64,15 @@ def _guidance(value: Any) -> Any:
         raise ValueError(
             f"{short(value)} is neither a number nor a range such as {{uniform: [1, 5]}}: use one"
         )
+    _check_scale(value)
+    return float(value)
+
+
+def _check_scale(value: float) -> None:
     if value < 1:
         raise ValueError(f"guidance {value:g} is below 1, which is no guidance: use 1 or more")
-    return float(value)
+    if not value <= _MOST_GUIDANCE:  # NaN, too
+        raise ValueError(f"guidance {short(value)} is above {_MOST_GUIDANCE:g}: use 1 to 30")
 
 
 class Recipe(BaseModel):

@@ -70,7 +70,7 @@ def test_idx_files_are_read_raw_and_gzipped(tmp_path, place, suffix):
 
 
 def test_fashion_mnist_by_name_is_looked_for_in_the_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("ZEROREAL_CACHE", str(tmp_path / ".cache" / "zeroreal"))
     write_fashion_mnist(tmp_path / ".cache" / "zeroreal" / "FashionMNIST" / "raw")
     found = load_real_images("fashion-mnist", FASHION_MNIST_CLASSES, 28)
     assert found.labels.tolist() == [9, 0, 8]
@@ -80,7 +80,7 @@ def test_a_failed_download_names_the_way_out(tmp_path, monkeypatch):
     def fail(*args, **kwargs):
         raise RuntimeError("Error downloading t10k-images-idx3-ubyte.gz")
 
-    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("ZEROREAL_CACHE", str(tmp_path / ".cache" / "zeroreal"))
     monkeypatch.setattr("torchvision.datasets.FashionMNIST", fail)
     with pytest.raises(InputError, match=r"cannot download Fashion-MNIST.*local folder"):
         load_real_images("fashion-mnist", FASHION_MNIST_CLASSES, 28)

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from zeroreal.base.cache_root import default_cache_root
 from zeroreal.base.errors import InputError
-from zeroreal.engine.cache import Cache, default_cache_root
+from zeroreal.engine.cache import Cache
 from zeroreal.engine.cache_entry import CacheKey
 
 KEY = CacheKey(
@@ -129,3 +130,10 @@ def test_the_environment_chooses_the_folder(monkeypatch, tmp_path):
     assert str(default_cache_root()) == "/xdg/zeroreal"
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert Cache().root == tmp_path / ".cache" / "zeroreal"
+
+
+def test_without_a_home_folder_the_environment_is_asked_for(monkeypatch):
+    monkeypatch.delenv("ZEROREAL_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", "~nobody-has-this-name/x")
+    with pytest.raises(InputError, match="no home folder: set ZEROREAL_CACHE"):
+        Cache()

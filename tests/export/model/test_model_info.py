@@ -143,12 +143,17 @@ REFUSED = [
         {"cross_attention_dim": [32, 64]},
         "has [32, 64] as 'cross_attention_d",
     ),
-    ("sd15", "unet", {"sample_size": "64"}, "has '64' as 'sample_size': a whole number or two"),
+    (
+        "sd15",
+        "unet",
+        {"sample_size": "64"},
+        "has '64' as 'sample_size': input should be a valid integer; copy",
+    ),
     (
         "sd15",
         "vae",
         {"block_out_channels": 32},
-        "has 32 as 'block_out_channels': a list of",
+        "has 32 as 'block_out_channels': input should be a valid tuple; copy",
     ),
     (
         "sd15",
@@ -182,12 +187,14 @@ def test_absent_keys_are_the_librarys_defaults():
     import diffusers
     from transformers import CLIPTextConfig
 
-    from zeroreal.export.model.configuration import TEXT_DEFAULTS, UNET_DEFAULTS, VAE_DEFAULTS
+    from zeroreal.export.model.configuration import VAES, TextValues, UNetValues
 
-    for name, defaults in {"UNet2DConditionModel": UNET_DEFAULTS, **VAE_DEFAULTS}.items():
+    for name, values in {"UNet2DConditionModel": UNetValues, **VAES}.items():
         parameters = inspect.signature(getattr(diffusers, name)).parameters
+        defaults = values().model_dump()
         assert {key: parameters[key].default for key in defaults} == defaults
-    assert {key: getattr(CLIPTextConfig(), key) for key in TEXT_DEFAULTS} == TEXT_DEFAULTS
+    defaults = TextValues().model_dump()
+    assert {key: getattr(CLIPTextConfig(), key) for key in defaults} == defaults
 
 
 @pytest.mark.parametrize(

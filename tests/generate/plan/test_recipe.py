@@ -42,6 +42,8 @@ def test_merge_takes_shipped_names_and_files_beside_it(tmp_path):
         ('merge: [base]\nprompt: "{class}"\nguidance: 2\n', "takes no guidance, prompt"),
         ("merge: [gone.yml]\n", "gone.yml' does not exist"),
         ('prompt: "{class}"\nguidance: 0.5\n', "mine.yaml', guidance: guidance 0.5"),
+        ('prompt: "{class}"\nguidance: .nan\n', "guidance: guidance nan is above 1e+06"),
+        ('prompt: "{class}"\nguidance: {uniform: [1, .inf]}\n', "guidance inf is above 1e+06"),
         ("guidance: 4\n", "mine.yaml': it has neither"),
         ('prompt: "{class}"\nguidance: high\n', "neither a number nor a range"),
         ('prompt: "{class}"\nguidance: yes\n', "neither a number nor a range"),
