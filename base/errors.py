@@ -17,6 +17,10 @@ class InputError(ValueError):
     line prints it and exits with status 2; Python callers catch it as a `ValueError`.
     """
 
+    def __init__(self, message: object) -> None:
+        # What a library said, which it may quote, can go over several lines.
+        super().__init__(" ".join(line.strip() for line in str(message).splitlines()).strip())
+
 
 def system_sentence(error: OSError) -> str:
     """What the system refused, of which file, and what helps, in one sentence without its end.

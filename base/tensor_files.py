@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from .errors import InputError
 from .limits import HEADER_BYTES
 from .reading import open_regular, parse_json
 
@@ -52,6 +53,15 @@ def open_tensors(path: Path, what: str) -> Iterator[Any]:
 
 
 def load_tensors(path: Path, what: str) -> dict[str, Any]:
-    """All tensors of a file, on the CPU, by name; raises what `open_tensors` does."""
-    with open_tensors(path, what) as file:
-        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    """All tensors of a file, on the CPU, by name; `InputError` where it is damaged."""
+    from safetensors import SafetensorError
+
+    try:
+        with open_tensors(path, what) as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except InputError:
+        raise
+    except (ValueError, SafetensorError) as error:
+        raise InputError(
+            f"{what} {str(path)!r} is not a whole safetensors file ({error}): copy it again"
+        ) from None

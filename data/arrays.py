@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,7 @@ def _map(path: Path) -> NDArray[Any]:
         return map_array(path)
     except InputError:
         raise
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, TokenError) as error:  # the last: of its header
         raise InputError(
             f"cannot read {str(path)!r} as an array ({error}); fetch or write it again"
         ) from error

@@ -75,7 +75,7 @@ PARTS = (
     ),
     Part("load", "load-cpu.json"),
     Part("export", "export-sd15-fp16.json", {"target": "sm_89"}),
-    Part("e2e", "e2e-cpu.json", {"device": "cpu"}),
+    Part("e2e", "e2e-cpu.json", {"images": (400, 800, 2000, 4000), "device": "cpu"}),
     Part(
         "recipes",
         "accuracy-2000-images.json",

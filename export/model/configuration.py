@@ -7,9 +7,9 @@ are refused, as no model was ever saved with them; other fields are left to the 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, RootModel
 
 from ...base.errors import InputError
 from ...base.foreign import ForeignValues, check_values
@@ -69,6 +69,7 @@ class SchedulerValues(ForeignValues):
     beta_start: Beta = 0.0001
     beta_end: Beta = 0.02
     trained_betas: list[Annotated[float, Field(ge=0, le=1)]] | None = None
+    timestep_spacing: Literal["leading", "linspace", "trailing"] | None = None
     steps_offset: Annotated[int, Field(ge=0, le=_MOST_TIMESTEPS)] = 0
     sigma_min: Annotated[float, Field(ge=0)] | None = None
     sigma_max: PositiveFloat | None = None
@@ -84,6 +85,10 @@ class ShardIndex(ForeignValues):
     """Of weights in several files: `*.safetensors.index.json`."""
 
     weight_map: dict[str, str] = Field(default_factory=dict)
+
+
+class Vocabulary(RootModel[dict[str, Annotated[NonNegativeInt, Field(strict=True)]]]):
+    """Of a tokenizer: the number of each token."""
 
 
 VAES: dict[str, type[ForeignValues]] = {
@@ -130,6 +135,11 @@ def shard_names(path: Path) -> set[str]:
     """The files that an index of weights names."""
     index = check_values(ShardIndex, read_json(path), f"model file {str(path)!r}", _REMEDY)
     return set(index.weight_map.values())
+
+
+def check_vocabulary(path: Path, given: dict[str, Any]) -> None:
+    """Raise `InputError` for a token of a tokenizer's file that has no number."""
+    check_values(Vocabulary, given, f"model file {str(path)!r}", _REMEDY)
 
 
 def check_scheduler(path: Path, given: dict[str, Any]) -> None:

@@ -9,8 +9,9 @@ from ...assets import TINY_FASHION
 from ...base.errors import InputError
 from ...base.limits import TEXT_BYTES
 from ...base.reading import is_file, load_json
-from .configuration import shard_names
+from .configuration import check_vocabulary, shard_names
 from .hub import check_no_cache_root, download, is_hub_id
+from .json_files import read_json
 from .model_info import ModelInfo, read_model_info
 from .safetensors_header import read_header
 from .single_file.convert import unpacked
@@ -98,7 +99,9 @@ def check_texts(folder: Path) -> None:
     The libraries that load it read all that lies there, however long or deep, and pipes, too.
     """
     for path in sorted(folder.iterdir()):
-        if path.suffix == ".json":
+        if path.name == "vocab.json":
+            check_vocabulary(path, read_json(path))
+        elif path.suffix == ".json":
             load_json(path, "model file", "copy it again")
         elif is_file(path, "model file") and path.suffix == ".txt":
             TEXT_BYTES.check(path.stat().st_size, f"model file {str(path)!r}")

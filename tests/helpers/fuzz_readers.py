@@ -84,7 +84,7 @@ def fuzz(name, examples, seed):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("readers", nargs="*", choices=[[], *TARGETS], default=list(TARGETS))
+    parser.add_argument("readers", nargs="*", default=list(TARGETS), help=", ".join(TARGETS))
     parser.add_argument("--seconds", type=float, default=0, help="go on with other seeds so long")
     parser.add_argument("--examples", type=int, default=200, help="of each reader and seed")
     parser.add_argument("--seed", type=int, default=0)

@@ -11,12 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-import yaml
 from PIL import Image
 from safetensors.torch import save_file
 
 from zeroreal.assets import TINY_FASHION
-from zeroreal.base.settings import plain
 from zeroreal.data import load_images
 from zeroreal.engine.cache_entry import CacheKey, read_entry, seal
 from zeroreal.export.model.components import load_tokenizers
@@ -31,7 +29,7 @@ from zeroreal.generate.plan.classes import class_entries
 from zeroreal.generate.plan.prompt_file import read_prompt_file
 from zeroreal.generate.plan.recipe import recipe_text
 from zeroreal.report.results.reading import read_result
-from zeroreal.run.folder import read_config, read_made_with
+from zeroreal.run.folder import read_config, read_made_with, write_config
 from zeroreal.run.settings import RunSettings
 from zeroreal.train.classifier.create import create_classifier
 from zeroreal.train.classifier.saved import ClassifierCard, load_classifier, save_classifier
@@ -86,7 +84,7 @@ def idx(folder):
     images = gzip.compress(header + bytes(3 * 28 * 28))
     (folder / "train-images-idx3-ubyte.gz").write_bytes(images)
     labels = b"\0\0\x08\x01\0\0\0\x03\0\x01\x02"
-    (folder / "train-labels-idx1-ubyte").write_bytes(labels)
+    (folder / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels))
 
 
 def arrays(folder):
@@ -134,7 +132,7 @@ def lora(folder):
 
 
 def inversion(folder):
-    save_file({"<shoe>": torch.ones(2, 64)}, folder / "x.safetensors")
+    save_file({"<shoe>": torch.ones(2, 128)}, folder / "x.safetensors")
 
 
 def read_inversion(path):
@@ -142,8 +140,12 @@ def read_inversion(path):
 
 
 def checkpoint_of_others(folder):
-    name = "model.diffusion_model.input_blocks.0.0.weight"
-    save_file({name: torch.ones(4, 4), "x": torch.ones(1)}, folder / "x.safetensors")
+    tensors = {
+        "model.diffusion_model.input_blocks.0.0.weight": torch.ones(8, 4, 3, 3),
+        "first_stage_model.decoder.conv_in.weight": torch.ones(8, 4, 3, 3),
+        "cond_stage_model.transformer.text_model.final_layer_norm.weight": torch.ones(8),
+    }
+    save_file(tensors, folder / "x.safetensors", {"modelspec.prediction_type": "epsilon"})
 
 
 def classifier(folder):
@@ -206,7 +208,7 @@ TARGETS = {
     ),
     "recipe": of_recipes("multi-domain"),
     "merged recipe": of_recipes("merged"),
-    "run": (text("config.yaml", yaml.safe_dump({**plain(RunSettings()), "recipe": {}})), read_run),
+    "run": (lambda folder: write_config(folder, RunSettings(), {}), read_run),
     "result": (result, lambda folder: read_result(folder / "x.json")),
     "tar": of_images(tar),
     "packed tar": of_images(packed_tar),

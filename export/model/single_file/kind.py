@@ -72,7 +72,7 @@ def file_kind(path: Path, header: Header) -> FileKind:
     family = next((known for start, known in _FAMILIES.items() if _any(names, start)), None)
     if family is None or not _any(names, UNET) or not _any(names, VAE):
         raise _mistaken(path, header)
-    channels = header.shapes.get(_CONV_IN, (0, 4))[1]
+    channels = next(iter(header.shapes.get(_CONV_IN, (0, 4))[1:]), 0)
     if channels != 4:
         raise InputError(
             f"model file {str(path)!r} has a UNet of {channels} input channels (an inpainting or "

@@ -29,6 +29,8 @@ ABSURD = [
     *[(SCHEDULER, "steps_offset", value) for value in (-1, "1", 10**9)],
     *[(SCHEDULER, "solver_order", value) for value in (0, "2", 10**6)],
     (SCHEDULER, "sigma_max", -1.0),
+    *[(SCHEDULER, "timestep_spacing", value) for value in ("sideways", 5)],
+    *[("tokenizer/vocab.json", "a</w>", value) for value in ("x", -1, None, 1.5)],
     *[(UNET, "block_out_channels", value) for value in (5, [], ["32"], [0], [32, None], None)],
     *[(UNET, "in_channels", value) for value in (-4, "4", 4.0, None)],
     *[(UNET, "cross_attention_dim", value) for value in ("32", [], [32, "x"], 0)],
@@ -44,11 +46,8 @@ BETWEEN = [
     ("model_index.json", "unet", [1, 2]),
     ("model_index.json", "vae", {"x": 1}),
     ("model_index.json", "_class_name", 5),
-    (SCHEDULER, "_class_name", ["DDIMScheduler"]),
     (SCHEDULER, "beta_schedule", "sinusoidal"),
     (SCHEDULER, "beta_schedule", 5),
-    (SCHEDULER, "timestep_spacing", "sideways"),
-    ("tokenizer/vocab.json", "a</w>", "x"),
 ]
 
 

@@ -129,7 +129,7 @@ def test_a_model_without_a_small_decoder_says_so(tiny_model, cache):
         ({"decoder_block_out_channels": [8, 8]}, "of 4 channels to 2x2 pixels each, the model"),
         (
             {"latent_channels": "4"},
-            "has '4' as 'latent_channels': a positive whole",
+            "has '4' as 'latent_channels': input should be a valid integer",
         ),
     ],
 )
