@@ -19,7 +19,7 @@ class InputError(ValueError):
 
     def __init__(self, message: object) -> None:
         # What a library said, which it may quote, can go over several lines.
-        super().__init__(" ".join(line.strip() for line in str(message).splitlines()).strip())
+        super().__init__(" ".join(str(message).splitlines()))
 
 
 def system_sentence(error: OSError) -> str:

@@ -105,6 +105,8 @@ def read_config(folder: Path) -> tuple[RunSettings, dict[str, Any]]:
     values, origin = read_config_file(path)
     if origin is None:
         raise InputError(f"{str(path)!r} has no {_RECIPE}: start a new run")
+    # Runs of before it was a setting go on with the classifiers that they have.
+    values.setdefault("train", {}).setdefault("least_map", 4)
     return build(RunSettings, values, str(path)), origin
 
 

@@ -26,7 +26,8 @@ def timed_process(
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **(environment or {})},
+            # Else what it prints may come after the error that it ends with.
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
         )
         try:
             status = process.wait()

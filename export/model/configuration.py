@@ -13,7 +13,6 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, RootMode
 
 from ...base.errors import InputError
 from ...base.foreign import ForeignValues, check_values
-from .json_files import read_json
 
 _REMEDY = "copy it again"
 _MOST_TIMESTEPS = 100_000
@@ -125,15 +124,14 @@ def complete_vae(folder: Path, given: dict[str, Any], kind: str) -> dict[str, An
     return config
 
 
-def text_encoder_values(folder: Path) -> dict[str, Any]:
+def complete_text_encoder(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
     """That of the text encoder in its own `folder`, as `complete_unet` has it."""
-    path = folder / "config.json"
-    return _complete(TextValues, path, read_json(path))
+    return _complete(TextValues, folder / "config.json", given)
 
 
-def shard_names(path: Path) -> set[str]:
+def shard_names(path: Path, given: dict[str, Any]) -> set[str]:
     """The files that an index of weights names."""
-    index = check_values(ShardIndex, read_json(path), f"model file {str(path)!r}", _REMEDY)
+    index = check_values(ShardIndex, given, f"model file {str(path)!r}", _REMEDY)
     return set(index.weight_map.values())
 
 

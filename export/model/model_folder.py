@@ -115,7 +115,7 @@ def weight_files(folder: Path, wanted: str | None = None) -> list[Path]:
     variant = weight_variant(folder, wanted)
     files = [path for path in sorted(folder.glob("*.safetensors")) if _variant(path) == variant]
     for index in folder.glob(f"*.safetensors.index.{f'{variant}.' if variant else ''}json"):
-        named = {folder / shard for shard in shard_names(index)}
+        named = {folder / shard for shard in shard_names(index, read_json(index))}
         for shard in sorted(named - set(files)):
             raise InputError(f"model file {str(shard)!r} is missing: copy the folder whole")
     if files:

@@ -11,9 +11,9 @@ from ...base.errors import InputError
 from .configuration import (
     VAES,
     check_scheduler,
+    complete_text_encoder,
     complete_unet,
     complete_vae,
-    text_encoder_values,
     vae_scale,
 )
 from .json_files import read_json
@@ -129,6 +129,11 @@ def read_model_info(folder: Path) -> ModelInfo:
         prediction_type=scheduler.get("prediction_type", "epsilon"),
         train_timesteps=scheduler.get("num_train_timesteps", 1000),
     )
+
+
+def text_encoder_values(folder: Path) -> dict[str, Any]:
+    """The configuration of a text encoder in its own `folder`, complete and checked."""
+    return complete_text_encoder(folder, read_json(folder / "config.json"))
 
 
 def pipeline_kind(folder: Path) -> str:

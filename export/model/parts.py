@@ -7,12 +7,11 @@ from functools import cached_property
 from pathlib import Path
 
 from ...base.errors import InputError
-from .configuration import text_encoder_values
 from .distilled import Distilled, read_distilled
 from .json_files import read_json
 from .lora import Lora, parse_lora
 from .model_folder import check_model_folder, check_weights, find_folder
-from .model_info import ModelInfo
+from .model_info import ModelInfo, text_encoder_values
 from .source_digest import source_digest
 from .textual_inversion import TextualInversion, check_inversions, parse_inversion
 from .vae_folder import find_vae

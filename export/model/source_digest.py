@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ...base.digest import file_digest, key_digest
-from .configuration import text_encoder_values
 from .distilled import RECORD
 from .lora import Lora
 from .model_folder import weight_files
-from .model_info import read_model_info
+from .model_info import read_model_info, text_encoder_values
 from .textual_inversion import TextualInversion
 
 

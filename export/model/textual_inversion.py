@@ -13,8 +13,7 @@ from torch import Tensor
 
 from ...base.errors import InputError
 from ...base.tensor_files import load_tensors
-from .configuration import text_encoder_values
-from .model_info import ModelInfo
+from .model_info import ModelInfo, text_encoder_values
 from .safetensors_header import read_header
 
 if TYPE_CHECKING:

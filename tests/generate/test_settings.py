@@ -43,4 +43,7 @@ def test_the_defaults_are_those_that_the_figures_were_measured_with():
 
 def test_what_does_not_decide_the_speed_is_not_tuned_anew():
     without = {v.path[0] for v in values_of(GenerateSettings) if not v.option.decides_speed}
-    assert without == {"negative_prompt", "image_size", "tune", "guidance_interval"}
+    assert without == {
+        *("negative_prompt", "image_size", "tune", "guidance_interval"),
+        *("variant", "textual_inversion", "clip_skip"),
+    }
