@@ -16,7 +16,7 @@ from ..base.reading import check_regular, parse_json
 from .decode import Encoded
 from .labelled import Labelled, check_range, numbers_as_names
 from .lfs import refuse_pointer
-from .tables import open_table, read_texts, rows_at_once
+from .tables import UNREADABLE, open_table, read_texts, rows_at_once
 
 _TEXTS = (
     pa.types.is_string,
@@ -53,7 +53,7 @@ def open_parquet(path: Path, image: str | None = None, label: str | None = None)
             column = read_texts(path, file, label).combine_chunks()
         else:
             column = pa.array([in_path] * file.metadata.num_rows)
-    except (pa.ArrowException, OSError) as error:
+    except UNREADABLE as error:
         raise InputError(
             f"cannot read {str(path)!r} as Parquet ({error}); give a folder, a Parquet file "
             f"or WebDataset shards (.tar)"
@@ -71,7 +71,7 @@ def has_images(path: Path, image: str | None = None) -> bool:
     try:
         check_regular(path, "Parquet file")
         return (image or _IMAGE) in pq.read_schema(path).names
-    except (pa.ArrowException, OSError):
+    except UNREADABLE:
         return True
 
 
@@ -108,7 +108,7 @@ def _labels(
     if is_binary:
         try:
             known = known.cast(pa.large_string())
-        except pa.ArrowException as error:
+        except UNREADABLE as error:
             raise InputError(
                 f"the column {label!r} of {str(path)!r} holds bytes that are no UTF-8 text "
                 f"({error}); say which holds the labels (--label-column)"
@@ -138,7 +138,7 @@ def _pictures(file: pq.ParquetFile, path: Path, image: str) -> Iterator[tuple[En
                     )
                 yield encoded, f"{path}, row {row}"
                 row += 1
-    except (pa.ArrowException, OSError) as error:
+    except UNREADABLE as error:
         raise InputError(f"cannot read row {row} of {str(path)!r} ({error})") from error
 
 

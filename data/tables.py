@@ -12,6 +12,8 @@ from ..base.errors import InputError
 from ..base.limits import ROWS, UNPACKED_BYTES
 from ..base.reading import check_regular
 
+UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
+"""What `pyarrow` raises for a damaged file; the last for names and texts that are none."""
 _MOST_AT_ONCE = 256
 
 

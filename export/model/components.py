@@ -97,9 +97,9 @@ def _frozen(module: Any) -> Any:
 def _one_sentence(folder: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-        if isinstance(error, InputError):
-            raise
+    except InputError:
+        raise
+    except Exception as error:  # `tokenizers` raises no other
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"model folder {str(folder)!r} cannot be loaded: {reason}") from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import index
 from pathlib import Path
 
 from ...base.errors import InputError
@@ -29,8 +30,8 @@ def read_header(path: Path, kind: str = "model") -> Header:
         content = tensor_header(path, f"{kind} file")
         metadata = content.pop("__metadata__", {})
         return Header(
-            {name: tuple(tensor["shape"]) for name, tensor in content.items()},
-            {name: tensor["dtype"] for name, tensor in content.items()},
+            {name: tuple(map(index, tensor["shape"])) for name, tensor in content.items()},
+            {name: str(tensor["dtype"]) for name, tensor in content.items()},
             {str(name): str(value) for name, value in metadata.items()},
         )
     except InputError:

@@ -16,7 +16,7 @@ from ....base.limits import MEMBER_BYTES
 from ....base.reading import read_bytes
 from ....data.arrays import map_array
 from ....data.class_folders import folder_names
-from ....data.tables import check_columns, open_table, rows_at_once
+from ....data.tables import UNREADABLE, check_columns, open_table, rows_at_once
 from ..commit.commit import FOLDER, METADATA
 from .tar_contents import Samples, number_of, tar_images, tar_samples
 
@@ -105,7 +105,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         return file.read(columns=names).select(names)
     except InputError:
         raise
-    except (pa.ArrowException, OSError, KeyError) as error:
+    except (*UNREADABLE, KeyError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path.name!r} cannot be read as a table ({reason})") from None
 
@@ -124,7 +124,7 @@ def _embedded(path: Path, rows: Sequence[int]) -> list[bytes | NDArray[np.uint8]
             if group not in held:
                 held = {group: file.read_row_group(group, ["image"])["image"]}
             found.append(held[group][row - begins[group]].as_py()["bytes"])
-    except (pa.ArrowException, OSError, StopIteration) as error:
+    except (*UNREADABLE, StopIteration) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path.name!r} holds no such images ({reason})") from None
     return found
