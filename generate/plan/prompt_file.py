@@ -99,8 +99,9 @@ def _number(cell: object) -> object:
 
 
 def _parquet_rows(path: Path, where: str) -> Iterator[PromptRow]:
+    import pyarrow as pa  # not above: other formats can spare it
 
-    from ...data.tables import UNREADABLE, open_table, rows_at_once
+    from ...data.tables import open_table, rows_at_once
 
     number = 0
     try:
@@ -111,7 +112,7 @@ def _parquet_rows(path: Path, where: str) -> Iterator[PromptRow]:
             for fields in batch.to_pylist():
                 yield prompt_row(fields, f"{where}, row {number}")
                 number += 1
-    except UNREADABLE as error:
+    except (pa.ArrowException, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise InputError(f"{where} cannot be read as Parquet ({reason}): write it anew") from None
     except UnicodeDecodeError:
