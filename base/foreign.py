@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .errors import InputError
-from .printable import short
+from .printable import printable, short
 
 Values = TypeVar("Values", bound=BaseModel)
 
@@ -19,21 +19,39 @@ class ForeignValues(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
 
 
-def check_values(kind: type[Values], content: Mapping[str, Any], where: str, remedy: str) -> Values:
+def check_values(kind: type[Values], content: Any, where: str, remedy: str) -> Values:
     """The values of `content` as `kind` has them, with its defaults.
 
     Raises `InputError` for the first that is not such: it begins with `where` and ends in `remedy`.
     """
+    if not isinstance(content, Mapping):
+        raise InputError(f"{where} is {short(content)} and not values by their names; {remedy}")
     try:
         return kind.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        # Names of alternatives stand in the place, too, after the field.
-        place, *inner = first["loc"] or ("",)
-        at = "".join(f"[{part}]" for part in inner if isinstance(part, int))
-        found = content.get(str(place))
+        place, found = _found(content, first["loc"])
+        if first["type"] == "missing":
+            place = f"{place}.{first['loc'][-1]}" if place else first["loc"][-1]
+            raise InputError(f"{where} lacks '{place}'; {remedy}") from None
         expected = first["msg"].removeprefix("Value error, ")
         expected = expected[:1].lower() + expected[1:]
-        raise InputError(
-            f"{where} has {short(found)} as '{place}'{at and f', {at},'}: {expected}; {remedy}"
-        ) from None
+        at = f"has {short(found)} as '{printable(place)}'" if place else f"is {short(found)}"
+        raise InputError(f"{where} {at}: {expected}; {remedy}") from None
+
+
+def _found(content: Any, place: Sequence[str | int]) -> tuple[str, Any]:
+    """The path of what is at `place`, such as `files.model[0]`, and that.
+
+    Names of alternatives stand in the place, too, which are no part of the content.
+    """
+    path = ""
+    for part in place:
+        if isinstance(content, Mapping) and part in content:
+            path += f".{part}" if path else str(part)
+        elif isinstance(content, list) and isinstance(part, int) and part < len(content):
+            path += f"[{part}]"
+        else:
+            continue
+        content = content[part]
+    return path, content
