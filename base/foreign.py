@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from .errors import InputError
 from .printable import printable, short
 
 Values = TypeVar("Values", bound=BaseModel)
+Fields = TypeVar("Fields")
 
 
 class ForeignValues(BaseModel):
@@ -24,20 +27,42 @@ def check_values(kind: type[Values], content: Any, where: str, remedy: str) -> V
 
     Raises `InputError` for the first that is not such: it begins with `where` and ends in `remedy`.
     """
-    if not isinstance(content, Mapping):
-        raise InputError(f"{where} is {short(content)} and not values by their names; {remedy}")
+    _check_named(content, where, remedy)
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        place, found = _found(content, first["loc"])
-        if first["type"] == "missing":
-            place = f"{place}.{first['loc'][-1]}" if place else first["loc"][-1]
-            raise InputError(f"{where} lacks '{place}'; {remedy}") from None
-        expected = first["msg"].removeprefix("Value error, ")
-        expected = expected[:1].lower() + expected[1:]
-        at = f"has {short(found)} as '{printable(place)}'" if place else f"is {short(found)}"
-        raise InputError(f"{where} {at}: {expected}; {remedy}") from None
+        raise _sentence(error, content, where, remedy) from None
+
+
+def check_fields(kind: type[Fields], content: Any, where: str, remedy: str) -> Fields:
+    """A dataclass of what JSON gave, with tuples for lists; raises as `check_values` does."""
+    _check_named(content, where, remedy)
+    try:
+        return _adapter(kind).validate_json(json.dumps(content), strict=True)
+    except ValidationError as error:
+        raise _sentence(error, content, where, remedy) from None
+
+
+@cache  # making one takes longer than a hundred checks
+def _adapter(kind: type[Fields]) -> TypeAdapter[Fields]:
+    return TypeAdapter(kind)
+
+
+def _check_named(content: Any, where: str, remedy: str) -> None:
+    if not isinstance(content, Mapping):
+        raise InputError(f"{where} is {short(content)} and not values by their names; {remedy}")
+
+
+def _sentence(error: ValidationError, content: Any, where: str, remedy: str) -> InputError:
+    first = error.errors()[0]
+    place, found = _found(content, first["loc"])
+    if first["type"] in ("missing", "missing_argument"):
+        last = str(first["loc"][-1])
+        return InputError(f"{where} lacks '{f'{place}.{last}' if place else last}'; {remedy}")
+    expected = first["msg"].removeprefix("Value error, ")
+    expected = expected[:1].lower() + expected[1:]
+    at = f"has {short(found)} as '{printable(place)}'" if place else f"is {short(found)}"
+    return InputError(f"{where} {at}: {expected}; {remedy}")
 
 
 def _found(content: Any, place: Sequence[str | int]) -> tuple[str, Any]:
