@@ -9,16 +9,9 @@ from typing import Any
 from ...base.errors import InputError
 from ...base.foreign import ForeignValues, Values, check_values
 from ...base.printable import short
-from .values import (
-    VAES,
-    ModelIndex,
-    SchedulerValues,
-    ShardIndex,
-    TextValues,
-    TokenizerValues,
-    UNetValues,
-    Vocabulary,
-)
+from .values.files import ModelIndex, ShardIndex, TokenizerValues, Vocabulary
+from .values.parts import VAES, TextValues, UNetValues
+from .values.scheduler import SchedulerValues
 
 _REMEDY = "copy it again"
 _IN_WEIGHTS = (

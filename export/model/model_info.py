@@ -21,7 +21,8 @@ from .configuration import (
     vae_scale,
 )
 from .json_files import read_json
-from .values import VAES, ModelIndex
+from .values.files import ModelIndex
+from .values.parts import VAES
 
 _SD, _SDXL, _LCM = PIPELINES = (
     "StableDiffusionPipeline",

@@ -9,7 +9,7 @@ from .configuration import complete_vae, vae_scale
 from .json_files import read_json
 from .model_folder import check_weights, find_folder
 from .model_info import ModelInfo
-from .values import VAES
+from .values.parts import VAES
 
 SMALL_VAE = "tiny"
 """The name that stands for the small decoder which a model brings along."""
