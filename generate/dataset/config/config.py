@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import Field, PositiveInt
+from pydantic import Field, JsonValue, PositiveInt
 
 from ....base.digest import key_digest
 from ....base.errors import InputError
@@ -56,7 +56,7 @@ class _Stored(ForeignValues):
     images_per_class: Annotated[tuple[PositiveInt, ...], Field(min_length=1, strict=False)]
     model_digest: str
     settings: dict[str, Any]
-    recipe_content: dict[str, Any]
+    recipe_content: dict[str, JsonValue]
     found: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
