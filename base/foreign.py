@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -38,14 +37,9 @@ def check_fields(kind: type[Fields], content: Any, where: str, remedy: str) -> F
     """A dataclass of what JSON gave, with tuples for lists; raises as `check_values` does."""
     _check_named(content, where, remedy)
     try:
-        return _adapter(kind).validate_json(json.dumps(content), strict=True)
+        return TypeAdapter(kind).validate_json(json.dumps(content), strict=True)
     except ValidationError as error:
         raise _sentence(error, content, where, remedy) from None
-
-
-@cache  # making one takes longer than a hundred checks
-def _adapter(kind: type[Fields]) -> TypeAdapter[Fields]:
-    return TypeAdapter(kind)
 
 
 def _check_named(content: Any, where: str, remedy: str) -> None:
