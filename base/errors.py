@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 _MOST_LISTED = 30
 _MOST_NEAR = 8
+_LONGEST_NAME = 300
 
 
 class InputError(ValueError):
@@ -39,9 +40,12 @@ def _help_against(error: OSError) -> str:
     return "see that it is there and can be used"
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
+def unknown(kind: str, name: object, known: Iterable[str]) -> InputError:
     """An `InputError` for a name that is not in `known`: suggests the nearest and lists what is."""
     names = sorted(known)
+    if not isinstance(name, str) or len(name) > _LONGEST_NAME:
+        shown = repr(name)[:_LONGEST_NAME]
+        return InputError(f"unknown {kind} {shown}: known are {_listed('', names)}")
     by_folded = {known_name.casefold(): known_name for known_name in names}
     nearest = difflib.get_close_matches(name.casefold(), by_folded, 1, 0.5)
     guess = f"did you mean {by_folded[nearest[0]]!r}? " if nearest else ""

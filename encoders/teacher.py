@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field, PositiveFloat
 from torch import Tensor
 
 from ..base.errors import InputError
+from ..base.foreign import ForeignValues, check_values
 from ..export.model.checked_load import load_checked
 from ..export.model.json_files import read_json
 from ..export.model.model_folder import check_weights, find_folder
 
 TEMPLATES = ("a photo of a {}.",)
 _BATCH = 256
+
+
+class _Statistics(ForeignValues):
+    """What images are normalised by, each for red, green and blue."""
+
+    image_mean: Annotated[tuple[float, float, float], Field(strict=False)]
+    image_std: Annotated[tuple[PositiveFloat, PositiveFloat, PositiveFloat], Field(strict=False)]
 
 
 class ClipTeacher:
@@ -110,9 +119,15 @@ def _load(name: str | Path, device: torch.device) -> tuple[Any, Any, Any]:
         processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
     except InputError:
         raise
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+    except Exception as error:  # the library raises many kinds
         reason = " ".join(str(error).split())[:300]
         raise InputError(
             f"CLIP teacher {str(name)!r} cannot be loaded ({reason}): copy its folder whole"
         ) from None
+    check_values(
+        _Statistics,
+        {"image_mean": processor.image_mean, "image_std": processor.image_std},
+        f"model file {str(folder / 'preprocessor_config.json')!r}",
+        "copy it again",
+    )
     return model.to(device).eval().requires_grad_(False), tokenizer, processor

@@ -15,15 +15,19 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, ConfigDict, Field, JsonValue
 
 from ..base.digest import file_digest, key_digest
 from ..base.errors import InputError
+from ..base.foreign import ForeignValues, check_values
 from ..base.ownership import close_to_others, distrust
-from ..base.reading import parse_json, read_text
+from ..base.reading import load_json
 
 FORMAT = 1
 RECORD = "entry.json"
+_REMEDY = "remove the entry"
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,36 @@ class Entry:
     """When it was last found."""
     problem: str | None = None
     """Why it cannot be used."""
+
+
+class _Key(ForeignValues):
+    """A `CacheKey` as a record holds it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: str
+    name: str
+    graph: str
+    options: dict[str, JsonValue]
+    library: str
+    device: str
+    driver: str | None
+
+
+class _File(ForeignValues):
+    bytes: int
+    sha256: str
+
+
+class _Record(ForeignValues):
+    model_config = ConfigDict(extra="forbid")
+
+    format: Literal[1]
+    key: _Key
+    zeroreal: str
+    created: Annotated[AwareDatetime, Field(strict=False)]
+    files: dict[str, _File]
+    digest: str
 
 
 class DamagedError(Exception):
@@ -113,38 +147,37 @@ def read_entry(folder: Path, check_files: bool, foreign: bool = False) -> Entry:
         record = _read_record(folder)
         entry = replace(
             entry,
-            key=CacheKey(**record["key"]),
-            created=datetime.fromisoformat(record["created"]),
+            key=_key(record),
+            created=record.created,
             used=datetime.fromtimestamp((folder / RECORD).stat().st_mtime, UTC),
         )
         if not foreign and (reason := distrust((folder, *folder.rglob("*")))):
             raise DamagedError(f"{reason}: 'zeroreal cache trust' takes it over")
         if check_files:
-            _check_files(folder, record["files"])
+            _check_files(folder, record.files)
     except (DamagedError, InputError) as damage:
         return replace(entry, problem=str(damage))
     except OSError as error:
         name = Path(error.filename).name if error.filename else "a file"
         return replace(entry, problem=f"{name}: {error.strerror}")
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return replace(entry, problem=f"{RECORD} is not a record of an entry")
     return entry
 
 
-def _read_record(folder: Path) -> dict[str, Any]:
-    record: dict[str, Any] = parse_json(
-        read_text(folder / RECORD, "record"), f"record {str(folder / RECORD)!r}"
-    )
-    if record["format"] != FORMAT:
-        raise DamagedError(f"its format is {record['format']!r}, not {FORMAT}")
-    if record.pop("digest") != key_digest(record):
+def _read_record(folder: Path) -> _Record:
+    content = load_json(folder / RECORD, "record", _REMEDY)
+    record = check_values(_Record, content, f"record {str(folder / RECORD)!r}", _REMEDY)
+    if record.digest != key_digest({name: content[name] for name in content if name != "digest"}):
         raise DamagedError(f"{RECORD} does not match its digest")
-    if CacheKey(**record["key"]).digest != folder.name:
+    if _key(record).digest != folder.name:
         raise DamagedError("it was made for another key")
     return record
 
 
-def _check_files(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
+def _key(record: _Record) -> CacheKey:
+    return CacheKey(**dict(record.key))
+
+
+def _check_files(folder: Path, files: Mapping[str, _File]) -> None:
     found = {
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
@@ -154,7 +187,7 @@ def _check_files(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
         raise DamagedError(f"{unknown[0]} is not in its record")
     for name, recorded in files.items():
         size = (folder / name).stat().st_size
-        if size != recorded["bytes"]:
-            raise DamagedError(f"{name} has {size} bytes, not {recorded['bytes']}")
-        if file_digest(folder / name) != recorded["sha256"]:
+        if size != recorded.bytes:
+            raise DamagedError(f"{name} has {size} bytes, not {recorded.bytes}")
+        if file_digest(folder / name) != recorded.sha256:
             raise DamagedError(f"{name} does not match its digest")

@@ -11,6 +11,7 @@ import yaml
 
 from ..base.errors import InputError
 from ..base.files import check_writable, write_atomically
+from ..base.printable import short
 from ..base.settings import build, plain, read_values, read_yaml, values_of
 from .paths import with_absolute_paths
 from .settings import RunSettings
@@ -103,8 +104,11 @@ def read_config(folder: Path) -> tuple[RunSettings, dict[str, Any]]:
     if not path.is_file():
         raise InputError(f"{str(folder)!r} holds no run: give the folder of an interrupted run")
     values, origin = read_config_file(path)
-    if origin is None:
-        raise InputError(f"{str(path)!r} has no {_RECIPE}: start a new run")
+    if not isinstance(origin, dict):
+        raise InputError(
+            f"configuration {str(path)!r} has {short(origin)} as {_RECIPE}: what the run's images "
+            "came from was expected; start a new run"
+        )
     # Runs of before it was a setting go on with the classifiers that they have.
     values.setdefault("train", {}).setdefault("least_map", 4)
     return build(RunSettings, values, str(path)), origin
@@ -141,7 +145,8 @@ def read_config_file(path: Path) -> tuple[dict[str, Any], dict[str, Any] | None]
 
 def _is_version_1(content: Mapping[str, Any], recipe: object) -> bool:
     """Whether a run of version 1 wrote this, which wrote all fields of all sections flat."""
-    return recipe is not None and "steps" in content and "generate" not in content
+    sections = {"generate", "gap"}
+    return recipe is not None and "steps" in content and sections.isdisjoint(content)
 
 
 def _from_version_1(content: Mapping[str, Any]) -> dict[str, Any]:

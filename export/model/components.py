@@ -11,10 +11,11 @@ import torch
 from torch import nn
 
 from ...base.errors import InputError
+from ...base.printable import short
 from ...base.tensor_files import open_tensors
 from .checked_load import load_checked
 from .json_files import read_json
-from .model_info import ModelInfo
+from .model_info import ModelInfo, text_encoder_values
 from .textual_inversion import TextualInversion, add_to_text_encoders, add_to_tokenizers
 from .vae_folder import vae_class
 
@@ -29,12 +30,34 @@ def load_tokenizers(
     """The tokenizer of each text encoder, which knows the words of `inversions`."""
     from transformers import CLIPTokenizer
 
-    with _one_sentence(folder):
-        tokenizers = [
-            CLIPTokenizer.from_pretrained(folder, subfolder=name) for name in info.tokenizers
-        ]
+    tokenizers = []
+    for name, encoder in zip(info.tokenizers, info.text_encoders, strict=True):
+        with _one_sentence(folder / name):
+            tokenizer = CLIPTokenizer.from_pretrained(folder, subfolder=name)
+        _check_tokenizer(tokenizer, folder / name, folder / encoder)
+        tokenizers.append(tokenizer)
     add_to_tokenizers(tokenizers, inversions)
     return tokenizers
+
+
+def _check_tokenizer(tokenizer: CLIPTokenizer, folder: Path, encoder: Path) -> None:
+    """Raise `InputError` unless the text encoder, where it is there, knows what is in each prompt.
+
+    The library gives special tokens that are not in the vocabulary numbers of their own.
+    """
+    if tokenizer.pad_token is None:
+        raise InputError(
+            f"tokenizer {str(folder)!r} has no 'pad_token' to fill up prompts with: copy it again"
+        )
+    if not (encoder / "config.json").is_file():  # of an exported model
+        return
+    size = text_encoder_values(encoder)["vocab_size"]
+    for token, number in zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True):
+        if number >= size:
+            raise InputError(
+                f"tokenizer {str(folder)!r} has {short(token)} as a special token, which is not in "
+                f"its vocabulary, and its text encoder knows {size} tokens: copy it again"
+            )
 
 
 def load_text_encoders(
@@ -51,13 +74,11 @@ def load_text_encoders(
     import transformers
 
     index = read_json(folder / "model_index.json")
-    with _one_sentence(folder), _no_loading_bar():
-        encoders = [
-            load_checked(
-                getattr(transformers, index[name][1]), folder / name, variant, dtype=dtype or "auto"
-            )
-            for name in info.text_encoders
-        ]
+    encoders = []
+    for name in info.text_encoders:
+        with _one_sentence(folder / name), _no_loading_bar():
+            kind = getattr(transformers, index[name][1])
+            encoders.append(load_checked(kind, folder / name, variant, dtype=dtype or "auto"))
     if inversions:
         add_to_text_encoders(encoders, load_tokenizers(folder, info, inversions), inversions)
     return [_frozen(encoder) for encoder in encoders]
@@ -99,7 +120,7 @@ def _one_sentence(folder: Path) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except Exception as error:  # `tokenizers` raises no other
+    except Exception as error:  # the libraries raise many kinds
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"model folder {str(folder)!r} cannot be loaded: {reason}") from None
 

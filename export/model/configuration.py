@@ -1,99 +1,28 @@
-"""Configurations of a model's parts as the libraries read them: their defaults for absent keys.
-
-What is declared here is what shapes, schedules and we ourselves depend on. Values of another kind
-are refused, as no model was ever saved with them; other fields are left to the libraries.
-"""
+"""Configurations of a model's parts as the libraries read them: their defaults for absent keys."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, RootModel
+from typing import Any
 
 from ...base.errors import InputError
-from ...base.foreign import ForeignValues, check_values
+from ...base.foreign import ForeignValues, Values, check_values
+from ...base.printable import short
+from .values.files import ModelIndex, ShardIndex, TokenizerValues, Vocabulary
+from .values.parts import VAES, TextValues, UNetValues
+from .values.scheduler import SchedulerValues
 
 _REMEDY = "copy it again"
-_MOST_TIMESTEPS = 100_000
-"""Published models have 1,000; each takes memory."""
-
-Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=1, max_length=16, strict=False)]
-Beta = Annotated[float, Field(ge=0, lt=1)]
-
-
-# Defaults are those of the constructors in `diffusers`, and of `CLIPTextConfig` in `transformers`.
-class UNetValues(ForeignValues):
-    """Of `UNet2DConditionModel`."""
-
-    sample_size: PositiveInt | list[PositiveInt] | None = None
-    in_channels: PositiveInt = 4
-    block_out_channels: Widths = (320, 640, 1280, 1280)
-    cross_attention_dim: PositiveInt | list[PositiveInt] = 1280
-    time_cond_proj_dim: PositiveInt | None = None
-
-
-class VaeValues(ForeignValues):
-    """Of `AutoencoderKL`."""
-
-    block_out_channels: Widths = (64,)
-    latent_channels: PositiveInt = 4
-    out_channels: PositiveInt = 3
-    scaling_factor: PositiveFloat = 0.18215
-    shift_factor: float | None = None
-
-
-class TinyVaeValues(ForeignValues):
-    """Of `AutoencoderTiny`."""
-
-    decoder_block_out_channels: Widths = (64, 64, 64, 64)
-    latent_channels: PositiveInt = 4
-    out_channels: PositiveInt = 3
-    scaling_factor: PositiveFloat = 1.0
-
-
-class TextValues(ForeignValues):
-    """Of a CLIP text encoder."""
-
-    max_position_embeddings: PositiveInt = 77
-    projection_dim: PositiveInt = 512
-    hidden_size: PositiveInt = 512
-    num_hidden_layers: PositiveInt = 12
-
-
-class SchedulerValues(ForeignValues):
-    """Of any scheduler; what a class does not know stands there without effect."""
-
-    num_train_timesteps: Annotated[int, Field(ge=1, le=_MOST_TIMESTEPS)] = 1000
-    beta_start: Beta = 0.0001
-    beta_end: Beta = 0.02
-    trained_betas: list[Annotated[float, Field(ge=0, le=1)]] | None = None
-    timestep_spacing: Literal["leading", "linspace", "trailing"] | None = None
-    steps_offset: Annotated[int, Field(ge=0, le=_MOST_TIMESTEPS)] = 0
-    sigma_min: Annotated[float, Field(ge=0)] | None = None
-    sigma_max: PositiveFloat | None = None
-    sigma_data: PositiveFloat = 0.5
-    rho: PositiveFloat = 7.0
-    solver_order: Annotated[int, Field(ge=1, le=10)] = 2
-    original_inference_steps: Annotated[int, Field(ge=1, le=_MOST_TIMESTEPS)] = 50
-    timestep_scaling: PositiveFloat = 10.0
-    clip_sample_range: PositiveFloat = 1.0
-
-
-class ShardIndex(ForeignValues):
-    """Of weights in several files: `*.safetensors.index.json`."""
-
-    weight_map: dict[str, str] = Field(default_factory=dict)
-
-
-class Vocabulary(RootModel[dict[str, Annotated[NonNegativeInt, Field(strict=True)]]]):
-    """Of a tokenizer: the number of each token."""
-
-
-VAES: dict[str, type[ForeignValues]] = {
-    "AutoencoderKL": VaeValues,
-    "AutoencoderTiny": TinyVaeValues,
-}
+_IN_WEIGHTS = (
+    "block_out_channels",
+    "decoder_block_out_channels",
+    "hidden_size",
+    "intermediate_size",
+    "max_position_embeddings",
+    "vocab_size",
+)
+"""Fields that are a side of some tensor, which the libraries allocate before they see the file."""
 
 
 def complete_unet(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
@@ -129,20 +58,69 @@ def complete_text_encoder(folder: Path, given: dict[str, Any]) -> dict[str, Any]
     return _complete(TextValues, folder / "config.json", given)
 
 
+def model_index(path: Path, given: dict[str, Any]) -> ModelIndex:
+    """The parts that a pipeline's index names; `InputError` for one that is no pair of names."""
+    return _checked(ModelIndex, path, given)
+
+
+def part_class(index: ModelIndex, name: str) -> str | None:
+    """The class name of a part; None for one that the model does without."""
+    library, kind = getattr(index, name) or (None, None)
+    return kind if library else None
+
+
+def prompt_length(path: Path, given: dict[str, Any]) -> float | None:
+    """Most tokens of a prompt, by a tokenizer's configuration; None where it does not say."""
+    return _checked(TokenizerValues, path, given).model_max_length
+
+
 def shard_names(path: Path, given: dict[str, Any]) -> set[str]:
     """The files that an index of weights names."""
-    index = check_values(ShardIndex, given, f"model file {str(path)!r}", _REMEDY)
-    return set(index.weight_map.values())
+    return set(_checked(ShardIndex, path, given).weight_map.values())
 
 
-def check_vocabulary(path: Path, given: dict[str, Any]) -> None:
-    """Raise `InputError` for a token of a tokenizer's file that has no number."""
-    check_values(Vocabulary, given, f"model file {str(path)!r}", _REMEDY)
+def check_vocabulary(path: Path, given: dict[str, Any], size: int | None = None) -> None:
+    """Raise `InputError` for a token of a tokenizer's file without a number, or one above `size`.
+
+    That is how many tokens the text encoder knows, where there is one.
+    """
+    numbers = _checked(Vocabulary, path, given).root
+    token = max(numbers, key=numbers.__getitem__)
+    if size is not None and numbers[token] >= size:
+        raise InputError(
+            f"model file {str(path)!r} has {numbers[token]} as {short(token)}: its text encoder "
+            f"knows tokens below {size}; {_REMEDY}"
+        )
+
+
+def check_merges(path: Path, lines: Iterable[str]) -> None:
+    """Raise `InputError` for a line of a tokenizer's merges that is not two parts of words."""
+    for number, line in enumerate(lines, 1):
+        if line.strip() and len(line.split()) != 2 and not line.startswith("#version"):
+            raise InputError(
+                f"model file {str(path)!r} has {short(line.rstrip())} in line {number}: two parts "
+                f"of a word are needed; {_REMEDY}"
+            )
+
+
+def check_sides(folder: Path, given: dict[str, Any], longest: int) -> None:
+    """Raise `InputError` where a part's configuration names sides that its weights do not have.
+
+    `longest` is the longest side of all tensors in its own `folder`.
+    """
+    for name in _IN_WEIGHTS:
+        value = given.get(name)
+        sides = value if isinstance(value, list) else [value]
+        if any(isinstance(side, int) and side > longest for side in sides):
+            raise InputError(
+                f"model file {str(folder / 'config.json')!r} has {short(value)} as {name!r}: no "
+                f"tensor of its weights has a side above {longest}; {_REMEDY}"
+            )
 
 
 def check_scheduler(path: Path, given: dict[str, Any]) -> None:
     """Raise `InputError` for numbers in the scheduler's file that make no noise schedule."""
-    check_values(SchedulerValues, given, f"model file {str(path)!r}", _REMEDY)
+    _checked(SchedulerValues, path, given)
 
 
 def vae_scale(config: dict[str, Any]) -> int:
@@ -152,4 +130,8 @@ def vae_scale(config: dict[str, Any]) -> int:
 
 
 def _complete(kind: type[ForeignValues], path: Path, given: dict[str, Any]) -> dict[str, Any]:
-    return check_values(kind, given, f"model file {str(path)!r}", _REMEDY).model_dump()
+    return _checked(kind, path, given).model_dump()
+
+
+def _checked(kind: type[Values], path: Path, given: dict[str, Any]) -> Values:
+    return check_values(kind, given, f"model file {str(path)!r}", _REMEDY)

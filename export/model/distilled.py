@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from ...base.errors import InputError
+from ...base.foreign import check_fields
+from ...base.printable import short
 from .json_files import read_json
 
 RECORD = "distilled.json"
@@ -45,15 +47,20 @@ def read_distilled(unet: Path) -> Distilled | None:
     path = unet / RECORD
     if not path.is_file():
         return None
-    content: dict[str, Any] = read_json(path)
-    try:
-        if (found := content.pop("format")) != _FORMAT:
-            raise ValueError(f"its format is {found}, not {_FORMAT}")
-        offsets = {int(steps): float(add) for steps, add in content["timestep_offsets"].items()}
-        low, high = map(float, content["guidance"])
-        if not offsets or min(offsets) < 1:
-            raise ValueError("it serves no number of steps")
-        return Distilled(**{**content, "timestep_offsets": offsets, "guidance": (low, high)})
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{str(path)!r} cannot be read ({reason}): copy the UNet again") from None
+    where, remedy = f"model file {str(path)!r}", "copy the UNet again"
+    content = read_json(path)
+    if (found := content.get("format")) != _FORMAT:
+        raise InputError(f"{where} has {short(found)} as 'format': {_FORMAT} is needed; {remedy}")
+    record = check_fields(Distilled, content, where, remedy)
+    low, high = record.guidance
+    if not -math.inf < low <= high < math.inf:
+        raise InputError(
+            f"{where} has {low:g} to {high:g} as 'guidance': the lower first; {remedy}"
+        )
+    offsets = record.timestep_offsets
+    if not offsets or min(offsets) < 1 or not all(map(math.isfinite, offsets.values())):
+        raise InputError(
+            f"{where} has {short(offsets)} as 'timestep_offsets': numbers of steps, and what to "
+            f"add to their timesteps, are needed; {remedy}"
+        )
+    return record

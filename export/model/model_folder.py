@@ -8,11 +8,11 @@ from pathlib import Path
 from ...assets import TINY_FASHION
 from ...base.errors import InputError
 from ...base.limits import TEXT_BYTES
-from ...base.reading import is_file, load_json
-from .configuration import check_vocabulary, shard_names
+from ...base.reading import is_file, load_json, read_text
+from .configuration import check_merges, check_sides, check_vocabulary, shard_names
 from .hub import check_no_cache_root, download, is_hub_id
 from .json_files import read_json
-from .model_info import ModelInfo, read_model_info
+from .model_info import ModelInfo, read_model_info, text_encoder_values
 from .safetensors_header import read_header
 from .single_file.convert import unpacked
 
@@ -76,6 +76,10 @@ def check_model_folder(folder: Path, wanted: str | None = None) -> ModelInfo:
         check_weights(part, wanted)
     for name in (*info.tokenizers, "scheduler"):
         check_texts(folder / name)
+    for name, encoder in zip(info.tokenizers, info.text_encoders, strict=True):
+        vocabulary, size = folder / name / "vocab.json", text_encoder_values(folder / encoder)
+        if vocabulary.is_file():
+            check_vocabulary(vocabulary, read_json(vocabulary), size["vocab_size"])
     if wanted is not None and wanted not in {weight_variant(part, wanted) for part in parts}:
         there = {str(one) for part in parts for one in _variants(part) - {None}}
         known = f"has {', '.join(map(repr, sorted(there)))}" if there else "has plain ones only"
@@ -88,9 +92,14 @@ def check_model_folder(folder: Path, wanted: str | None = None) -> ModelInfo:
 
 def check_weights(folder: Path, wanted: str | None = None) -> None:
     """Raise `InputError` for the first weights file of one part that is missing or damaged."""
-    for path in weight_files(folder, wanted):
-        read_header(path)
+    shapes = [
+        shape
+        for path in weight_files(folder, wanted)
+        for shape in read_header(path).shapes.values()
+    ]
     check_texts(folder)
+    longest = max((side for shape in shapes for side in shape), default=0)
+    check_sides(folder, read_json(folder / "config.json"), longest)
 
 
 def check_texts(folder: Path) -> None:
@@ -101,6 +110,8 @@ def check_texts(folder: Path) -> None:
     for path in sorted(folder.iterdir()):
         if path.name == "vocab.json":
             check_vocabulary(path, read_json(path))
+        elif path.name == "merges.txt":
+            check_merges(path, read_text(path, "model file").splitlines())
         elif path.suffix == ".json":
             load_json(path, "model file", "copy it again")
         elif is_file(path, "model file") and path.suffix == ".txt":

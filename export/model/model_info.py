@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...base.errors import InputError
+from ...base.printable import printable
 from .configuration import (
-    VAES,
     check_scheduler,
     complete_text_encoder,
     complete_unet,
     complete_vae,
+    model_index,
+    part_class,
+    prompt_length,
     vae_scale,
 )
 from .json_files import read_json
+from .values.files import ModelIndex
+from .values.parts import VAES
 
 _SD, _SDXL, _LCM = PIPELINES = (
     "StableDiffusionPipeline",
@@ -91,8 +97,8 @@ class ModelInfo:
 
 def read_model_info(folder: Path) -> ModelInfo:
     """The facts about the model in `folder`; `InputError` for one that cannot be served."""
-    index = read_json(folder / "model_index.json")
-    encoders = tuple(name for name in ("text_encoder", "text_encoder_2") if _class(index, name))
+    index = _index(folder)
+    encoders = tuple(name for name in ("text_encoder", "text_encoder_2") if part_class(index, name))
     pipeline = pipeline_kind(folder)
     _check_components(folder, index, encoders, pipeline)
     tokenizers = [name.replace("text_encoder", "tokenizer") for name in encoders]
@@ -103,11 +109,12 @@ def read_model_info(folder: Path) -> ModelInfo:
             )
     unet, vae = (read_json(folder / part / "config.json") for part in ("unet", "vae"))
     unet = complete_unet(folder / "unet", unet)
-    vae = complete_vae(folder / "vae", vae, str(_class(index, "vae")))
+    vae = complete_vae(folder / "vae", vae, str(part_class(index, "vae")))
     text = [text_encoder_values(folder / name) for name in encoders]
     scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
     check_scheduler(folder / "scheduler" / "scheduler_config.json", scheduler)
     _check_unet(folder, unet, vae, len(encoders))
+    _check_projection(folder, encoders, text)
     if pipeline != _SDXL and text[0].get("use_attention_mask"):
         raise InputError(
             f"the text encoder of model folder {str(folder)!r} masks what pads a prompt "
@@ -125,7 +132,7 @@ def read_model_info(folder: Path) -> ModelInfo:
         vae_scale=vae_scale(vae),
         unet_channels=unet["block_out_channels"][0],
         unet_scale=2 ** (len(unet["block_out_channels"]) - 1),
-        empty_negative_is_zero=index.get("force_zeros_for_empty_prompt", len(text) > 1),
+        empty_negative_is_zero=_empty_is_zero(index, len(text)),
         prediction_type=scheduler.get("prediction_type", "epsilon"),
         train_timesteps=scheduler.get("num_train_timesteps", 1000),
     )
@@ -150,12 +157,12 @@ def pipeline_kind(folder: Path) -> str:
         return str(name)
     if not isinstance(name, str) or not (name.startswith(_KIN) or _is_peoples_own(name)):
         raise InputError(
-            f"model folder {str(folder)!r} holds a {name}, not a Stable Diffusion style "
-            f"pipeline: give one of {', '.join(PIPELINES)}"
+            f"model folder {str(folder)!r} holds a {printable(str(name))}, not a Stable Diffusion "
+            f"style pipeline: give one of {', '.join(PIPELINES)}"
         )
     if name.startswith("LatentConsistencyModel"):
         return _LCM
-    return _SDXL if _class(index, "text_encoder_2") else _SD
+    return _SDXL if part_class(_index(folder), "text_encoder_2") else _SD
 
 
 def _is_peoples_own(name: str) -> bool:
@@ -164,17 +171,23 @@ def _is_peoples_own(name: str) -> bool:
     return not hasattr(diffusers, name)
 
 
-def _class(index: dict[str, Any], name: str) -> str | None:
-    """The class name of a component; None for one that the model does without."""
-    entry = index.get(name)
-    return str(entry[1]) if isinstance(entry, list) and len(entry) == 2 and entry[1] else None
+def _index(folder: Path) -> ModelIndex:
+    path = folder / "model_index.json"
+    return model_index(path, read_json(path))
+
+
+def _empty_is_zero(index: ModelIndex, encoders: int) -> bool:
+    """See `ModelInfo.empty_negative_is_zero`; SDXL's pipeline says yes where the file is silent."""
+    if "force_zeros_for_empty_prompt" not in index.model_fields_set:
+        return encoders > 1
+    return bool(index.force_zeros_for_empty_prompt)
 
 
 def _tokens(tokenizer: Path, positions: int) -> int:
     """Length of a tokenised prompt: the tokenizer's, or all positions where it names none."""
     path = tokenizer / "tokenizer_config.json"
-    length = read_json(path).get("model_max_length") if path.is_file() else None
-    return min(length, positions) if isinstance(length, int) and length > 0 else positions
+    length = prompt_length(path, read_json(path)) if path.is_file() else None
+    return positions if length is None else int(min(length, positions))
 
 
 def _latent_side(unet: dict[str, Any], pipeline: str) -> int | None:
@@ -190,15 +203,15 @@ def _latent_side(unet: dict[str, Any], pipeline: str) -> int | None:
 
 
 def _check_components(
-    folder: Path, index: dict[str, Any], encoders: tuple[str, ...], pipeline: str
+    folder: Path, index: ModelIndex, encoders: tuple[str, ...], pipeline: str
 ) -> None:
     supported = {"unet": ("UNet2DConditionModel",), "vae": tuple(VAES)}
     for name in ("unet", "vae", *encoders):
-        kind = _class(index, name)
+        kind = part_class(index, name)
         expected = supported.get(name, _TEXT_ENCODERS)
         if kind not in expected:
             raise InputError(
-                f"model folder {str(folder)!r} has a {name} of class {kind}: "
+                f"model folder {str(folder)!r} has a {name} of class {printable(str(kind))}: "
                 f"{' or '.join(expected)} is needed"
             )
     wanted = 2 if pipeline == _SDXL else 1
@@ -226,4 +239,16 @@ def _check_unet(folder: Path, unet: dict[str, Any], vae: dict[str, Any], encoder
         raise InputError(
             f"the UNet of model folder {str(folder)!r} {' and '.join(reasons)}: give a plain "
             "text-to-image model"
+        )
+
+
+def _check_projection(
+    folder: Path, encoders: tuple[str, ...], text: Sequence[dict[str, Any]]
+) -> None:
+    """Only the pooled embedding of SDXL is projected; others may name no width."""
+    if len(text) > 1 and text[1]["projection_dim"] is None:
+        path = folder / encoders[1] / "config.json"
+        raise InputError(
+            f"model file {str(path)!r} has None as 'projection_dim': a width is needed; copy it "
+            "again"
         )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 import shutil
-from collections.abc import Container
+from collections.abc import Container, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...base.errors import InputError, unknown
-from .configuration import check_scheduler
+from ...base.printable import short
+from .configuration import check_scheduler, model_index, part_class
 from .json_files import read_json
 from .model_info import REPAIRING, pipeline_kind
 
@@ -52,9 +54,8 @@ def scheduler_config(folder: Path) -> dict[str, Any]:
     path = folder / "scheduler" / "scheduler_config.json"
     config = read_json(path)
     index = folder / "model_index.json"
-    entry = read_json(index).get("scheduler") if index.is_file() else None
-    if isinstance(entry, list) and len(entry) == 2 and entry[1]:
-        config["_class_name"] = entry[1]
+    if index.is_file() and (named := part_class(model_index(index, read_json(index)), "scheduler")):
+        config["_class_name"] = named
     check_scheduler(path, config)
     return config
 
@@ -85,14 +86,14 @@ def load_scheduler(folder: Path, name: str | None = None) -> SchedulerMixin:
         changes["timestep_spacing"] = _spacing(kind.__name__, spacing, takes)
     own = str(config.get("_class_name", "")).removesuffix(_ENDING)
     given = _own_scheduler(folder, config).config if own in SCHEDULERS else config
-    return _made(kind, given, **changes)
+    return _made(folder, kind, given, **changes)
 
 
 def _own_scheduler(folder: Path, config: dict[str, Any]) -> SchedulerMixin:
     """The scheduler of `config` after the repairs of the folder's pipeline."""
     from diffusers.configuration_utils import FrozenDict
 
-    scheduler = _made(_kind(str(config.get("_class_name", ""))), config)
+    scheduler = _made(folder, _kind(str(config.get("_class_name", ""))), config)
     if not (folder / "model_index.json").is_file() or pipeline_kind(folder) != REPAIRING:
         return scheduler
     # As its constructor does, after the scheduler has been made of what the file says.
@@ -115,7 +116,7 @@ def _kind(name: str) -> Any:
     return getattr(diffusers, f"{short}{_ENDING}")
 
 
-def _made(kind: Any, config: Any, **changes: Any) -> SchedulerMixin:
+def _made(folder: Path, kind: Any, config: Mapping[str, Any], **changes: Any) -> SchedulerMixin:
     name = kind.__name__.removesuffix(_ENDING)
     try:
         scheduler: SchedulerMixin = kind.from_config(config, **changes)
@@ -126,12 +127,24 @@ def _made(kind: Any, config: Any, **changes: Any) -> SchedulerMixin:
             f"scheduler {name!r} needs a library that is not installed ({reason}): install it, or "
             "choose another scheduler"
         ) from None
-    except (ValueError, TypeError, NotImplementedError) as error:
+    except Exception as error:  # schedulers raise many kinds
         reason = " ".join(str(error).split())[:300]
+        path = folder / "scheduler" / "scheduler_config.json"
+        culprit = _culprit(kind, config, changes)
+        what = f"has {short(config[culprit])} as {culprit!r}, of" if culprit else "is such that of"
         raise InputError(
-            f"scheduler {name!r} cannot be made of the model's configuration ({reason}): choose "
-            "another scheduler"
+            f"model file {str(path)!r} {what} which scheduler {name!r} cannot be made ({reason}): "
+            "copy it again, or choose another scheduler"
         ) from None
+
+
+def _culprit(kind: Any, config: Mapping[str, Any], changes: Mapping[str, Any]) -> str | None:
+    """The field without which the scheduler can be made; None where there is no such one."""
+    for name in config:
+        with suppress(Exception):
+            kind.from_config({key: config[key] for key in config if key != name}, **changes)
+            return name
+    return None
 
 
 def _spacing(scheduler: str, spacing: str, takes: Container[str]) -> str:

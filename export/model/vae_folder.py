@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...base.errors import InputError
-from .configuration import VAES, complete_vae, vae_scale
+from .configuration import complete_vae, vae_scale
 from .json_files import read_json
 from .model_folder import check_weights, find_folder
 from .model_info import ModelInfo
+from .values.parts import VAES
 
 SMALL_VAE = "tiny"
 """The name that stands for the small decoder which a model brings along."""

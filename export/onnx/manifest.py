@@ -7,19 +7,73 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
+from pydantic import AfterValidator, ConfigDict, Field, PositiveInt
 
 from ...base.errors import InputError
-from ...base.reading import parse_json, read_text
+from ...base.foreign import ForeignValues, check_fields, check_values
+from ...base.reading import load_json
 from ...engine.graph import GraphFile, GraphSpec, TensorSpec
 from ..model.model_info import ModelInfo
 from .verify import OutputError
 
 MANIFEST = "manifest.json"
 FORMAT = 2
+_REMEDY = "export the model again"
 _SIZE_KEY = "image_size"  # the name that `generate_size` had once: older exports must load
+
+
+def _check_dtype(name: str) -> str:
+    if not isinstance(getattr(torch, name, None), torch.dtype):
+        raise ValueError("the name of a dtype is needed")
+    return name
+
+
+def _check_beside(name: str) -> str:
+    if name != Path(name).name:
+        raise ValueError("the name of a file in the same folder is needed")
+    return name
+
+
+_Dtype = Annotated[str, AfterValidator(_check_dtype)]
+
+
+class _Tensor(ForeignValues):
+    name: str
+    dtype: _Dtype
+    shape: Annotated[tuple[int | str, ...], Field(strict=False)]
+
+
+class _Error(ForeignValues):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=True)
+
+    case: str
+    output: str
+    relative: float
+    allowed: float
+
+
+class _Graph(ForeignValues):
+    file: Annotated[str, AfterValidator(_check_beside)]
+    precision: _Dtype
+    structure_digest: str
+    weights_digest: str
+    inputs: list[_Tensor]
+    outputs: list[_Tensor]
+    relative_errors: list[_Error]
+    notes: Annotated[tuple[str, ...], Field(strict=False)] = ()
+
+
+class _Manifest(ForeignValues):
+    format: Literal[2]
+    created: str
+    source: dict[str, Any]
+    model: dict[str, Any]
+    image_size: Annotated[tuple[PositiveInt, PositiveInt], Field(strict=False)] | None
+    versions: dict[str, str]
+    graphs: dict[str, _Graph]
 
 
 @dataclass(frozen=True)
@@ -83,29 +137,17 @@ def read_manifest(folder: Path) -> Exported:
             f"{str(folder)!r} is not an exported model, for it has no {MANIFEST}: make one with "
             "'zeroreal export MODEL --out DIR'"
         )
-    try:
-        content = parse_json(read_text(path, "manifest"), f"manifest {str(path)!r}")
-        if content["format"] != FORMAT:
-            raise ValueError(f"its format is {content['format']}, not {FORMAT}")
-        info = {**content["model"], "text_encoders": tuple(content["model"]["text_encoders"])}
-        size = content[_SIZE_KEY]
-        exported = Exported(
-            folder=folder,
-            source=content["source"],
-            info=ModelInfo(**info),
-            versions=content["versions"],
-            created=content["created"],
-            generate_size=None if size is None else (size[0], size[1]),
-            graphs={
-                name: _graph_from(folder, name, graph) for name, graph in content["graphs"].items()
-            },
-        )
-    except InputError:
-        raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{str(path)!r} cannot be read ({' '.join(str(error).split())}): export the model again"
-        ) from None
+    where = f"manifest {str(path)!r}"
+    content = check_values(_Manifest, load_json(path, "manifest", _REMEDY), where, _REMEDY)
+    exported = Exported(
+        folder=folder,
+        source=content.source,
+        info=check_fields(ModelInfo, content.model, where, _REMEDY),
+        versions=content.versions,
+        created=content.created,
+        generate_size=content.image_size,
+        graphs={name: _graph_from(folder, name, graph) for name, graph in content.graphs.items()},
+    )
     for graph in exported.graphs.values():
         if not graph.file.path.is_file():
             raise InputError(
@@ -127,30 +169,27 @@ def _graph_dict(graph: ExportedGraph) -> dict[str, Any]:
     }
 
 
-def _graph_from(folder: Path, name: str, content: Mapping[str, Any]) -> ExportedGraph:
+def _graph_from(folder: Path, name: str, content: _Graph) -> ExportedGraph:
     inputs, outputs = (
-        tuple(_tensor_from(tensor) for tensor in content[side]) for side in ("inputs", "outputs")
+        tuple(TensorSpec(one.name, getattr(torch, one.dtype), one.shape) for one in side)
+        for side in (content.inputs, content.outputs)
     )
     file = GraphFile(
-        path=folder / content["file"],
+        path=folder / content.file,
         spec=GraphSpec(name, inputs, outputs),
-        structure_digest=content["structure_digest"],
-        weights_digest=content["weights_digest"],
+        structure_digest=content.structure_digest,
+        weights_digest=content.weights_digest,
     )
     return ExportedGraph(
         file=file,
-        precision=getattr(torch, content["precision"]),
-        errors=tuple(OutputError(**error) for error in content["relative_errors"]),
-        notes=tuple(content["notes"]),
+        precision=getattr(torch, content.precision),
+        errors=tuple(OutputError(**dict(error)) for error in content.relative_errors),
+        notes=content.notes,
     )
 
 
 def _tensor_dict(spec: TensorSpec) -> dict[str, Any]:
     return {"name": spec.name, "dtype": _name(spec.dtype), "shape": list(spec.shape)}
-
-
-def _tensor_from(content: Mapping[str, Any]) -> TensorSpec:
-    return TensorSpec(content["name"], getattr(torch, content["dtype"]), tuple(content["shape"]))
 
 
 def _name(dtype: torch.dtype) -> str:

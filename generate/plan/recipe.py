@@ -19,11 +19,9 @@ from ...base.yaml_files import load_yaml
 from .prompt_file import PromptFile, is_prompt_file, read_prompt_file
 from .prompt_row import MOST_CHARACTERS
 from .prompts import template_fields
+from .settings import MOST_GUIDANCE, check_scales
 
 _SHIPPED = Path(__file__).parent / "recipes"
-
-
-_MOST_GUIDANCE = 1e6
 
 
 class GuidanceRange(BaseModel):
@@ -71,8 +69,8 @@ def _guidance(value: Any) -> Any:
 def _check_scale(value: float) -> None:
     if value < 1:
         raise ValueError(f"guidance {value:g} is below 1, which is no guidance: use 1 or more")
-    if not value <= _MOST_GUIDANCE:  # NaN, too
-        raise ValueError(f"guidance {short(value)} is above {_MOST_GUIDANCE:g}: use 1 to 30")
+    if not value <= MOST_GUIDANCE:  # NaN, too
+        raise ValueError(f"guidance {short(value)} is above {MOST_GUIDANCE:g}: use 1 to 30")
 
 
 class Recipe(BaseModel):
@@ -133,7 +131,11 @@ class Recipe(BaseModel):
         return tuple(leaf for part in self.parts for leaf in part.leaves) if self.merge else (self,)
 
     def with_guidance(self, scales: tuple[float, float]) -> Recipe:
-        """The same with other guidance: one scale, or one drawn between two for each image."""
+        """The same with other guidance: one scale, or one drawn between two for each image.
+
+        Raises `InputError` for scales that are none.
+        """
+        check_scales(scales)
         low, high = scales
         if self.merge:
             parts = tuple(part.with_guidance(scales) for part in self.parts)

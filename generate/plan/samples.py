@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
@@ -29,6 +30,12 @@ class SampleSpec:
     seed: int
     language: str = ""
     """Of the prompt, where it comes from a file that says so."""
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.guidance):
+            raise InputError(
+                f"guidance of image {self.index} is {self.guidance}: give a number, 1 for none"
+            )
 
 
 @dataclass(frozen=True)

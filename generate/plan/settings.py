@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from ...assets.embedded import EMBEDDED_CLASSES
 from ...base.errors import InputError
 from ...base.settings import option
 from .classes import class_entries
+
+MOST_GUIDANCE = 1e6
 
 
 def parse_guidance(text: str) -> tuple[float, float]:
@@ -20,6 +21,16 @@ def parse_guidance(text: str) -> tuple[float, float]:
         raise InputError(
             f"guidance {text!r} is no scale: give a number such as 3, or a range such as 1:5"
         ) from None
+
+
+def check_scales(scales: tuple[float, float]) -> None:
+    """Raise `InputError` unless these are the lowest and the highest guidance scale of images."""
+    low, high = scales
+    if not 1 <= low <= high <= MOST_GUIDANCE:  # comparisons with NaN are false
+        raise InputError(
+            f"guidance is {low:g} to {high:g}: give scales of 1, which is no guidance, to "
+            f"{MOST_GUIDANCE:g}, the lower one first"
+        )
 
 
 @dataclass(frozen=True)
@@ -48,11 +59,6 @@ class PlanSettings:
         if self.images_per_class < 1:
             raise InputError(f"images per class is {self.images_per_class}: at least 1 is needed")
         if self.guidance is not None:
-            low, high = self.guidance
-            if not 1 <= low <= high < math.inf:
-                raise InputError(
-                    f"guidance is {low:g} to {high:g}: give scales of 1, which is no guidance, or "
-                    "more, the lower one first"
-                )
+            check_scales(self.guidance)
         if not 0 <= self.seed < 2**64:
             raise InputError(f"seed {self.seed} is outside 0..2^64-1: choose one inside")

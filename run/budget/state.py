@@ -7,14 +7,34 @@ import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from ...base import InputError
 from ...base.files import write_atomically
-from ...base.reading import parse_json, read_text
+from ...base.foreign import check_fields
+from ...base.reading import load_json
 from ..settings import RunSettings
 from .clock import GenerationClock, Speeds, deadline_of
 from .plans import BudgetPlan
 
 STATE = "budget.json"
+_REMEDY = "remove it to go on without a time budget"
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A `BudgetPlan` without its settings, which the configuration holds."""
+
+    lever: str
+    images: int
+    accuracy: float
+    generate_seconds: float
+    train_seconds: float
+    other_seconds: float
+
+
+@dataclass(frozen=True)
+class _Saved:
+    plan: _Plan
+    speeds: Speeds
+    spent: float
 
 
 @dataclass(frozen=True)
@@ -32,13 +52,9 @@ class BudgetState:
 
     def save(self, folder: Path) -> None:
         """Write the state, with the time that the run has taken so far."""
-        plan = {
-            one.name: getattr(self.plan, one.name)
-            for one in fields(self.plan)
-            if one.name != "settings"  # which the configuration holds
-        }
         spent = time.perf_counter() - self.started
-        content = {"plan": plan, "speeds": asdict(self.speeds), "spent": spent}
+        plan = _Plan(**{one.name: getattr(self.plan, one.name) for one in fields(_Plan)})
+        content = asdict(_Saved(plan, self.speeds, spent))
         write_atomically(folder / STATE, (json.dumps(content, indent=2) + "\n").encode())
 
 
@@ -51,13 +67,7 @@ def load_state(folder: Path, settings: RunSettings, started: float) -> BudgetSta
     path = folder / STATE
     if not path.exists():
         return None
-    try:
-        content = parse_json(read_text(path, "budget"), f"budget {str(path)!r}")
-        plan = BudgetPlan(settings=settings, **content["plan"])
-        return BudgetState(plan, Speeds(**content["speeds"]), started - content["spent"])
-    except InputError:
-        raise
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{str(path)!r} is damaged ({error}): remove it to go on without a time budget"
-        ) from None
+    where = f"budget {str(path)!r}"
+    content = check_fields(_Saved, load_json(path, "budget", _REMEDY), where, _REMEDY)
+    plan = BudgetPlan(settings=settings, **asdict(content.plan))
+    return BudgetState(plan, content.speeds, started - content.spent)

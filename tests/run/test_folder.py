@@ -1,5 +1,6 @@
 """Configuration files: versions, and what is wrong with them in one sentence."""
 
+import math
 from datetime import datetime
 
 import pytest
@@ -56,6 +57,34 @@ def test_what_is_wrong_in_a_file_is_one_sentence_with_its_place(tmp_path, text, 
         read_config_file(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("classifier", ["resnet18"], r"classifier is \['resnet18'\]: input should be a valid str"),
+        ("classifier", {"name": "resnet18"}, "classifier is {'name': 'resnet18'}: input should"),
+        ("seed", True, "seed is True: input should be a valid integer"),
+        ("seed", 10**30, "seed 10{30} is outside"),
+        ("guidance", [math.nan, 3.0], "guidance is nan to 3: give scales of 1"),
+        ("guidance", [1.0, math.inf], "guidance is 1 to inf: give scales of 1"),
+        ("time_budget", [], r"time_budget is \[\]"),
+        ("train", 5, "train is 5: settings by their names were expected"),
+        ("train", {"learning_rate": math.nan}, "learning rate is nan: it must be above 0"),
+        ("gap", {"teacher_weight": "half"}, "gap.teacher_weight is 'half'"),
+        ("recipe_content", 5, "has 5 as recipe_content"),
+        ("recipe_content", None, "has None as recipe_content"),
+        ("version", [2], r"is of version \[2\]"),
+    ],
+)
+def test_a_field_of_a_run_of_a_wrong_type_is_named(tmp_path, name, value, complaint):
+    write_config(tmp_path, RunSettings(), {})
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), name: value}))
+    with pytest.raises(InputError, match=complaint) as caught:
+        read_config(tmp_path)
+    assert str(path) in str(caught.value)
+    assert str(caught.value).isprintable()
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):

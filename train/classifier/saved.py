@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from ...base.errors import InputError
 from ...base.files import write_atomically
-from ...base.reading import parse_json, read_text
+from ...base.foreign import check_fields
+from ...base.reading import load_json, parse_json
 from ...base.sealed import DamagedFileError, read_sealed, sealed
 from ..settings import TrainSettings
 from .create import create_classifier, to_channels_last
@@ -21,6 +22,7 @@ from .evaluate import predict
 
 WEIGHTS = "classifier.safetensors"
 DESCRIPTION = "classifier.json"
+_REMEDY = "restore its files, or train it again"
 _FORMER_LEAST_MAP = 4  # of all classifiers, before descriptions said it
 
 
@@ -70,14 +72,12 @@ def load_classifier(folder: Path, device: torch.device) -> SavedClassifier:
             raise InputError(
                 f"run folder {str(folder)!r} has no {name}: give the folder of a finished run"
             )
+    fields = load_json(folder / DESCRIPTION, "description", _REMEDY)
+    card = _card(fields, f"description {str(folder / DESCRIPTION)!r}")
     try:
-        fields = parse_json(
-            read_text(folder / DESCRIPTION, "file"), f"file {str(folder / DESCRIPTION)!r}"
-        )
         file = read_sealed(folder / WEIGHTS)
         if file.text is not None and parse_json(file.text, f"text of {WEIGHTS}") != fields:
             raise DamagedFileError(f"{DESCRIPTION} has changed since the weights were saved")
-        card = _card(fields)
         model = create_classifier(
             card.classifier, len(card.classes), card.image_size, card.least_map
         )
@@ -85,34 +85,25 @@ def load_classifier(folder: Path, device: torch.device) -> SavedClassifier:
         model.load_state_dict(file.tensors)
     except InputError:
         raise
-    except (DamagedFileError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except (DamagedFileError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(
-            f"the classifier in {str(folder)!r} cannot be loaded ({reason}): restore its files, or "
-            "train it again"
+            f"the classifier in {str(folder)!r} cannot be loaded ({reason}): {_REMEDY}"
         ) from None
     to_channels_last(model, device).eval().requires_grad_(False)
     return SavedClassifier(card, model, device)
 
 
-def _card(fields: Any) -> ClassifierCard:
-    """The description that JSON gives; fields of other types are a `DamagedFileError`."""
-    card = ClassifierCard(
-        fields["classifier"],
-        tuple(fields["classes"]),
-        tuple(fields["prompts"]),
-        fields["image_size"],
-        fields.get("least_map", _FORMER_LEAST_MAP),
-    )
-    texts = (card.classifier, *card.classes, *card.prompts)
-    if not all(isinstance(text, str) for text in texts):
-        raise DamagedFileError(f"{DESCRIPTION} has a name that is no text")
-    if type(card.image_size) is not int or card.image_size < 1:
-        raise DamagedFileError(f"{DESCRIPTION} has image size {card.image_size!r}")
-    if type(card.least_map) is not int or card.least_map < 1:
-        raise DamagedFileError(f"{DESCRIPTION} has least map {card.least_map!r}")
+def _card(content: Any, where: str) -> ClassifierCard:
+    """The description that JSON gives; `InputError` for fields that make no classifier."""
+    if isinstance(content, dict):
+        content = {"least_map": _FORMER_LEAST_MAP, **content}
+    card = check_fields(ClassifierCard, content, where, _REMEDY)
+    for name in ("image_size", "least_map"):
+        if (value := getattr(card, name)) < 1:
+            raise InputError(f"{where} has {value} as '{name}': at least 1 is needed; {_REMEDY}")
     if not len(card.prompts) == len(card.classes) == len(set(card.classes)) > 1:
-        raise DamagedFileError(f"{DESCRIPTION} lacks classes, prompts, or has a class twice")
+        raise InputError(f"{where} lacks classes, prompts, or has a class twice; {_REMEDY}")
     return card
 
 

@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
+from pydantic import Field, JsonValue, PositiveInt
 
 from ....base.digest import key_digest
 from ....base.errors import InputError
 from ....base.files import write_atomically
+from ....base.foreign import ForeignValues, check_values
+from ....base.printable import short
 from ....base.settings import build, plain, read_values, read_yaml
 from ....base.yaml_files import parse_yaml
 from ...plan.classes import ClassName, parse_classes
@@ -23,6 +26,7 @@ from .settings import DatasetSettings
 
 CONFIG = "dataset.yaml"
 VERSION = 1
+_REMEDY = "restore it from another copy"
 
 FREE = {
     "generate": (
@@ -44,6 +48,16 @@ FREE = {
     "": ("images_per_class", "device", "devices", "recipe", "guidance"),
 }
 """What may differ between workers of one dataset, by section."""
+
+
+class _Stored(ForeignValues):
+    version: int
+    digest: str
+    images_per_class: Annotated[tuple[PositiveInt, ...], Field(min_length=1, strict=False)]
+    model_digest: str
+    settings: dict[str, Any]
+    recipe_content: dict[str, JsonValue]
+    found: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -126,38 +140,33 @@ def write_new(store: Store, config: DatasetConfig) -> DatasetConfig:
 
 def read_config(store: Store) -> DatasetConfig:
     """The configuration of the dataset in a place; `InputError` where there is none of ours."""
+    source = f"{CONFIG} in {store.url!r}"
     try:
-        text = store.read(CONFIG).decode()
-        content = parse_yaml(text, f"{CONFIG} in {store.url!r}")
-        version = content["version"]
+        content = parse_yaml(store.read(CONFIG).decode(), source)
     except FileNotFoundError:
         raise InputError(
             f"{store.url!r} holds no dataset of zeroreal: give the folder of `zeroreal generate`"
         ) from None
     except InputError:
         raise
-    except (ValueError, KeyError, TypeError) as error:
+    except ValueError as error:
         reason = " ".join(str(error).split())
-        raise InputError(
-            f"{CONFIG} in {store.url!r} is damaged ({reason}): restore it from another copy"
-        ) from None
+        raise InputError(f"{source} is damaged ({reason}): {_REMEDY}") from None
+    version = content.get("version", VERSION) if isinstance(content, dict) else VERSION
     if version != VERSION:
         raise InputError(
-            f"the dataset in {store.url!r} is of version {version!r}, this zeroreal knows version "
-            f"{VERSION}: use the zeroreal that made it"
+            f"the dataset in {store.url!r} is of version {short(version)}, this zeroreal knows "
+            f"version {VERSION}: use the zeroreal that made it"
         )
-    source = f"{CONFIG} in {store.url!r}"
-    try:
-        values = read_values(DatasetSettings, content["settings"], source)
-        return DatasetConfig(
-            build(DatasetSettings, values, source),
-            content["recipe_content"],
-            content["model_digest"],
-            tuple(content["images_per_class"]),
-            content["found"],
-        )
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{source} lacks {error}: restore it from another copy") from None
+    stored = check_values(_Stored, content, source, _REMEDY)
+    values = read_values(DatasetSettings, stored.settings, source)
+    return DatasetConfig(
+        build(DatasetSettings, values, source),
+        stored.recipe_content,
+        stored.model_digest,
+        stored.images_per_class,
+        stored.found,
+    )
 
 
 def read_settings_file(path: Path) -> dict[str, Any]:
@@ -167,8 +176,8 @@ def read_settings_file(path: Path) -> dict[str, Any]:
     """
     content = read_yaml(path)
     if "settings" in content:
-        ends = content["images_per_class"]
-        content = {**content["settings"], "images_per_class": ends[-1]}
+        stored = check_values(_Stored, content, f"configuration {str(path)!r}", _REMEDY)
+        content = {**stored.settings, "images_per_class": stored.images_per_class[-1]}
     return read_values(DatasetSettings, content, str(path))
 
 
@@ -188,7 +197,7 @@ def differences(stored: DatasetConfig, wanted: DatasetConfig) -> list[str]:
     """What of `wanted` makes other images or files than `stored`, in words."""
     before, now = stored.decisive(), wanted.decisive()
     return [
-        f"{name} is {_shown(now.get(name))} here and {_shown(before.get(name))} there"
+        f"{name} is {short(now.get(name))} here and {short(before.get(name))} there"
         for name in sorted(before.keys() | now.keys())
         if before.get(name) != now.get(name)
     ]
@@ -202,8 +211,3 @@ def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
         else:
             flat[name] = value
     return flat
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

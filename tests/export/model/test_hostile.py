@@ -52,7 +52,7 @@ def test_a_vocabulary_of_a_terabyte_is_not_read(folder, little_memory):
             file.truncate(2**40)
         with pytest.raises(LimitError, match=rf"{name}' has 1,099,511,627,776 bytes of text, and"):
             check_model_folder(folder)
-        (folder / "tokenizer" / name).write_text("{}")
+        (folder / "tokenizer" / name).write_text("")
 
 
 def test_a_header_that_is_nested_deeply_is_a_sentence(folder):

@@ -187,7 +187,7 @@ def test_absent_keys_are_the_librarys_defaults():
     import diffusers
     from transformers import CLIPTextConfig
 
-    from zeroreal.export.model.configuration import VAES, TextValues, UNetValues
+    from zeroreal.export.model.values.parts import VAES, TextValues, UNetValues
 
     for name, values in {"UNet2DConditionModel": UNetValues, **VAES}.items():
         parameters = inspect.signature(getattr(diffusers, name)).parameters

@@ -1,5 +1,7 @@
 """Recipes as users write them: read, merged, and complained of in one sentence."""
 
+from math import inf, nan
+
 import pytest
 from pydantic import ValidationError
 
@@ -98,6 +100,14 @@ def test_real_guidance_lies_as_far_between_the_bounds_as_the_draw():
     guidance = GuidanceRange(uniform=(2, 6))
     assert [guidance.at(draw) for draw in (0.0, 0.25, 0.75)] == [2, 3, 5]
     assert GuidanceRange(uniform=(3, 3)).at(0.5) == 3
+
+
+@pytest.mark.parametrize(
+    "scales", [(nan, nan), (1, nan), (nan, 3), (1, inf), (inf, inf), (0, 1), (1e9, 1e9)]
+)
+def test_guidance_in_place_of_the_recipes_is_of_numbers(scales):
+    with pytest.raises(InputError, match=r"guidance is .* to .*: give scales of 1, which"):
+        load_recipe("base", scales)
 
 
 @pytest.mark.parametrize("guidance", ["1", "1.0", "{uniform: [1, 1]}"])

@@ -1,6 +1,7 @@
 """Sample specs as pure functions of (recipe, classes, seed, index), and their statistics."""
 
 from collections import Counter
+from math import inf, nan
 from statistics import mean
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from zeroreal.base import InputError
 from zeroreal.generate import Recipe, SamplePlan, load_recipe, parse_classes
 from zeroreal.generate.plan.philox import Stream, words
+from zeroreal.generate.plan.samples import SampleSpec
 
 CLASSES = parse_classes(["cat", "dog"])
 
@@ -119,3 +121,9 @@ def test_every_class_has_every_domain_once_a_round_whatever_the_parts(parts):
             assert all(sorted(order) == sorted(domains) for order in rounds)
             orders |= {*rounds}
     assert len(orders) == 6, "all orders of three occur"
+
+
+@pytest.mark.parametrize("guidance", [nan, inf, -inf])
+def test_guidance_of_an_image_that_is_no_number_is_refused(guidance):
+    with pytest.raises(InputError, match=f"guidance of image 3 is {guidance}: give a number"):
+        SampleSpec(3, 0, "a cat", "", guidance, 0)

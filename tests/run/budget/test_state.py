@@ -34,11 +34,21 @@ def test_without_a_saved_state_there_is_none(tmp_path):
     assert load_state(tmp_path, RunSettings(), 0.0) is None
 
 
-@pytest.mark.parametrize("text", ["{", '{"plan": {}}', '{"plan": {"wings": 2}, "speeds": {}}'])
-def test_a_damaged_state_is_named_with_what_to_do(tmp_path, text):
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("{", "is not valid JSON"),
+        ("[]", "is [] and not values"),
+        ('{"plan": {}}', "lacks 'plan.lever'"),
+        ('{"plan": {"lever": 5}}', "has 5 as 'plan.lever'"),
+        ('{"plan": [], "speeds": {}}', "has [] as 'plan'"),
+    ],
+)
+def test_a_damaged_state_is_named_with_what_to_do(tmp_path, text, complaint):
     (tmp_path / STATE).write_text(text)
-    with pytest.raises(InputError, match=r"budget.json' is damaged .* to go on without a time"):
+    with pytest.raises(InputError, match=r"budget.json' .* to go on without a time") as caught:
         load_state(tmp_path, RunSettings(), 0.0)
+    assert complaint in str(caught.value)
 
 
 @pytest.fixture

@@ -115,13 +115,17 @@ def test_a_description_that_changed_is_noticed(saved, change, complaint):
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"classifier": ["test_resnet"]}, "a name that is no text"),
-        ({"classes": [1, 2]}, "a name that is no text"),
+        (
+            {"classifier": ["test_resnet"]},
+            r"has \['test_resnet'\] as 'classifier': input should be",
+        ),
+        ({"classes": [1, 2]}, r"has 1 as 'classes\[0\]': input should be a valid string"),
+        ({"classes": "ab"}, "has 'ab' as 'classes': input should be a valid array"),
         ({"classes": ["a", "a"]}, "has a class twice"),
         ({"prompts": ["a"]}, "lacks classes, prompts"),
-        ({"image_size": "32"}, "image size '32'"),
-        ({"image_size": True}, "image size True"),
-        ({"image_size": -32}, "image size -32"),
+        ({"image_size": "32"}, "has '32' as 'image_size'"),
+        ({"image_size": True}, "has True as 'image_size'"),
+        ({"image_size": -32}, "has -32 as 'image_size'"),
     ],
 )
 def test_the_description_of_others_weights_is_checked(saved, change, complaint):
