@@ -12,11 +12,10 @@ from pathlib import Path
 
 # xdist gives its workers one, and a console keeps that of its start.
 os.environ.pop("COLUMNS", None)
-# Before PyTorch reads it, and for the processes that tests start: workers share the cores.
-os.environ.setdefault(
-    "OMP_NUM_THREADS",
-    str(max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))),
-)
+# Before PyTorch reads it, and for the processes that tests start: workers share the cores. Their
+# parent must not set it, for they inherit that, and with two threads each on two cores most waits.
+if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(workers))))
 
 import hypothesis
 import pytest
