@@ -24,7 +24,7 @@ from pathlib import Path
 os.environ["OMP_NUM_THREADS"] = "1"  # before PyTorch reads it: its pool of threads lives in no fork
 
 from forks import started
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from zeroreal.base.ranks import Ranks
@@ -63,7 +63,7 @@ class End:
     made_again: int
     """Of those, generated a second time."""
     differing: tuple[str, ...]
-    """Files that are not those of the run that was left alone."""
+    """Files, and weights, that are not those of the run that was left alone."""
 
     @property
     def is_good(self) -> bool:
@@ -108,11 +108,18 @@ def kept_samples(folder):
     return set(samples)
 
 
-def files_of(folder):
-    """What a finished run must have, by name: its weights, and its files without times in them."""
+def contents_of(folder):
+    """What a finished run must have, by name: all its files, those without times in them by bytes.
+
+    Of the weights' file, too, all but the order of what stands beside them, which is by chance.
+    """
     contents = {path.name: b"" for path in folder.iterdir()}
-    for name in ("classifier.safetensors", "classifier.json", "samples.png"):
+    for name in ("classifier.json", "samples.png"):
         contents[name] = (folder / name).read_bytes()
+    with safe_open(folder / "classifier.safetensors", "pt") as file:
+        contents["classifier.safetensors"] = file.metadata()
+        for name in file.keys():  # noqa: SIM118 - it is no mapping
+            contents[f"weights {name}"] = file.get_tensor(name).numpy().tobytes()
     return contents
 
 
@@ -165,7 +172,7 @@ def end(kind, seconds, folder, whole, config):
         again.join()
         assert again.exitcode == 0, f"{folder} does not go on:\n{log.read_text()}"
         made = json.loads(noted.read_text())
-    ours = files_of(folder)
+    ours = contents_of(folder)
     differing = sorted(
         name for name in whole.keys() | ours.keys() if whole.get(name) != ours.get(name)
     )
@@ -184,7 +191,7 @@ def run_all(work, counts, seed):
     alone.join()
     assert alone.exitcode == 0, (work / "whole.txt").read_text()
     length = time.perf_counter() - begun
-    whole = files_of(work / "whole")
+    whole = contents_of(work / "whole")
     moments = random.Random(seed)
     for kind in KINDS:
         with contextlib.ExitStack() as stack:
