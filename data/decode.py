@@ -37,6 +37,7 @@ SUFFIXES = frozenset(
 Encoded = bytes | Path | Image.Image
 
 _CHUNK = 256
+_SMALL = 2**13  # bytes
 _PILLOWS_LIMIT = Lock()
 _Turn = Image.Transpose
 _UPRIGHT = {
@@ -102,8 +103,8 @@ def decode_all(
 ) -> Decoded:
     """`count` images at `size` pixels a side; raises what `decode` does, unless it is to skip them.
 
-    Chunk by chunk on a few threads (Pillow decodes without the interpreter lock), so that at most a
-    chunk of images is held at full size.
+    Chunk by chunk, so that at most a chunk of images is held at full size, and where they are not
+    small on a few threads (Pillow decodes without the interpreter lock).
     """
     images, kept = room_for(count, size), np.zeros(count, bool)
     resized, number, unreadable = 0, 0, list[str]()
@@ -119,7 +120,8 @@ def decode_all(
     rest = iter(pictures)
     with ThreadPoolExecutor() as pool:
         while chunk := list(islice(rest, _CHUNK)):
-            for found in pool.map(attempt, chunk):
+            is_quick = all(_is_small(encoded) for encoded, _ in chunk)
+            for found in map(attempt, chunk) if is_quick else pool.map(attempt, chunk):
                 if isinstance(found, InputError):
                     unreadable.append(str(found))
                 else:
@@ -129,6 +131,15 @@ def decode_all(
                 number += 1
     whole = torch.from_numpy(images[: number - len(unreadable)])
     return Decoded(whole, kept, resized, tuple(unreadable))
+
+
+def _is_small(encoded: Encoded) -> bool:
+    """Whether decoding takes less time than handing it to a thread."""
+    if isinstance(encoded, bytes):
+        return len(encoded) < _SMALL
+    with suppress(OSError):
+        return isinstance(encoded, Path) and encoded.stat().st_size < _SMALL
+    return False
 
 
 def room_for(count: int, size: int) -> NDArray[np.uint8]:

@@ -12,9 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from PIL import Image
-
-from .pictures import png_bytes
 
 _TEMPLATES = Path(__file__).with_name("templates")
 SPACE = "\N{NO-BREAK SPACE}"  # so that no unit lands on the next line
@@ -140,6 +137,6 @@ def _environment(folder: Path) -> Environment:
     return environment
 
 
-def data_uri(image: Image.Image) -> str:
-    """The image as an address that holds it."""
-    return "data:image/png;base64," + base64.b64encode(png_bytes(image)).decode()
+def data_uri(png: bytes) -> str:
+    """The PNG file as an address that holds it."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()

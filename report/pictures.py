@@ -30,9 +30,9 @@ _FAINT = "#6b7480"
 
 
 def png_bytes(image: Image.Image) -> bytes:
-    """The image as an optimised PNG file."""
+    """The image as a PNG file."""
     buffer = io.BytesIO()
-    image.save(buffer, "png", optimize=True)
+    image.save(buffer, "png")
     return buffer.getvalue()
 
 

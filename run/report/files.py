@@ -18,12 +18,12 @@ _COLUMNS = 10
 
 def write_report_files(parts: Parts, folder: Path, summary: RunSummary) -> None:
     """Write pictures, report and metrics of a finished run."""
-    pictures = {"samples": _grid(parts)}
+    pictures = {"samples": png_bytes(_grid(parts))}
     if summary.test is not None:
         confusion = torch.tensor(summary.test.confusion)
-        pictures["confusion"] = confusion_picture(confusion, parts.names)
+        pictures["confusion"] = png_bytes(confusion_picture(confusion, parts.names))
     for name, picture in pictures.items():
-        write_atomically(folder / f"{name}.png", png_bytes(picture))
+        write_atomically(folder / f"{name}.png", picture)
     write_report(folder / "report.html", summary, pictures)
     # Last, because its presence says that the run is finished.
     write_atomically(folder / METRICS, summary.text().encode())

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from PIL import Image
-
 from ...base.files import write_atomically
 from ...report.page import SPACE, curve, data_uri, page
 from .summary import RunSummary
@@ -15,10 +13,10 @@ _TEMPLATE = Path(__file__).with_name("report.html.j2")
 _WORST_PAIRS = 5
 
 
-def write_report(path: Path, summary: RunSummary, pictures: Mapping[str, Image.Image]) -> None:
+def write_report(path: Path, summary: RunSummary, pictures: Mapping[str, bytes]) -> None:
     """Write the report of a run to `path`, whole or not at all.
 
-    `pictures` go where the page expects them
+    `pictures`, PNG files, go where the page expects them
     by the names `samples` and `confusion`; others follow at the end under their own names.
     """
     uris = {name: data_uri(picture) for name, picture in pictures.items()}

@@ -13,6 +13,7 @@ from typing import Any
 from PIL import Image
 
 from ....report.page import data_uri, duration, memory, page
+from ....report.pictures import png_bytes
 from .licence import Licence
 
 _TEMPLATE = Path(__file__).with_name("preview.html.j2")
@@ -125,7 +126,7 @@ def _is_small(image: Image.Image) -> bool:
 def _address(image: Image.Image) -> str:
     """Small images as they are; large ones reduced and as JPEG, which is a tenth of PNG."""
     if _is_small(image):
-        return data_uri(image)
+        return data_uri(png_bytes(image))
     reduced = image.convert("RGB")
     reduced.thumbnail((_LARGEST, _LARGEST))
     buffer = io.BytesIO()

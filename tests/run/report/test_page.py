@@ -9,6 +9,7 @@ from pages import Page, loaded_by, needs_browser, seen_by_browser
 from PIL import Image
 
 from zeroreal.report.page import duration, memory, moment, ticks
+from zeroreal.report.pictures import png_bytes
 from zeroreal.run.report.page import write_report
 from zeroreal.run.report.summary import summary_of
 
@@ -82,8 +83,8 @@ SUMMARY = {
 
 def pictures():
     return {
-        "samples": Image.new("RGB", (30, 20), "red"),
-        "confusion": Image.new("RGB", (40, 40), "blue"),
+        "samples": png_bytes(Image.new("RGB", (30, 20), "red")),
+        "confusion": png_bytes(Image.new("RGB", (40, 40), "blue")),
     }
 
 
@@ -183,7 +184,7 @@ def test_any_history_of_training_can_be_drawn(tmp_path, values):
 
 def test_a_failed_report_leaves_the_old_one_and_nothing_else(written):
     before = written.read_bytes()
-    with pytest.raises(AttributeError):
+    with pytest.raises(TypeError):
         write_report(written, summary_of(SUMMARY), {"samples": "no picture"})
     assert written.read_bytes() == before
     assert list(written.parent.iterdir()) == [written]
