@@ -35,7 +35,8 @@ class CacheKey:
     """Everything that decides what an entry holds; another value anywhere is another entry."""
 
     kind: str
-    """What made the entry: `tensorrt`, `torch`, `export`, `tuning`, `single-file`."""
+    """What made the entry: `tensorrt`, `torch`, `export`, `tuning`, `schedule`,
+    `single-file`."""
     name: str
     """What people call it: the graph's name."""
     graph: str

@@ -82,10 +82,9 @@ class Generator:
             keep_freed_memory()
         self.folder = find_model(settings.model, settings.variant)
         settings = self._settings = suited(self.folder, settings)
-        denoising = self._denoising = denoising_of(self.folder, settings)
-        self.scheduler, self.schedule = denoising.scheduler, denoising.schedule
-        self.calls = denoising.calls
         cache = cache or Cache()
+        denoising = self._denoising = denoising_of(self.folder, settings, cache)
+        self.schedule, self.calls = denoising.schedule, denoising.calls
         request = TuneRequest(self.device, settings, guided)
         choice = self._choice = tuned_choice(self.folder, request, cache, on_progress)
         self._engine = f"{choice.backend}:{choice.variant}" if choice.variant else choice.backend
@@ -204,7 +203,7 @@ class Generator:
         """What the generator settled on."""
         return GeneratorFacts(
             folder=self.folder,
-            scheduler=type(self.scheduler).__name__,
+            scheduler=f"{self.schedule.scheduler}Scheduler",
             unet=self._settings.unet,
             steps=self._settings.steps or 0,
             engine=self._engine,

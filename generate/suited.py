@@ -6,9 +6,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..base import InputError
+from ..engine import Cache
 from ..export import (
     ModelInfo,
     Schedule,
@@ -16,9 +16,9 @@ from ..export import (
     is_exported,
     load_scheduler,
     noise_levels,
-    schedule_of,
 )
 from ..export.model.distilled import Distilled
+from ..export.model.known_schedule import known_schedule
 from ..export.model.parts import FEW_STEP_UNET, OWN_UNET, few_step_unet
 from .facts import model_facts
 from .few_step_models import FewStepModel, few_step_model
@@ -27,9 +27,6 @@ from .plan.settings import PlanSettings
 from .sampling.conditions import check_guidance
 from .sampling.steps import Call, guided_steps, plan_calls
 from .settings import GenerateSettings
-
-if TYPE_CHECKING:
-    from diffusers import SchedulerMixin
 
 _log = logging.getLogger(__name__)
 
@@ -103,33 +100,35 @@ class Denoising:
     info: ModelInfo
     distilled: Distilled | None
     """How the UNet is to be run, if it is a distilled one."""
-    scheduler: SchedulerMixin
     schedule: Schedule
     calls: Sequence[Call]
     """Of each step of the schedule."""
 
 
-def denoising_of(folder: Path, settings: GenerateSettings) -> Denoising:
-    """What follows from settings that `suited` gave; `InputError` for what the model cannot do."""
+def denoising_of(folder: Path, settings: GenerateSettings, cache: Cache) -> Denoising:
+    """What follows from settings that `suited` gave; `InputError` for what the model cannot do.
+
+    The schedule is read once, and then comes out of `cache`.
+    """
     assert settings.steps is not None
     info, distilled = model_facts(folder, settings)
     check_guidance(settings, info)
-    if distilled is None:
-        scheduler = load_scheduler(folder, settings.scheduler)
-        schedule = schedule_of(scheduler, settings.steps)
-    else:
-        scheduler = load_scheduler(folder, distilled.scheduler)
-        schedule = distilled_schedule(scheduler, distilled, settings.steps, settings.first_steps)
-    guided = guided_steps(noise_levels(scheduler, schedule), settings.guidance_interval)
+    scheduler = distilled.scheduler if distilled else settings.scheduler
+    schedule = known_schedule(folder, scheduler, settings.steps, cache)
+    if distilled is not None:
+        schedule = distilled_schedule(schedule, distilled, settings.steps, settings.first_steps)
+    guided = [True] * len(schedule.steps)
+    if settings.guidance_interval is not None:
+        levels = noise_levels(load_scheduler(folder, scheduler), schedule)
+        guided = guided_steps(levels, settings.guidance_interval)
     calls = plan_calls(guided, settings.deep_cache, settings.first_steps)
-    return Denoising(info, distilled, scheduler, schedule, calls)
+    return Denoising(info, distilled, schedule, calls)
 
 
 def distilled_schedule(
-    scheduler: SchedulerMixin, distilled: Distilled, steps: int, first: int = 0
+    schedule: Schedule, distilled: Distilled, steps: int, first: int = 0
 ) -> Schedule:
-    """The schedule of a distilled UNet, whose first steps are taken by the model's own."""
-    schedule = schedule_of(scheduler, steps)
+    """The schedule of a distilled UNet, whose `first` steps are taken by the model's own."""
     offset = distilled.timestep_offsets[steps]
     told = tuple(
         step if number < first else replace(step, timestep=step.timestep + offset)

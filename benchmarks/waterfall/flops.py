@@ -57,7 +57,9 @@ def _work(job: GenerationJob, name: GeneratorName, info: ModelInfo) -> ImageWork
     changes = name.changes
     scheduler = load_scheduler(job.folder, job.scheduler)
     schedule = schedule_of(scheduler, changes.get("steps", job.steps))
-    acts = guided_steps(noise_levels(scheduler, schedule), changes.get("guidance_interval"))
+    acts = [True] * len(schedule.steps)
+    if interval := changes.get("guidance_interval"):
+        acts = guided_steps(noise_levels(scheduler, schedule), interval)
     first = changes.get("first_steps", 0)
     if "unet" in changes:  # a distilled one has guidance inside
         acts = [number < first for number in range(len(acts))]

@@ -33,14 +33,12 @@ def parse_interval(text: str) -> tuple[float, float]:
     return low, high
 
 
-def guided_steps(noise_levels: Sequence[float], interval: tuple[float, float] | None) -> list[bool]:
-    """Where guidance acts: at noise levels inside `interval` (arXiv 2404.07724), or everywhere.
+def guided_steps(noise_levels: Sequence[float], interval: tuple[float, float]) -> list[bool]:
+    """Where guidance acts: at noise levels inside `interval` (arXiv 2404.07724).
 
     A noise level is the standard deviation of the noise relative to the signal. Raises `InputError`
     for an interval that is upside down or holds no step.
     """
-    if interval is None:
-        return [True] * len(noise_levels)
     low, high = interval
     if not 0 <= low < high:
         raise InputError(

@@ -7,6 +7,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 
 from zeroreal.assets import TINY_FASHION
+from zeroreal.export import load_scheduler
 
 STEPS = 6
 
@@ -57,7 +58,7 @@ def test_images_equal_those_of_diffusers(by_diffusers, scheduler, generator, spe
     wanted = specs()
     assert len({spec.guidance for spec in wanted}) > 1, "guidance is mixed inside the batch"
     images, labels = ours.images(wanted)
-    expected = by_diffusers(ours.scheduler, wanted)
+    expected = by_diffusers(load_scheduler(TINY_FASHION, scheduler), wanted)
     distance = difference(images, expected)
     assert distance.mean() <= 1
     assert distance.max() <= 3
@@ -69,7 +70,9 @@ def test_images_without_guidance_equal_those_of_diffusers(
 ):
     ours = generator(scheduler="DDIM")
     wanted = [spec for spec in specs("random-guidance", 60) if spec.guidance == 1][:3]
-    distance = difference(ours.images(wanted)[0], by_diffusers(ours.scheduler, wanted))
+    distance = difference(
+        ours.images(wanted)[0], by_diffusers(load_scheduler(TINY_FASHION, "DDIM"), wanted)
+    )
     assert distance.max() <= 3
 
 
