@@ -45,7 +45,9 @@ class Parts:
     clock: GenerationClock | None
     """Says when generation is to end, where there is a time budget."""
     seconds: float
-    """What making all this took."""
+    """What making all this took, but for reading real images."""
+    reading_seconds: float
+    """What reading the real images of the test took."""
 
     @property
     def names(self) -> tuple[str, ...]:

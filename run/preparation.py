@@ -57,7 +57,9 @@ def prepare(
     plan = _plan(settings, origin, classes)
     _check_devices(settings, ranks)
     trainer = _make_trainer(settings, len(classes), _image_size(settings, origin), ranks)
+    begins_reading = time.perf_counter()
     test = _test_images(settings, classes, trainer.image_size)
+    reading_seconds = time.perf_counter() - begins_reading
     unlabelled = _unlabelled_images(settings, trainer.image_size)
     teacher = _load_teacher(settings, classes, trainer.device)
     room = least(room_for(trainer.device, settings.pool.memory), trainer.device)
@@ -98,7 +100,8 @@ def prepare(
         source=source,
         feed=feed,
         clock=clock,
-        seconds=time.perf_counter() - began,
+        seconds=time.perf_counter() - began - reading_seconds,
+        reading_seconds=reading_seconds,
     )
 
 

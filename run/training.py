@@ -70,12 +70,12 @@ def save(parts: Parts, folder: Path) -> None:
 
 
 def test(parts: Parts) -> tuple[Evaluation, float] | None:
-    """The counts of the test and the seconds that it took; None without real images."""
+    """The counts of the test and the seconds that it and reading took; None without real images."""
     if parts.test is None:
         return None
     began = time.perf_counter()
     counts = parts.trainer.evaluate(parts.test.images, parts.test.labels)
-    return counts, time.perf_counter() - began
+    return counts, parts.reading_seconds + time.perf_counter() - began
 
 
 def _fit(
