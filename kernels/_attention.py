@@ -12,7 +12,8 @@ side in the last dimension, as the projections around it give and take them.
 | `sdpa` | PyTorch's SDPA, by whichever kernel PyTorch prefers |
 | `math` | `memory_efficient_attention_reference` |
 
-`auto` is xformers on CUDA where it can serve, else `sdpa`.
+On CUDA `auto` is xformers where it can serve, and before it cuDNN on GPUs of compute capability 9;
+else it is `sdpa`.
 """
 
 from __future__ import annotations

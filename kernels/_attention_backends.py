@@ -79,10 +79,19 @@ def check_known(backend: str, known: tuple[str, ...] = ATTENTION_BACKENDS) -> No
 def _resolve_auto(device: torch.device, dtype: torch.dtype, head_size: int) -> str:
     if device.type != "cuda":
         return "sdpa"
+    if _is_hopper(device) and not attention_not_supported_reasons(
+        "cudnn", device, dtype, head_size
+    ):
+        return "cudnn"
     reasons = attention_not_supported_reasons("xformers", device, dtype, head_size)
     if reasons:
         _log_fallback(device, reasons)
     return "sdpa" if reasons else "xformers"
+
+
+def _is_hopper(device: torch.device) -> bool:
+    """There cuDNN uses what xformers' FlashAttention-2 does not (arXiv 2407.08608, figure 5)."""
+    return torch.cuda.is_available() and torch.cuda.get_device_capability(device)[0] == 9
 
 
 @functools.cache

@@ -85,8 +85,33 @@ def test_auto_falls_back_on_a_gpu_and_says_so_once(
     ]
 
 
-def pretend_gpu(monkeypatch: pytest.MonkeyPatch, xformers_reasons: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("capability", "reasons", "expected"),
+    [
+        ((9, 0), (), "cudnn"),
+        ((9, 0), ("its heads are too large",), "xformers"),
+        ((8, 9), (), "xformers"),
+        ((10, 0), (), "xformers"),
+    ],
+)
+def test_auto_is_cudnn_on_a_hopper_gpu_where_it_serves(
+    monkeypatch: pytest.MonkeyPatch,
+    capability: tuple[int, int],
+    reasons: tuple[str, ...],
+    expected: str,
+) -> None:
+    pretend_gpu(monkeypatch, xformers_reasons=(), capability=capability)
+    monkeypatch.setattr(backends_module, "_pytorch_reasons", lambda *_: reasons)
+    assert resolve_attention_backend("auto", CUDA, torch.float16, 64) == expected
+
+
+def pretend_gpu(
+    monkeypatch: pytest.MonkeyPatch,
+    xformers_reasons: tuple[str, ...],
+    capability: tuple[int, int] = (8, 9),
+) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     monkeypatch.setattr(
         backends_module, "xformers_not_supported_reasons", lambda *_: xformers_reasons
     )
