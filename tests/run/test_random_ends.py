@@ -22,7 +22,7 @@ def ended(work, kind):
     if "no tmpfs can be mounted" in done.stderr:
         pytest.skip("a small file system cannot be mounted here")
     rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    assert len(rows) == COUNTS[kind], done.stderr
+    assert sum(row["status"] != 0 for row in rows) == COUNTS[kind], done.stderr
     return done, rows
 
 
@@ -32,6 +32,5 @@ def test_whenever_a_run_ends_nothing_is_lost_and_nothing_made_twice(kind, tmp_pa
     assert done.returncode == 0, done.stdout
     assert {row["made_again"] for row in rows} == {0}
     assert [row["differing"] for row in rows] == [[]] * len(rows)
-    assert any(row["status"] for row in rows), "none was met before its end"
     assert (tmp_path / "work" / "whole" / "metrics.json").is_file()
     assert not list(Path(tmp_path / "work" / "fill").iterdir())
