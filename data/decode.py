@@ -33,8 +33,8 @@ SUFFIXES = frozenset(
     suffix for suffix, name in Image.registered_extensions().items() if name in FORMATS
 )
 
-# An image: its encoded bytes, the file that holds them, or already open.
-Encoded = bytes | Path | Image.Image
+# An image: its encoded bytes, the file that holds them, already open, or why there is none.
+Encoded = bytes | Path | Image.Image | InputError
 
 _CHUNK = 256
 _PILLOWS_LIMIT = Lock()
@@ -149,6 +149,8 @@ def room_for(count: int, size: int) -> NDArray[np.uint8]:
 def _opened(encoded: Encoded, name: str, max_pixels: int | None) -> Iterator[Image.Image]:
     """The image, its pixels not yet decoded; whatever fails inside is an `InputError`."""
     try:
+        if isinstance(encoded, InputError):
+            raise encoded
         if isinstance(encoded, Image.Image):
             yield encoded
             return

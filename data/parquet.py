@@ -132,7 +132,7 @@ def _pictures(file: pq.ParquetFile, path: Path, image: str) -> Iterator[tuple[En
                 value = cell.as_py()
                 encoded = value.get("bytes") if isinstance(value, dict) else value
                 if not isinstance(encoded, bytes):
-                    raise InputError(
+                    encoded = InputError(
                         f"row {row} of {str(path)!r} holds no image bytes; {image!r} must embed "
                         f"the encoded image, not only its path"
                     )
