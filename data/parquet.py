@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from ..base.errors import InputError
 from ..base.reading import check_regular, parse_json
 from .decode import Encoded
-from .labelled import Labelled, check_range, numbers_as_names
 from .foreign import refuse_foreign
+from .labelled import Labelled, check_range, numbers_as_names
 from .tables import UNREADABLE, open_table, read_texts, rows_at_once
 
 _TEXTS = (
