@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
 
 from ..base.errors import InputError
@@ -38,6 +39,7 @@ Encoded = bytes | Path | Image.Image | InputError
 
 _CHUNK = 256
 _PILLOWS_LIMIT = Lock()
+_SAMPLE_FORMAT, _SMIN_SAMPLE_VALUE, _SMAX_SAMPLE_VALUE, _UNSIGNED = 339, 340, 341, 1
 _Turn = Image.Transpose
 _UPRIGHT = {
     2: _Turn.FLIP_LEFT_RIGHT,
@@ -72,13 +74,15 @@ def decode(
 
     The shorter side is scaled to `size` by anti-aliased bilinear interpolation and the middle kept.
     Orientation tags are obeyed where they can be read, transparency lies on white, 16-bit greys and
-    floats of 0 to 1 keep their range, and of several frames the first counts. Raises `InputError`,
+    floats of 0 to 1 keep their range, other greys of TIFF have that of their tags, and of several
+    frames the first counts. Raises `InputError`,
     with `name`, for what cannot be decoded, for pixels of no known range, and for more of them than
     `max_pixels`, by default `IMAGE_PIXELS`.
     """
     with _opened(encoded, name, max_pixels) as image:
         image.load()  # first: while metadata is read, nothing may be wrong with the pixels
-        return _fit(_to_rgb(_upright(image)), size)
+        turn, upright = _turn(image), _to_rgb(image)
+        return _fit(upright if turn is None else upright.transpose(turn), size)
 
 
 def stored_pixels(encoded: Encoded, name: str) -> NDArray[Any]:
@@ -179,13 +183,12 @@ def _unread_image(file: IO[bytes]) -> Image.Image:
             Image.MAX_IMAGE_PIXELS = before
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """The image as its orientation tag says."""
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """What turns the image as its orientation tag says."""
     try:
-        turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+        return _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # on damaged metadata, parsers raise almost anything; the pixels are whole
-        turn = None
-    return image if turn is None else image.transpose(turn)
+        return None
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -200,6 +203,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 def _eight_bits(image: Image.Image) -> NDArray[np.uint8]:
     """Greys of another kind as uint8 `[H, W]`; `ValueError` where nothing says what is white."""
     values = np.asarray(image)
+    if (named := _named_range(image)) is not None:
+        return _scaled(values, image, *named)
     if image.mode == "F":
         if not (values.min() >= 0 and values.max() <= 1):  # not a number is neither
             raise ValueError("its floats are not all from 0 to 1; save it in 8 or 16 bits")
@@ -208,6 +213,33 @@ def _eight_bits(image: Image.Image) -> NDArray[np.uint8]:
     if image.mode == "I" and image.format != "PPM":
         raise ValueError("its whole numbers have no known range; save it in 8 or 16 bits")
     return np.asarray((values.astype(np.int64).clip(0, 65535) + 128) // 257, np.uint8)
+
+
+def _named_range(image: Image.Image) -> tuple[float, float] | None:
+    """What a TIFF of 32 bits says to be black and white (TIFF 6.0, section 19), if it does."""
+    tags = getattr(image, "tag_v2", None)
+    if tags is None or image.mode not in ("I", "F"):
+        return None
+    ends = [tags.get(tag) for tag in (_SMIN_SAMPLE_VALUE, _SMAX_SAMPLE_VALUE)]
+    if None in ends:
+        return None
+    black, white = (float(end[0] if isinstance(end, tuple) else end) for end in ends)
+    return black, white
+
+
+def _scaled(
+    values: NDArray[Any], image: TiffImageFile, black: float, white: float
+) -> NDArray[np.uint8]:
+    """Values as uint8, those out of range clipped; `ValueError` where all of them are."""
+    if values.dtype == np.int32 and image.tag_v2.get(_SAMPLE_FORMAT, (1,))[0] == _UNSIGNED:
+        values = values.view(np.uint32)  # which Pillow has as signed
+    exact = values.astype(np.float64)
+    if not (black < white and np.any((exact >= black) & (exact <= white))):
+        raise ValueError(f"its tags name the range {black:g} to {white:g}, and no value is in it")
+    if np.isnan(exact).any():
+        raise ValueError("it has values that are not a number")
+    share = (exact.clip(black, white) - black) / (white - black)
+    return np.asarray(np.rint(share * 255), np.uint8)
 
 
 def _fit(image: Image.Image, size: int) -> tuple[NDArray[Any], bool]:
