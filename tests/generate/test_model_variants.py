@@ -1,42 +1,105 @@
 """Model folders as people have them: our images are those of the unmodified pipeline."""
 
 import functools
-import json
 import shutil
 
 import pytest
 import torch
-from diffusers import StableDiffusionPipeline
+from diffusers import StableDiffusionPipeline, UNet2DConditionModel
+from model_folders import (
+    as_variant,
+    edit,
+    keep,
+    new_unet,
+    rename_tensors,
+    scheduler,
+    shard,
+    textual_inversion,
+)
 from pipelines import assert_same_image, pipeline_image
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextModel
 
+from zeroreal.base import InputError
 from zeroreal.generate import SampleSpec
 
 PROMPT = "a photo of a <shoe> and a coat, seen from the side"
 SPEC = SampleSpec(index=0, label=0, prompt=PROMPT, guidance=4.0, seed=5, negative_prompt="blurry")
 
 
-def edit(path, **changes):
-    """Set keys of a JSON file; `KeyError` as a value takes one out."""
-    content = {**json.loads(path.read_text()), **changes}
-    path.write_text(json.dumps({k: v for k, v in content.items() if v is not KeyError}))
+def named(name, **config):
+    return functools.partial(scheduler, name=name, **config)
 
 
-def scheduler(folder, name, **config):
-    edit(folder / "model_index.json", scheduler=["diffusers", name])
-    edit(folder / "scheduler" / "scheduler_config.json", **{"_class_name": name, **config})
+def unet(**changes):
+    return functools.partial(new_unet, **changes)
 
 
-def textual_inversion(folder):
-    """A word of two vectors, as `save_pretrained` leaves it after `load_textual_inversion`."""
-    tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
-    tokenizer.add_tokens(["<shoe>", "<shoe>_1"])
-    encoder = CLIPTextModel.from_pretrained(folder / "text_encoder")
-    encoder.resize_token_embeddings(len(tokenizer))
-    tokenizer.save_pretrained(folder / "tokenizer")
-    encoder.save_pretrained(folder / "text_encoder")
+def index(**changes):
+    return lambda folder: edit(folder / "model_index.json", **changes)
 
 
+def config(part, **changes):
+    return lambda folder: edit(folder / part / "config.json", **changes)
+
+
+def old_vae_attention(name):
+    """As `diffusers` named the layers of the VAE's attention before 0.13."""
+    for new, old in (
+        ("to_q", "query"),
+        ("to_k", "key"),
+        ("to_v", "value"),
+        ("to_out.0", "proj_attn"),
+    ):
+        name = name.replace(f"attentions.0.{new}", f"attentions.0.{old}")
+    return name
+
+
+def of_2022(folder):
+    """Configurations with only the keys that the first versions wrote."""
+    keep(
+        folder / "unet" / "config.json",
+        *["act_fn", "attention_head_dim", "block_out_channels", "cross_attention_dim"],
+        *["down_block_types", "layers_per_block", "norm_eps", "norm_num_groups", "sample_size"],
+        *["up_block_types", "in_channels", "out_channels"],
+    )
+    keep(
+        folder / "vae" / "config.json",
+        *["act_fn", "block_out_channels", "down_block_types", "latent_channels"],
+        *["layers_per_block", "up_block_types", "norm_num_groups"],
+    )
+    keep(
+        folder / "scheduler" / "scheduler_config.json",
+        *["beta_start", "beta_end", "beta_schedule", "num_train_timesteps"],
+    )
+
+
+def position_ids(folder):
+    """A buffer that `transformers` saved before 4.31."""
+    ids = {"text_model.embeddings.position_ids": torch.arange(77)[None]}
+    rename_tensors(folder / "text_encoder", lambda name: name, **ids)
+
+
+def paths_of_authors(folder):
+    for part in ("unet", "vae", "text_encoder"):
+        edit(folder / part / "config.json", _name_or_path="/root/sd/" + part)
+    edit(folder / "model_index.json", _name_or_path="runwayml/sd", _diffusers_version="0.19.0.dev0")
+
+
+def only(part, *names):
+    def leave(folder):
+        for path in (folder / part).iterdir():
+            if path.name not in names:
+                path.unlink()
+
+    return leave
+
+
+def fp16_beside(folder):
+    for part in ("unet", "vae", "text_encoder"):
+        as_variant(folder / part, keeps_plain=True)
+
+
+DPM, EULER = "DPMSolverMultistepScheduler", "EulerDiscreteScheduler"
 UNLIKE = {"_class_name": "PNDMScheduler", "skip_prk_steps": True}
 VARIANTS = {
     "as it is": lambda folder: None,
@@ -63,6 +126,62 @@ VARIANTS = {
         folder / "model_index.json", _class_name="StableDiffusionImg2ImgPipeline"
     ),
     "textual inversion": textual_inversion,
+    "zero SNR": named(
+        "DDIMScheduler",
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+    ),
+    "Euler, zero SNR": named(EULER, prediction_type="v_prediction", rescale_betas_zero_snr=True),
+    "spacing leading": named(EULER, timestep_spacing="leading", steps_offset=1),
+    "spacing trailing": named(DPM, timestep_spacing="trailing"),
+    "PNDM trailing": named("PNDMScheduler", timestep_spacing="trailing", skip_prk_steps=True),
+    "PNDM with PRK": named("PNDMScheduler", skip_prk_steps=False),
+    "alpha to one": named("DDIMScheduler", set_alpha_to_one=True, clip_sample=False),
+    "alpha not to one": named("DDIMScheduler", set_alpha_to_one=False, clip_sample=False),
+    "final sigma": named(DPM, final_sigmas_type="sigma_min"),
+    "Karras": named(DPM, use_karras_sigmas=True, algorithm_type="sde-dpmsolver++"),
+    "exponential": named(EULER, use_exponential_sigmas=True),
+    "full order at the end": named(DPM, lower_order_final=False, solver_order=3),
+    "Euler at the end": named(DPM, euler_at_final=True),
+    "linear betas": named("LMSDiscreteScheduler", beta_schedule="linear"),
+    "Heun": named("HeunDiscreteScheduler"),
+    "500 steps of training": named("DDPMScheduler", num_train_timesteps=500, clip_sample=False),
+    "no scaling factor": config("vae", scaling_factor=KeyError),
+    "another scaling factor": config("vae", scaling_factor=0.5),
+    "names of old attention": lambda folder: rename_tensors(folder / "vae", old_vae_attention),
+    "no safety checker": index(
+        safety_checker=[None, None], feature_extractor=[None, None], image_encoder=[None, None]
+    ),
+    "no entry of a safety checker": index(
+        safety_checker=KeyError, feature_extractor=KeyError, requires_safety_checker=True
+    ),
+    "position ids": position_ids,
+    "paths of authors": paths_of_authors,
+    "configurations of 2022": of_2022,
+    "vocabulary alone": only("tokenizer", "vocab.json", "merges.txt", "tokenizer_config.json"),
+    "tokenizer.json alone": only("tokenizer", "tokenizer.json", "tokenizer_config.json"),
+    "sharded": lambda folder: shard(folder / "unet", UNet2DConditionModel),
+    "sharded text encoder": lambda folder: shard(folder / "text_encoder", CLIPTextModel),
+    "fp16 beside": fp16_beside,
+    "inpainting pipeline": index(_class_name="StableDiffusionInpaintPipeline"),
+    "half precision by name": config("text_encoder", torch_dtype="float16", dtype=KeyError),
+    "old end of text": config("text_encoder", eos_token_id=2),
+    "upcast attention": unet(upcast_attention=True),
+    "linear projection": unet(use_linear_projection=True, attention_head_dim=[2, 4]),
+    "cross attention alone": unet(only_cross_attention=[False, True]),
+    "scale and shift": unet(resnet_time_scale_shift="scale_shift"),
+    "centred input": config("unet", center_input_sample=True),
+    "statistics of latents, which only SDXL heeds": config(
+        "vae", latents_mean=[0.1, 0.2, 0.3, 0.4], latents_std=[1.1, 1.2, 1.3, 1.4], shift_factor=0.1
+    ),
+    "fast tokenizer": index(tokenizer=["transformers", "CLIPTokenizerFast"]),
+    "another activation": config("text_encoder", hidden_act="gelu"),
+    "no middle": unet(mid_block_type=None),
+    "Fourier": unet(time_embedding_type="fourier"),
+    "trained betas": named("DDIMScheduler", trained_betas=[0.001] * 1000),
+    "old sample size": config("unet", _diffusers_version="0.8.0"),
+    "cosine first": config("unet", flip_sin_to_cos=False, freq_shift=1),
 }
 
 
@@ -74,3 +193,44 @@ def test_images_are_those_of_the_pipeline(variant, tmp_path, generator, noise_of
     ours = generator(model=str(folder), steps=steps, tune="off").images([SPEC])[0][0]
     pipeline = StableDiffusionPipeline.from_pretrained(folder).to(torch.float32)
     assert_same_image(ours, pipeline_image(pipeline, SPEC, steps, noise_of))
+
+
+def pickled(folder):
+    """As folders were saved before safetensors."""
+    for path in (folder / "unet").glob("*.safetensors"):
+        path.rename(path.with_suffix(".bin"))
+
+
+REFUSED = {
+    "pickles": (pickled, r"unet' has its weights only as pickle \(diffusion_pytorch_model.bin\)"),
+    "thresholding": (
+        named("DDIMScheduler", thresholding=True, clip_sample=False),
+        "set thresholding to false in its configuration",
+    ),
+    "numbers that are not finite": (  # the pipeline's image is not a number
+        named("UniPCMultistepScheduler", solver_type="bh1", predict_x0=False),
+        "step 5 gives numbers that are not finite",
+    ),
+    "heads by name": (config("unet", num_attention_heads=4), "define the number of attention head"),
+    "dual attention": (  # the pipeline raises a TypeError
+        config("unet", dual_cross_attention=True),
+        "attends to two contexts",
+    ),
+    "classes": (config("unet", class_embed_type="timestep"), "is conditioned on classes"),
+    "mask": (config("text_encoder", use_attention_mask=True), "masks what pads a prompt"),
+    "flow": (named("FlowMatchEulerDiscreteScheduler"), "unknown scheduler 'FlowMatchEuler"),
+    "projection": (
+        index(text_encoder=["transformers", "CLIPTextModelWithProjection"]),
+        "lacks tensor 'text_projection.weight'",
+    ),
+}
+
+
+@pytest.mark.parametrize("variant", REFUSED)
+def test_what_cannot_be_as_in_the_pipeline_is_refused(variant, tmp_path, generator, tiny_model):
+    folder = shutil.copytree(tiny_model("sd15"), tmp_path / "model")
+    change, complaint = REFUSED[variant]
+    change(folder)
+    with pytest.raises(InputError, match=complaint) as caught:
+        generator(model=str(folder), steps=6, tune="off").images([SPEC])
+    assert "\n" not in str(caught.value)
