@@ -11,6 +11,7 @@ from torch import Tensor
 from ...base.errors import InputError
 from ...base.reading import parse_json
 from ...base.tensor_files import open_tensors
+from .lora_kinds import refuse_other_kind
 
 Tensors = dict[str, Tensor]
 
@@ -32,39 +33,6 @@ _PARTNERS = {
     "lora.up.weight": "lora.down.weight",
     ".lora_linear_layer.down.weight": ".lora_linear_layer.up.weight",
     ".lora_linear_layer.up.weight": ".lora_linear_layer.down.weight",
-}
-
-
-# What other kinds of files have in the names of their tensors.
-_OTHER_KINDS = {
-    ".hada_": "LoHa",
-    ".lokr_": "LoKr",
-    ".lora_mid": "Tucker (LoCon)",
-    ".dora_scale": "DoRA",
-    ".lora_magnitude_vector": "DoRA",
-    ".oft_": "OFT",
-    ".on_input": "IA3",
-    "bundle_emb": "embeddings of a textual inversion",
-    ".diff": "whole differences of weights",
-    ".a1.weight": "GLoRA",
-    ".w_norm": "norms",
-}
-
-# What holds no LoRA at all, by how the names of its tensors begin, and what to do with it.
-_OTHER_FILES = {
-    ("emb_params", "string_to_param", "clip_l", "clip_g"): (
-        "a textual inversion: give it as --textual-inversion"
-    ),
-    ("model.diffusion_model.", "cond_stage_model.", "first_stage_model.", "conditioner."): (
-        "a whole checkpoint: give it as the model"
-    ),
-    (
-        "controlnet_",
-        "lllite_",
-        "control_model.",
-    ): "a ControlNet, which is not used here: leave it out",
-    ("lycoris_",): "layers that LyCORIS names without their part: save it by kohya's scripts",
-    ("image_proj", "ip_adapter"): "an IP-Adapter, which is not used here: leave it out",
 }
 
 
@@ -138,15 +106,7 @@ def _check_names(path: Path, names: Sequence[str]) -> None:
 
 def _check_kind(path: Path, name: str) -> None:
     """Raise `InputError` for a tensor that is not of a plain LoRA layer of a known part."""
-    file = next((kind for begins, kind in _OTHER_FILES.items() if name.startswith(begins)), None)
-    if file is not None:
-        raise InputError(f"LoRA file {str(path)!r} holds {name!r}: it is {file}")
-    other = next((kind for part, kind in _OTHER_KINDS.items() if part in name), None)
-    if other is not None:
-        raise InputError(
-            f"LoRA file {str(path)!r} holds {name!r}, which is of {other} and no plain LoRA "
-            "layer: use a file of up and down matrices only, or a model that it was merged into"
-        )
+    refuse_other_kind(path, name)
     if name.startswith(_BARE) and _partner(name) is None:
         raise InputError(
             f"LoRA file {str(path)!r} holds {name!r}, which is a weight of a model and of no LoRA "

@@ -1,12 +1,11 @@
 """SDXL folders as people have them: our images are those of the unmodified pipeline."""
 
-import functools
 import shutil
 
 import pytest
 import torch
 from diffusers import StableDiffusionXLPipeline, UNet2DConditionModel
-from model_folders import as_variant, edit, keep, new_unet, scheduler, shard
+from model_folders import as_variant, config, edit, index, keep, named, shard, unet
 from pipelines import assert_same_image, pipeline_image
 from transformers import CLIPTextModelWithProjection
 
@@ -17,22 +16,6 @@ BLURRY = SampleSpec(0, 0, PROMPT, guidance=4.0, seed=5, negative_prompt="blurry"
 PLAIN = SampleSpec(0, 0, PROMPT, guidance=4.0, seed=5, negative_prompt="")
 MEAN, STD = [-1.6574, 1.886, -1.383, 2.5155], [8.4927, 5.9022, 6.5498, 5.2299]
 EULER = "EulerDiscreteScheduler"
-
-
-def named(name, **config):
-    return functools.partial(scheduler, name=name, **config)
-
-
-def unet(**changes):
-    return functools.partial(new_unet, **changes)
-
-
-def index(**changes):
-    return lambda folder: edit(folder / "model_index.json", **changes)
-
-
-def config(part, **changes):
-    return lambda folder: edit(folder / part / "config.json", **changes)
 
 
 def fp16_beside(folder):

@@ -1,5 +1,6 @@
 """Changing a model folder into what other versions and people have written."""
 
+import functools
 import json
 
 import torch
@@ -69,3 +70,20 @@ def new_unet(folder, **changes):
     for path in (folder / "unet").glob("*.safetensors"):
         path.unlink()
     unet.save_pretrained(folder / "unet")
+
+
+def named(name, **values):
+    """Changes the scheduler; this and what follows give functions of a folder."""
+    return functools.partial(scheduler, name=name, **values)
+
+
+def unet(**changes):
+    return functools.partial(new_unet, **changes)
+
+
+def index(**changes):
+    return lambda folder: edit(folder / "model_index.json", **changes)
+
+
+def config(part, **changes):
+    return lambda folder: edit(folder / part / "config.json", **changes)
