@@ -203,7 +203,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 def _eight_bits(image: Image.Image) -> NDArray[np.uint8]:
     """Greys of another kind as uint8 `[H, W]`; `ValueError` where nothing says what is white."""
     values = np.asarray(image)
-    if (named := _named_range(image)) is not None:
+    if isinstance(image, TiffImageFile) and (named := _named_range(image)) is not None:
         return _scaled(values, image, *named)
     if image.mode == "F":
         if not (values.min() >= 0 and values.max() <= 1):  # not a number is neither
@@ -215,12 +215,11 @@ def _eight_bits(image: Image.Image) -> NDArray[np.uint8]:
     return np.asarray((values.astype(np.int64).clip(0, 65535) + 128) // 257, np.uint8)
 
 
-def _named_range(image: Image.Image) -> tuple[float, float] | None:
+def _named_range(image: TiffImageFile) -> tuple[float, float] | None:
     """What a TIFF of 32 bits says to be black and white (TIFF 6.0, section 19), if it does."""
-    tags = getattr(image, "tag_v2", None)
-    if tags is None or image.mode not in ("I", "F"):
+    if image.mode not in ("I", "F"):
         return None
-    ends = [tags.get(tag) for tag in (_SMIN_SAMPLE_VALUE, _SMAX_SAMPLE_VALUE)]
+    ends = [image.tag_v2.get(tag) for tag in (_SMIN_SAMPLE_VALUE, _SMAX_SAMPLE_VALUE)]
     if None in ends:
         return None
     black, white = (float(end[0] if isinstance(end, tuple) else end) for end in ends)
