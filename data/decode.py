@@ -220,10 +220,8 @@ def _named_range(image: TiffImageFile) -> tuple[float, float] | None:
     if image.mode not in ("I", "F"):
         return None
     ends = [image.tag_v2.get(tag) for tag in (_SMIN_SAMPLE_VALUE, _SMAX_SAMPLE_VALUE)]
-    if None in ends:
-        return None
-    black, white = (float(end[0] if isinstance(end, tuple) else end) for end in ends)
-    return black, white
+    black, white = (end[0] if isinstance(end, tuple) else end for end in ends)
+    return None if black is None or white is None else (float(black), float(white))
 
 
 def _scaled(
