@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
 
 from ..base.errors import InputError
@@ -33,12 +34,13 @@ SUFFIXES = frozenset(
     suffix for suffix, name in Image.registered_extensions().items() if name in FORMATS
 )
 
-# An image: its encoded bytes, the file that holds them, or already open.
-Encoded = bytes | Path | Image.Image
+# An image: its encoded bytes, the file that holds them, already open, or why there is none.
+Encoded = bytes | Path | Image.Image | InputError
 
 _CHUNK = 256
 _SMALL = 2**13  # bytes
 _PILLOWS_LIMIT = Lock()
+_SAMPLE_FORMAT, _SMIN_SAMPLE_VALUE, _SMAX_SAMPLE_VALUE, _UNSIGNED = 339, 340, 341, 1
 _Turn = Image.Transpose
 _UPRIGHT = {
     2: _Turn.FLIP_LEFT_RIGHT,
@@ -73,13 +75,15 @@ def decode(
 
     The shorter side is scaled to `size` by anti-aliased bilinear interpolation and the middle kept.
     Orientation tags are obeyed where they can be read, transparency lies on white, 16-bit greys and
-    floats of 0 to 1 keep their range, and of several frames the first counts. Raises `InputError`,
+    floats of 0 to 1 keep their range, other greys of TIFF have that of their tags, and of several
+    frames the first counts. Raises `InputError`,
     with `name`, for what cannot be decoded, for pixels of no known range, and for more of them than
     `max_pixels`, by default `IMAGE_PIXELS`.
     """
     with _opened(encoded, name, max_pixels) as image:
         image.load()  # first: while metadata is read, nothing may be wrong with the pixels
-        return _fit(_to_rgb(_upright(image)), size)
+        turn, upright = _turn(image), _to_rgb(image)
+        return _fit(upright if turn is None else upright.transpose(turn), size)
 
 
 def stored_pixels(encoded: Encoded, name: str) -> NDArray[Any]:
@@ -160,6 +164,8 @@ def room_for(count: int, size: int) -> NDArray[np.uint8]:
 def _opened(encoded: Encoded, name: str, max_pixels: int | None) -> Iterator[Image.Image]:
     """The image, its pixels not yet decoded; whatever fails inside is an `InputError`."""
     try:
+        if isinstance(encoded, InputError):
+            raise encoded
         if isinstance(encoded, Image.Image):
             yield encoded
             return
@@ -188,13 +194,12 @@ def _unread_image(file: IO[bytes]) -> Image.Image:
             Image.MAX_IMAGE_PIXELS = before
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """The image as its orientation tag says."""
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """What turns the image as its orientation tag says."""
     try:
-        turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+        return _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # on damaged metadata, parsers raise almost anything; the pixels are whole
-        turn = None
-    return image if turn is None else image.transpose(turn)
+        return None
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -209,6 +214,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 def _eight_bits(image: Image.Image) -> NDArray[np.uint8]:
     """Greys of another kind as uint8 `[H, W]`; `ValueError` where nothing says what is white."""
     values = np.asarray(image)
+    if isinstance(image, TiffImageFile) and (named := _named_range(image)) is not None:
+        return _scaled(values, image, *named)
     if image.mode == "F":
         if not (values.min() >= 0 and values.max() <= 1):  # not a number is neither
             raise ValueError("its floats are not all from 0 to 1; save it in 8 or 16 bits")
@@ -217,6 +224,30 @@ def _eight_bits(image: Image.Image) -> NDArray[np.uint8]:
     if image.mode == "I" and image.format != "PPM":
         raise ValueError("its whole numbers have no known range; save it in 8 or 16 bits")
     return np.asarray((values.astype(np.int64).clip(0, 65535) + 128) // 257, np.uint8)
+
+
+def _named_range(image: TiffImageFile) -> tuple[float, float] | None:
+    """What a TIFF of 32 bits says to be black and white (TIFF 6.0, section 19), if it does."""
+    if image.mode not in ("I", "F"):
+        return None
+    ends = [image.tag_v2.get(tag) for tag in (_SMIN_SAMPLE_VALUE, _SMAX_SAMPLE_VALUE)]
+    black, white = (end[0] if isinstance(end, tuple) else end for end in ends)
+    return None if black is None or white is None else (float(black), float(white))
+
+
+def _scaled(
+    values: NDArray[Any], image: TiffImageFile, black: float, white: float
+) -> NDArray[np.uint8]:
+    """Values as uint8, those out of range clipped; `ValueError` where all of them are."""
+    if values.dtype == np.int32 and image.tag_v2.get(_SAMPLE_FORMAT, (1,))[0] == _UNSIGNED:
+        values = values.view(np.uint32)  # which Pillow has as signed
+    exact = values.astype(np.float64)
+    if not (black < white and np.any((exact >= black) & (exact <= white))):
+        raise ValueError(f"its tags name the range {black:g} to {white:g}, and no value is in it")
+    if np.isnan(exact).any():
+        raise ValueError("it has values that are not a number")
+    share = (exact.clip(black, white) - black) / (white - black)
+    return np.asarray(np.rint(share * 255), np.uint8)
 
 
 def _fit(image: Image.Image, size: int) -> tuple[NDArray[Any], bool]:

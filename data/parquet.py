@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from ..base.errors import InputError
 from ..base.reading import check_regular, parse_json
 from .decode import Encoded
+from .foreign import refuse_foreign
 from .labelled import Labelled, check_range, numbers_as_names
-from .lfs import refuse_pointer
 from .tables import UNREADABLE, open_table, read_texts, rows_at_once
 
 _TEXTS = (
@@ -38,7 +38,7 @@ def open_parquet(path: Path, image: str | None = None, label: str | None = None)
     """
     image, label = image or _IMAGE, label or _LABEL
     try:
-        refuse_pointer(path)
+        refuse_foreign(path)
         file = open_table(path, "Parquet file")
         names = file.schema_arrow.names
         in_path = _label_in_path(path, label) if label not in names else None
@@ -132,7 +132,7 @@ def _pictures(file: pq.ParquetFile, path: Path, image: str) -> Iterator[tuple[En
                 value = cell.as_py()
                 encoded = value.get("bytes") if isinstance(value, dict) else value
                 if not isinstance(encoded, bytes):
-                    raise InputError(
+                    encoded = InputError(
                         f"row {row} of {str(path)!r} holds no image bytes; {image!r} must embed "
                         f"the encoded image, not only its path"
                     )

@@ -13,7 +13,7 @@ from ..base.errors import InputError
 from ..base.limits import ROWS, TEXT_BYTES
 from ..base.reading import parse_json
 from .decode import SUFFIXES
-from .lfs import refuse_pointer
+from .foreign import refuse_foreign
 from .tar_files import DAMAGED, TarFile, read_member
 
 _LABEL, _FIELDS = "cls", "json"
@@ -47,7 +47,7 @@ def index_shard(
     samples: list[ShardSample] = []
     where = f"shard {str(shard)!r}"
     try:
-        refuse_pointer(shard)
+        refuse_foreign(shard, is_shard=True)
         with TarFile(shard) as file:
             for key, members in groupby(_members(file), lambda member: member[0]):
                 samples.append(_sample(file, shard, key, members, (image, label)))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,8 +16,11 @@ _DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 _WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
-def check_images(images: Any, size: int | None = None) -> None:
-    """Raise `InputError` unless `images` are a tensor uint8 `[N, S, S, 3]`, S being `size`."""
+def check_images(images: Any, size: int | None = None, taker: str = "classifier") -> None:
+    """Raise `InputError` unless `images` are a tensor uint8 `[N, S, S, 3]`, S being `size`.
+
+    `taker` is what takes images of that size alone.
+    """
     _check_tensor(images, "images")
     shape = tuple(images.shape)
     if len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2]:
@@ -29,7 +33,7 @@ def check_images(images: Any, size: int | None = None) -> None:
         raise InputError(f"images are {images.dtype}: torch.uint8, 0 to 255, is needed")
     if size is not None and shape[1] != size:
         raise InputError(
-            f"images are {shape[1]} pixels a side, and the classifier is for {size}: resize them"
+            f"images are {shape[1]} pixels a side, and the {taker} is for {size}: resize them"
         )
 
 
@@ -82,10 +86,44 @@ def check_batches(
         raise InputError(f"size is {size}: a whole number of pixels, at least 1, is needed")
     if dtype not in _DTYPES:
         raise InputError(f"dtype is {dtype}: float32, float16 or bfloat16 is needed")
+    if not all(np.ndim(values) == 1 for values in (mean, std)):
+        raise InputError(f"mean is {mean} and std {std}: three numbers each are needed")
     if len(mean) != 3 or len(std) != 3 or not all(0 < value < math.inf for value in std):
         raise InputError(
             f"mean is {list(mean)} and std {list(std)}: three numbers each are needed, one a "
             "channel, and those of std above 0"
+        )
+
+
+def check_whole(value: Any, what: str, least: int = 1) -> None:
+    """Raise `InputError` unless `value` is a whole number of at least `least`."""
+    if type(value) is not int or value < least:
+        raise InputError(f"{what} is {value!r}: a whole number of at least {least} is needed")
+
+
+def check_side(found: int, needed: int, what: str) -> None:
+    """Raise `InputError` where images, those of `what`, have another side than the classifier's."""
+    if found != needed:
+        raise InputError(
+            f"the {what} gives images of {found} pixels a side, and the classifier is for "
+            f"{needed}: resize them, or make the loader by the trainer's 'loader'"
+        )
+
+
+def check_same_device(found: torch.device, needed: torch.device, what: str) -> None:
+    """Raise `InputError` where images, those of `what`, lie on another kind of device."""
+    if found.type != needed.type:
+        raise InputError(
+            f"the {what} is on {found}, and the trainer on {needed}: make both on one device"
+        )
+
+
+def check_outputs(outputs: int, classes: int) -> None:
+    """Raise `InputError` where a classifier tells another number of classes than is tested."""
+    if outputs != classes:
+        raise InputError(
+            f"the classifier tells {outputs} classes apart, and {classes} are tested: give the "
+            "number that it was made for"
         )
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..base import InputError, keep_freed_memory, resolve_device, resolve_precision
 from ..base.ranks import Ranks
-from .checks import check_images, check_labels
+from .checks import check_images, check_labels, check_same_device, check_side, check_whole
 from .classifier.create import create_classifier, to_channels_last
 from .classifier.evaluate import Evaluation, evaluate, predict
 from .loop.epoch_sums import EpochReport
@@ -64,6 +64,9 @@ class Trainer:
         seed: int = 0,
         ranks: Ranks | None = None,
     ) -> None:
+        check_whole(num_classes, "num classes")
+        check_whole(image_size, "image size")
+        check_whole(seed, "seed", 0)
         self.settings = settings or TrainSettings()
         self._ranks = ranks or Ranks.current()
         self.device = resolve_device(device)
@@ -149,14 +152,16 @@ class Trainer:
 
         Where a batch does not fit into memory, it is taken in halves, whose gradients add up.
 
-        Raises `InputError` for images that cannot be trained on, for a state of another training,
-        where memory runs out all the same, and where the loss is no longer finite: the weights are
-        those of the last epoch before, or of the state, from within an epoch, if none has ended
-        since; see `is_trained`.
+        Raises `InputError` for images that cannot be trained on or have another size, for a state
+        of another training, where memory runs out all the same, and where the loss is no longer
+        finite: the weights are those of the last epoch before, or of the state, from within an
+        epoch, if none has ended since; see `is_trained`.
         """
         if isinstance(images, Loader) and labels is not None:
             raise InputError("labels came with a loader, which has its own: leave them out")
         loader = images if isinstance(images, Loader) else self.loader(self._pool(images, labels))
+        check_side(loader.size, self.image_size, "loader")
+        check_same_device(loader.pool.device, self.device, "pool")
         if loader.pool.capacity < 2:
             raise InputError(f"{loader.pool.capacity} images cannot be trained on: give at least 2")
         loader.check_passes()
@@ -210,9 +215,10 @@ class Trainer:
         if isinstance(images, ImagePool):
             if labels is not None:
                 raise InputError("labels came with a pool, which has its own: leave them out")
+            check_side(images.image_size, self.image_size, "pool")
             return images
-        if labels is None:
+        if labels is None and isinstance(images, Tensor):
             raise InputError("images came without labels: give one label for each image")
-        check_images(images)
+        check_images(images, self.image_size)
         check_labels(labels, len(images), self.num_classes)
         return ImagePool.of(images, labels, self.device)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,6 +14,7 @@ from ...base.errors import InputError
 from ...kernels import resolve_attention_backend
 from ..model.components import load_text_encoders, load_unet, load_vae
 from ..model.lora_merge import merge_into_text_encoders, merge_into_unet
+from ..model.model_info import SDXL
 from ..model.parts import ModelParts
 from .attention_processor import MemoryEfficientAttnProcessor
 from .fused_norms import fuse_norms
@@ -61,19 +61,19 @@ def _load(
         merge_into_unet(unet, parts.loras)
         unet.set_attn_processor(MemoryEfficientAttnProcessor(attention))
         return DenoiseStep(_streamlined(unet, split_gates), parts.info.guidance_channels)
-    return _vae_decoder(parts.vae, dtype, parts.variant)
+    return _vae_decoder(parts, dtype)
 
 
-def _vae_decoder(folder: Path, dtype: torch.dtype | None, variant: str | None) -> VaeDecoder:
+def _vae_decoder(parts: ModelParts, dtype: torch.dtype | None) -> VaeDecoder:
     from diffusers import AutoencoderKL
 
-    vae = load_vae(folder, dtype, variant)
+    vae = load_vae(parts.vae, dtype, parts.variant)
     vae.encoder = None  # images only come out
     if isinstance(vae, AutoencoderKL):
         vae.quant_conv = None
         # Its one wide head suits few backends.
         vae.set_attn_processor(MemoryEfficientAttnProcessor())
-    return VaeDecoder(_streamlined(vae))
+    return VaeDecoder(_streamlined(vae), uses_statistics=parts.info.pipeline == SDXL)
 
 
 def check_attention(module: nn.Module, backend: str, device: torch.device) -> None:

@@ -160,19 +160,25 @@ def _guidance_embedding(guidance: Tensor, channels: int) -> Tensor:
 
 
 class VaeDecoder(nn.Module):
-    """Latents to images of -1..1."""
+    """Latents to images of -1..1.
+
+    `uses_statistics` says whether the pipeline heeds the mean and deviation of latents that a VAE
+    may name, as SDXL's does where there are both.
+    """
 
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, vae: AutoencoderKL | AutoencoderTiny) -> None:
+    def __init__(self, vae: AutoencoderKL | AutoencoderTiny, uses_statistics: bool = False) -> None:
         super().__init__()
         self.vae = vae
         config = vae.config
         mean, std = getattr(config, "latents_mean", None), getattr(config, "latents_std", None)
+        if not (uses_statistics and mean and std):
+            mean, std = [0.0], [1.0]
         shape = (1, -1, 1, 1)
-        scale = torch.tensor(std or [1.0]).view(shape) / config.scaling_factor
-        shift = torch.tensor(mean or [getattr(config, "shift_factor", None) or 0.0]).view(shape)
+        scale, shift = torch.tensor(std).view(shape) / config.scaling_factor, torch.tensor(mean)
+        shift = shift.view(shape)
         self.register_buffer("scale", scale, persistent=False)
         self.register_buffer("shift", shift, persistent=False)
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from ...base.errors import InputError
 from ...base.reading import parse_json
 from ...base.tensor_files import open_tensors
+from .lora_kinds import refuse_other_kind
 
 Tensors = dict[str, Tensor]
 
@@ -32,19 +33,6 @@ _PARTNERS = {
     "lora.up.weight": "lora.down.weight",
     ".lora_linear_layer.down.weight": ".lora_linear_layer.up.weight",
     ".lora_linear_layer.up.weight": ".lora_linear_layer.down.weight",
-}
-
-
-# What other kinds of files have in the names of their tensors.
-_OTHER_KINDS = {
-    ".hada_": "LoHa",
-    ".lokr_": "LoKr",
-    ".lora_mid": "Tucker (LoCon)",
-    ".dora_scale": "DoRA",
-    ".lora_magnitude_vector": "DoRA",
-    ".oft_": "OFT",
-    ".on_input": "IA3",
-    "bundle_emb": "embeddings of a textual inversion",
 }
 
 
@@ -118,11 +106,11 @@ def _check_names(path: Path, names: Sequence[str]) -> None:
 
 def _check_kind(path: Path, name: str) -> None:
     """Raise `InputError` for a tensor that is not of a plain LoRA layer of a known part."""
-    other = next((kind for part, kind in _OTHER_KINDS.items() if part in name), None)
-    if other is not None:
+    refuse_other_kind(path, name)
+    if name.startswith(_BARE) and _partner(name) is None:
         raise InputError(
-            f"LoRA file {str(path)!r} holds {name!r}, which is of {other} and no plain LoRA "
-            "layer: use a file of up and down matrices only, or a model that it was merged into"
+            f"LoRA file {str(path)!r} holds {name!r}, which is a weight of a model and of no LoRA "
+            "layer: use a file of up and down matrices only"
         )
     if name.startswith(_BARE):
         raise InputError(

@@ -24,7 +24,7 @@ from .json_files import read_json
 from .values.files import ModelIndex
 from .values.parts import VAES
 
-_SD, _SDXL, _LCM = PIPELINES = (
+_SD, SDXL, _LCM = PIPELINES = (
     "StableDiffusionPipeline",
     "StableDiffusionXLPipeline",
     "LatentConsistencyModelPipeline",
@@ -115,7 +115,7 @@ def read_model_info(folder: Path) -> ModelInfo:
     check_scheduler(folder / "scheduler" / "scheduler_config.json", scheduler)
     _check_unet(folder, unet, vae, len(encoders))
     _check_projection(folder, encoders, text)
-    if pipeline != _SDXL and text[0].get("use_attention_mask"):
+    if pipeline != SDXL and text[0].get("use_attention_mask"):
         raise InputError(
             f"the text encoder of model folder {str(folder)!r} masks what pads a prompt "
             "(use_attention_mask), which is not supported: give another model"
@@ -162,7 +162,7 @@ def pipeline_kind(folder: Path) -> str:
         )
     if name.startswith("LatentConsistencyModel"):
         return _LCM
-    return _SDXL if part_class(_index(folder), "text_encoder_2") else _SD
+    return SDXL if part_class(_index(folder), "text_encoder_2") else _SD
 
 
 def _is_peoples_own(name: str) -> bool:
@@ -214,7 +214,7 @@ def _check_components(
                 f"model folder {str(folder)!r} has a {name} of class {printable(str(kind))}: "
                 f"{' or '.join(expected)} is needed"
             )
-    wanted = 2 if pipeline == _SDXL else 1
+    wanted = 2 if pipeline == SDXL else 1
     if len(encoders) != wanted:
         raise InputError(
             f"model folder {str(folder)!r} has {len(encoders)} text encoders: "
@@ -233,6 +233,8 @@ def _check_unet(folder: Path, unet: dict[str, Any], vae: dict[str, Any], encoder
         reasons.append("is conditioned on classes")
     if unet.get("addition_embed_type") != ("text_time" if encoders > 1 else None):
         reasons.append(f"has additional conditions {unet.get('addition_embed_type')!r}")
+    if unet.get("dual_cross_attention"):
+        reasons.append("attends to two contexts (dual_cross_attention)")
     if unet.get("encoder_hid_dim_type"):
         reasons.append(f"projects its context by {unet['encoder_hid_dim_type']!r}")
     if reasons:

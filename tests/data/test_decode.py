@@ -1,6 +1,7 @@
 """Pictures to square uint8 images."""
 
 import io
+import struct
 
 import numpy as np
 import pyarrow as pa
@@ -8,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, TiffImagePlugin
 
 from zeroreal.base.errors import InputError
 from zeroreal.base.limits import LimitError
@@ -153,6 +154,67 @@ def test_16_bits_of_pgm_keep_their_range():
 def test_pixels_of_no_known_range_are_refused_and_never_black(pixels, complaint):
     with pytest.raises(InputError, match=rf"cannot read image 'x' \(its {complaint}; save it in 8"):
         decode(encoded(pixels, "tiff"), "x", 2)
+
+
+def tiff(pixels, black, white, *, kind, **others):
+    """A TIFF that names its range by tags of a kind: 3 and 4 whole, 9 signed, 11 and 12 floats."""
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, value in {340: black, 341: white, **others}.items():
+        tags[tag], tags.tagtype[tag] = value, kind
+    return encoded(pixels, "tiff", tiffinfo=tags)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "black", "white", "kind"),
+    [
+        (np.array([[1000, 2000], [1500, 3000]], np.int32), 1000, 3000, 4),
+        (np.array([[-1000, 0], [-500, 1000]], np.int32), -1000, 1000, 9),
+        (np.array([[-3.5, 0], [-1.75, 3.5]], np.float32), -3.5, 3.5, 11),
+        (np.array([[0, 127.5], [63.75, 255]], np.float32), 0, 255, 12),
+        (np.array([[10, 30], [20, 90]], np.float32), 10, 50, 11),
+    ],
+)
+def test_tiff_of_32_bits_has_the_range_of_its_tags(pixels, black, white, kind):
+    content = tiff(pixels, black, white, kind=kind)
+    assert decode(content, "x", 2)[0][..., 0].tolist() == [[0, 128], [64, 255]]
+
+
+def test_whole_numbers_above_the_signed_range_stay_above_it():
+    pixels = np.array([[0, 2**31], [2**30, 2**32 - 1]], np.uint32).view(np.int32)
+    content = bytearray(tiff(pixels, 0, 2**32 - 1, kind=4))
+    place = content.index(struct.pack("<HHI", 339, 3, 1)) + 8
+    content[place : place + 2] = struct.pack("<H", 1)  # which Pillow writes as 2, signed
+    assert decode(bytes(content), "x", 2)[0][..., 0].tolist() == [[0, 128], [64, 255]]
+
+
+@pytest.mark.parametrize(
+    ("pixels", "black", "white", "complaint"),
+    [
+        (np.full((2, 2), 7, np.float32), 100, 200, "range 100 to 200, and no value is in it"),
+        (np.full((2, 2), 7, np.float32), 7, 7, "range 7 to 7, and no value"),
+        (np.full((2, 2), 7, np.float32), 9, 5, "range 9 to 5, and no value"),
+        (np.array([[0, np.nan]] * 2, np.float32), 0, 1, "values that are not a number"),
+    ],
+)
+def test_tags_that_name_no_range_of_the_pixels_are_refused(pixels, black, white, complaint):
+    with pytest.raises(InputError, match=complaint):
+        decode(tiff(pixels, black, white, kind=11), "x", 2)
+
+
+def test_a_turned_tiff_keeps_the_range_of_its_tags():
+    pixels = np.array([[-1, 1], [-1, -1]], np.float32)
+    content = tiff(pixels, -1, 1, kind=11)
+    turned = encoded(pixels, "tiff", tiffinfo=_with_orientation(content, 3))
+    assert decode(turned, "x", 2)[0][..., 0].tolist() == [[0, 0], [255, 0]]
+
+
+def _with_orientation(content, orientation):
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    with Image.open(io.BytesIO(content)) as image:
+        for tag in (340, 341):
+            tags[tag], tags.tagtype[tag] = image.tag_v2[tag], 11
+    tags[274] = orientation
+    return tags
 
 
 def test_the_limit_on_pixels_can_be_raised(monkeypatch):

@@ -197,3 +197,25 @@ def test_a_pointer_of_git_lfs_is_told(tmp_path):
     (tmp_path / "t.parquet").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0")
     with pytest.raises(InputError, match=r"t\.parquet' is a pointer of Git LFS .* 'git lfs pull'"):
         load_images(tmp_path)
+
+
+NO_BYTES = [None, {"bytes": None, "path": "a.png"}, {"bytes": None, "path": None}]
+
+
+@pytest.mark.parametrize("missing", NO_BYTES)
+@pytest.mark.parametrize("size", [None, 8])
+def test_rows_without_image_bytes_are_unreadable_images(tmp_path, caplog, missing, size):
+    good = {"bytes": png(plain(RED)), "path": "b.png"}
+    path = write_parquet(tmp_path / "t.parquet", [missing, good], ["bag", "coat"])
+    with pytest.raises(InputError, match=r"row 0 of '.*t\.parquet' holds no image bytes; 'image'"):
+        load_images(path, size)
+    found = load_images(path, size, reading=ReadSettings(skip_unreadable=True))
+    assert (found.labels.tolist(), len(found.unreadable)) == ([1], 1)
+    assert "left out 1 of 2 images" in caplog.text
+    assert "row 0 of" in found.unreadable[0]
+
+
+def test_rows_of_paths_alone_leave_no_image(tmp_path):
+    path = write_parquet(tmp_path / "t.parquet", [{"path": "a.png"}, {"path": "b.png"}], ["a", "b"])
+    with pytest.raises(InputError, match=r"holds no image that can be read"):
+        load_images(path, reading=ReadSettings(skip_unreadable=True))

@@ -26,7 +26,7 @@ def pipeline_image(pipeline, spec, steps, noise_of, **given):
     with noise_of(spec.seed, (4, side, side), pipeline.scheduler) as latents:
         images = pipeline(
             spec.prompt,
-            negative_prompt=spec.negative_prompt,
+            negative_prompt=spec.negative_prompt or None,
             guidance_scale=spec.guidance,
             num_inference_steps=steps,
             latents=latents,

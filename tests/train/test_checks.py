@@ -6,6 +6,7 @@ import torch
 
 from zeroreal.base import InputError
 from zeroreal.train import ImagePool, Loader, Trainer
+from zeroreal.train.classifier.evaluate import evaluate
 
 CPU = torch.device("cpu")
 IMAGES = torch.zeros(4, 32, 32, 3, dtype=torch.uint8)
@@ -77,6 +78,73 @@ def test_images_of_another_size_are_not_predicted(trainer):
             call()
 
 
+def test_images_of_another_size_are_not_trained_on(trainer):
+    small = IMAGES[:, :16, :16]
+    with pytest.raises(InputError, match="16 pixels a side, and the classifier is for 32"):
+        trainer.fit(small, LABELS)
+    pool = ImagePool.of(small, LABELS, CPU)
+    for source, name in ((pool, "pool"), (Loader(pool, 2, epochs=1), "loader")):
+        with pytest.raises(InputError, match=f"the {name} gives images of 16 pixels .* for 32"):
+            trainer.fit(source)
+    assert len(trainer.fit(Loader(pool, 2, epochs=1, size=32))) == 1  # which resizes
+
+
+def test_a_pool_of_another_device_is_not_trained_on(trainer):
+    loader = Loader(ImagePool.of(IMAGES, LABELS, CPU), 2, epochs=1)
+    loader.pool = ImagePool(4, 32, torch.device("meta"))
+    with pytest.raises(InputError, match="the pool is on meta, and the trainer on cpu"):
+        trainer.fit(loader)
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+def test_a_classifier_of_other_classes_has_no_figure(trainer, classes):
+    with pytest.raises(InputError, match=f"tells 2 classes apart, and {classes} are tested"):
+        evaluate(trainer.model, IMAGES, LABELS * 0, classes, CPU)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ((IMAGES[:, :16, :16], [0] * 4, range(4)), "16 pixels a side, and the pool is for 32"),
+        ((IMAGES.numpy(), [0] * 4, range(4)), "numpy.ndarray: a torch.Tensor is needed"),
+        ((IMAGES, [0] * 3, range(4)), "4 images have 3 labels and 4 samples"),
+        ((IMAGES[:1], [0] * 4, range(4)), "1 images have 4 labels"),
+        ((IMAGES, [0] * 4, range(5)), "4 labels and 5 samples"),
+        ((IMAGES, [0, -1, 0, 0], range(4)), "label -1 is below 0"),
+    ],
+)
+def test_what_does_not_fit_a_pool_is_not_added(arguments, complaint):
+    pool = ImagePool(4, 32, CPU)
+    with pytest.raises(InputError, match=complaint):
+        pool.add(*arguments)
+    assert len(pool) == 0
+    assert pool.free == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"num_classes": 2.5}, "num classes is 2.5: a whole number"),
+        ({"num_classes": "2"}, "num classes is '2'"),
+        ({"image_size": (32, 32)}, r"image size is \(32, 32\)"),
+        ({"image_size": -3}, "image size is -3"),
+        ({"seed": -1}, "seed is -1"),
+    ],
+)
+def test_a_trainer_s_numbers_are_checked(options, complaint):
+    with pytest.raises(InputError, match=complaint):
+        Trainer(**{"num_classes": 2, "image_size": 32, "device": "cpu", **options})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [((-1, 32), "capacity is -1"), ((2.5, 32), "capacity is 2.5"), ((4, "32"), "size is '32'")],
+)
+def test_a_pool_s_numbers_are_checked(arguments, complaint):
+    with pytest.raises(InputError, match=complaint):
+        ImagePool(*arguments, CPU)
+
+
 def test_no_images_have_no_accuracy(trainer):
     with pytest.raises(InputError, match="no images to test on"):
         trainer.evaluate(IMAGES[:0], LABELS[:0])
@@ -111,6 +179,7 @@ def test_labels_beside_a_pool_or_loader_are_refused(trainer):
         ({"mean": [0.5]}, r"mean is \[0.5\] .* three numbers each"),
         ({"std": [0, 1, 1]}, r"std \[0, 1, 1\]: .* above 0"),
         ({"std": np.ones(4)}, "three numbers each"),
+        ({"mean": 0.5}, "mean is 0.5 .* three numbers each"),
         ({"rank": 2}, "rank is 2"),
         ({"max_replay": 0}, "max replay is 0"),
     ],

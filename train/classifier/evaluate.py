@@ -12,7 +12,7 @@ from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
 from ...base.errors import InputError
-from ..checks import check_images, check_labels
+from ..checks import check_images, check_labels, check_outputs
 
 _BATCH = 500
 _Z95 = 1.959964
@@ -105,13 +105,15 @@ def evaluate(
 ) -> Evaluation:
     """Test `model` on uint8 images `[N, S, S, 3]` with labels int64 `[N]`, 0 to `num_classes` - 1.
 
-    Raises `InputError` for anything else, for images of another side than `size`, and for none.
+    Raises `InputError` for anything else, for images of another side than `size`, for none, and
+    for a model of another number of classes.
     """
     check_images(images, size)
     check_labels(labels, len(images), num_classes)
     if not len(images):
         raise InputError("there are no images to test on: give at least 1")
-    predicted = predict(model, images, device).argmax(1)
-    cells = labels.cpu().long() * num_classes + predicted
+    probabilities = predict(model, images, device)
+    check_outputs(probabilities.shape[1], num_classes)
+    cells = labels.cpu().long() * num_classes + probabilities.argmax(1)
     confusion = torch.bincount(cells, minlength=num_classes**2).view(num_classes, num_classes)
     return Evaluation(confusion)

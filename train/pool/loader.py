@@ -104,6 +104,11 @@ class Loader:
         """How many batches of the current epoch were given out."""
 
     @property
+    def size(self) -> int:
+        """Height and width of the batches' images in pixels."""
+        return self._maker.size
+
+    @property
     def samples(self) -> int:
         """How many images were given out, to all ranks together."""
         return self._before + self._given()

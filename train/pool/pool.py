@@ -14,7 +14,7 @@ from torch import Tensor
 from ...base.errors import InputError
 from ...base.fences import Fence, fences_on
 from ...base.transfer import to_device
-from ..checks import check_images, check_labels
+from ..checks import check_images, check_labels, check_whole
 from .records import SlotRecords
 from .storage import ImageStorage
 
@@ -51,6 +51,10 @@ class ImagePool:
         classes: int | None = None,
         host: int = 0,
     ) -> None:
+        for what, value in {"capacity": capacity, "image size": image_size}.items():
+            check_whole(value, f"the pool's {what}", 0)
+        check_whole(spare, "the pool's spare", 0)
+        device = torch.device(device)
         slots = capacity + spare
         if not 0 <= host <= slots:
             raise InputError(f"host is {host}: it must be 0 to {slots}, the pool's slots")
@@ -201,14 +205,26 @@ class ImagePool:
             self._records.publish(slots, uses)
 
     def add(self, images: Tensor, labels: Sequence[int], samples: Iterable[int]) -> None:
-        """Write images and publish them."""
+        """Write images, uint8 `[N, S, S, 3]`, and publish them.
+
+        Raises `InputError` for images of another kind or size, for more than there is room for, and
+        where labels or samples are not as many.
+        """
+        check_images(images, self.image_size, "pool")
+        samples = list(samples)
+        if not len(images) == len(labels) == len(samples):
+            raise InputError(
+                f"{len(images)} images have {len(labels)} labels and {len(samples)} samples: give "
+                "one of each for each"
+            )
+        check_labels(torch.as_tensor(labels), len(images))
         if len(images) > len(self._free):
             raise InputError(
                 f"the pool has {len(self._free)} free slots, {len(images)} are needed: make it "
                 "larger"
             )
         slots = self.take(len(images))
-        self.write(slots, images, labels, list(samples))
+        self.write(slots, images, labels, samples)
         self.publish(slots)
 
     def evict(self, count: int, policy: str) -> None:

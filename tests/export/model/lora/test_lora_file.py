@@ -31,6 +31,9 @@ def pair(name, down=(2, 8), up=(8, 2), endings=SPELLINGS["peft"]):
         ("lora_unet_conv_in.lokr_w1", "is of LoKr"),
         ("lora_unet_conv_in.lora_mid.weight", "is of Tucker (LoCon)"),
         ("bundle_emb.x.string_to_param.*", "is of embeddings of a textual inversion"),
+        ("lora_unet_conv_in.diff", "is of whole differences of weights"),
+        ("lora_unet_conv_in.a1.weight", "is of GLoRA"),
+        ("down_blocks.0.resnets.0.conv1.weight", "is a weight of a model and of no LoRA layer"),
     ],
 )
 def test_what_is_more_than_a_plain_lora_layer_is_refused(
@@ -39,6 +42,24 @@ def test_what_is_more_than_a_plain_lora_layer_is_refused(
     path = write(tmp_path / "a.safetensors", small_tensors(unet) | {name: torch.zeros(1)})
     message = complaint(merge_into_unet, unet, [Lora(path, 1)])
     assert f"holds {name!r}, which {kind}" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("emb_params", "a textual inversion: give it as --textual-inversion"),
+        ("clip_l", "a textual inversion"),
+        ("model.diffusion_model.out.2.bias", "a whole checkpoint: give it as the model"),
+        ("controlnet_cond_embedding.conv_in.weight", "a ControlNet, which is not used here"),
+        ("lllite_unet_x.conditioning1.0.weight", "a ControlNet"),
+        ("image_proj.proj.weight", "an IP-Adapter, which is not used here"),
+        ("lycoris_conv_in.lora_down.weight", "layers that LyCORIS names without their part"),
+    ],
+)
+def test_what_is_no_lora_is_told_as_what_it_is(tmp_path, unet, name, kind, complaint, write):
+    path = write(tmp_path / "a.safetensors", {name: torch.zeros(1)})
+    message = complaint(merge_into_unet, unet, [Lora(path, 1)])
+    assert f"LoRA file {str(path)!r} holds {name!r}: it is {kind}" in message
 
 
 def test_the_alpha_of_another_kind_is_no_damage(tmp_path, unet, complaint, write):
