@@ -10,7 +10,7 @@ from ...base.errors import InputError
 from ...base.foreign import ForeignValues, Values, check_values
 from ...base.printable import short
 from .values.files import ModelIndex, ShardIndex, TokenizerValues, Vocabulary
-from .values.parts import VAES, TextValues, UNetValues
+from .values.parts import VAES, ClipValues, TextValues, UNetValues
 from .values.scheduler import SchedulerValues
 
 _REMEDY = "copy it again"
@@ -56,6 +56,11 @@ def complete_vae(folder: Path, given: dict[str, Any], kind: str) -> dict[str, An
 def complete_text_encoder(folder: Path, given: dict[str, Any]) -> dict[str, Any]:
     """That of the text encoder in its own `folder`, as `complete_unet` has it."""
     return _complete(TextValues, folder / "config.json", given)
+
+
+def check_clip(path: Path, given: dict[str, Any]) -> None:
+    """Raise `InputError` for values of a CLIP model that the library does not take."""
+    _checked(ClipValues, path, given)
 
 
 def model_index(path: Path, given: dict[str, Any]) -> ModelIndex:

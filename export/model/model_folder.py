@@ -17,6 +17,8 @@ from .safetensors_header import read_header
 from .single_file.convert import unpacked
 
 _PICKLES = (".bin", ".ckpt", ".pt", ".pth")
+_TEXTS = (".txt", ".jinja", ".model", ".spm")
+_TEMPLATES = "additional_chat_templates"
 
 
 def find_model(name: str | Path | None, variant: str | None = None) -> Path:
@@ -107,14 +109,15 @@ def check_texts(folder: Path) -> None:
 
     The libraries that load it read all that lies there, however long or deep, and pipes, too.
     """
-    for path in sorted(folder.iterdir()):
+    templates = folder / _TEMPLATES  # a tokenizer takes them along
+    for path in (*sorted(folder.iterdir()), *sorted(templates.glob("*.jinja"))):
         if path.name == "vocab.json":
             check_vocabulary(path, read_json(path))
         elif path.name == "merges.txt":
             check_merges(path, read_text(path, "model file").splitlines())
         elif path.suffix == ".json":
             load_json(path, "model file", "copy it again")
-        elif is_file(path, "model file") and path.suffix == ".txt":
+        elif is_file(path, "model file") and path.suffix in _TEXTS:
             TEXT_BYTES.check(path.stat().st_size, f"model file {str(path)!r}")
 
 
