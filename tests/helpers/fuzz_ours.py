@@ -1,0 +1,224 @@
+"""Files that we wrote, which somebody else may have changed: runs, datasets, exports, teachers."""
+
+import io
+import json
+import shutil
+import tarfile
+from dataclasses import asdict
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from safetensors.torch import save_file
+from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTokenizer
+from transformers.utils import logging
+
+from zeroreal.assets import TINY_FASHION
+from zeroreal.base.sealed import sealed
+from zeroreal.base.tensor_files import load_tensors
+from zeroreal.data.configurations import check_one_configuration
+from zeroreal.encoders.teacher import ClipTeacher
+from zeroreal.engine.tensorrt.report import BuildReport, read_report, write_report
+from zeroreal.export.model.distilled import Distilled, read_distilled
+from zeroreal.export.model.model_info import read_model_info
+from zeroreal.export.onnx.manifest import read_manifest
+from zeroreal.generate.dataset.card.licence import model_licence
+from zeroreal.generate.dataset.checking.contents import shard_samples, stored_images
+from zeroreal.generate.dataset.commit.record import FileFacts, ShardRecord, WorkerFacts, read_record
+from zeroreal.generate.dataset.config.config import DatasetConfig, read_config
+from zeroreal.generate.dataset.config.settings import DatasetSettings
+from zeroreal.generate.dataset.store.places import open_store
+from zeroreal.run.budget.clock import Speeds
+from zeroreal.run.budget.state import load_state
+from zeroreal.run.images import GENERATED, ImageFiles
+from zeroreal.run.settings import RunSettings
+from zeroreal.train.loop.checkpoint import NEWEST, CheckpointFolder
+from zeroreal.train.loop.scalars import COLUMNS, SCALARS, ScalarLog
+
+CPU = torch.device("cpu")
+SIDE = 8
+NAMES = ("boot", "shoe")
+IDENTITY = {"classifier": "resnet18", "recipe": {"epochs": 3}}
+
+
+def images(folder):
+    """Those of an unfinished run."""
+    tensors = {
+        "images": torch.zeros(3, SIDE, SIDE, 3, dtype=torch.uint8),
+        "samples": torch.arange(3),
+    }
+    (folder / GENERATED).mkdir()
+    (folder / GENERATED / "00000.safetensors").write_bytes(sealed(tensors, json.dumps(IDENTITY)))
+
+
+def read_images(folder):
+    files = ImageFiles(folder, IDENTITY, SIDE)
+    for found, pixels in files.read(sorted(files.samples)):
+        assert pixels.shape == (len(found), SIDE, SIDE, 3)
+
+
+def unsealed(write, file):
+    """Writes text and tensors of a sealed file apart, so that its digest fits what is changed."""
+
+    def unseal(folder):
+        write(folder)
+        tensors = load_tensors(folder / file, "file")
+        with (folder / file).open("rb") as sealed_file:
+            length = int.from_bytes(sealed_file.read(8), "little")
+            text = json.loads(sealed_file.read(length))["__metadata__"]["state"]
+        (folder / "text.json").write_text(text)
+        save_file(tensors, folder / "tensors.safetensors")
+
+    return unseal
+
+
+def of_sealed(write, read, file):
+    def seal_and_read(folder):
+        tensors = load_tensors(folder / "tensors.safetensors", "file")
+        text = (folder / "text.json").read_text(errors="replace")
+        (folder / file).write_bytes(sealed(tensors, text))
+        read(folder)
+
+    return unsealed(write, file), seal_and_read
+
+
+def checkpoint(folder):
+    CheckpointFolder(folder, IDENTITY).save({"weights": torch.ones(3), "version": 1})
+
+
+def read_checkpoint(folder):
+    CheckpointFolder(folder, IDENTITY).load()
+
+
+def scalars(folder):
+    rows = (COLUMNS, *([str(step), *["1"] * (len(COLUMNS) - 1)] for step in range(3)))
+    (folder / SCALARS).write_text("".join(",".join(row) + "\n" for row in rows))
+
+
+def read_scalars(folder):
+    before = (folder / SCALARS).read_bytes()
+    try:
+        ScalarLog(folder, 1).close()
+    finally:
+        (folder / SCALARS).write_bytes(before)
+        shutil.rmtree(folder / "tensorboard", ignore_errors=True)
+
+
+def budget(folder):
+    plan = {"lever": "x", "images": 10, "accuracy": 0.5}
+    plan |= dict.fromkeys(("generate_seconds", "train_seconds", "other_seconds"), 1.0)
+    content = {"plan": plan, "speeds": asdict(Speeds(1, 1, 1, 1, 1)), "spent": 5.0}
+    (folder / "budget.json").write_text(json.dumps(content))
+
+
+def read_budget(folder):
+    state = load_state(folder, RunSettings(), 0.0)
+    if state is not None:  # named otherwise, it is not there
+        state.clock(60.0).start()
+        assert state.clock(60.0).is_over(10**12)
+
+
+def dataset(folder):
+    """Its configuration and the record, tar file and table of one shard."""
+    config = DatasetConfig(DatasetSettings(), {"prompt": "a {class}"}, "0" * 64, (1,))
+    (folder / "dataset.yaml").write_bytes(config.content())
+    worker = WorkerFacts("host", 1, "cpu", "torch", "fp32", 4, 4, 1, "none")
+    files = {"0.tar": FileFacts(5, "0" * 64)}
+    finished = "2026-11-26T22:00:00+00:00"
+    record = ShardRecord("0", 0, 2, files, {"boot": 2}, {}, {}, worker, 1.0, finished)
+    (folder / "0.json").write_bytes(record.content())
+    rows = [{"index": n, "label": n, "class": name} for n, name in enumerate(NAMES)]
+    pq.write_table(pa.Table.from_pylist(rows), folder / "0.parquet")
+    with tarfile.open(folder / "0.tar", "w") as file:
+        for row in rows:
+            index, label = str(row["index"]).encode(), str(row["label"]).encode()
+            for name, content in (("png", b"p"), ("cls", label), ("json", json.dumps(row))):
+                content = content.encode() if isinstance(content, str) else content
+                member = tarfile.TarInfo(f"{index.decode()}.{name}")
+                member.size = len(content)
+                file.addfile(member, io.BytesIO(content))
+    np.save(folder / "0.npy", np.zeros((2, SIDE, SIDE, 3), np.uint8))
+    np.save(folder / "0.labels.npy", np.array([0, 1]))
+
+
+def read_dataset(folder):
+    config = read_config(open_store(folder))
+    assert len(config.digest) == 64
+    assert config.classes
+    assert config.plan
+    read_record((folder / "0.json").read_bytes(), "0.json")
+    for shard_format in ("webdataset", "parquet", "npy"):
+        shard_samples(shard_format, "0", ["0.tar"], folder.joinpath, NAMES)
+        if shard_format != "parquet":
+            stored_images(shard_format, "0", [0], ["0.tar"], folder.joinpath)
+
+
+def export(folder):
+    tensor = {"name": "x", "dtype": "float32", "shape": ["batch", 4]}
+    error = {"case": "x", "output": "x", "relative": 0.0, "allowed": 1.0}
+    graph = {"file": "x.onnx", "precision": "float32", "structure_digest": "0" * 64}
+    graph |= {"weights_digest": "0" * 64, "inputs": [tensor], "outputs": [tensor]}
+    content = {"format": 2, "created": "2026", "source": {}, "image_size": [32, 32]}
+    content |= {"model": asdict(read_model_info(TINY_FASHION)), "versions": {"torch": "2"}}
+    content |= {"graphs": {"denoise": graph | {"relative_errors": [error]}}}
+    (folder / "manifest.json").write_text(json.dumps(content))
+    (folder / "x.onnx").touch()
+
+
+def distilled(folder):
+    Distilled("TCD", {4: 0.5, 2: -1.0}, (1.0, 7.5), "epsilon", "0" * 64).write(folder)
+
+
+def plan(folder):
+    report = BuildReport("x", "0", "0", "tensorrt 1", "sm_89", {}, False, 1.0, 5, 5, 5, (), ())
+    write_report(report, folder)
+
+
+def card(folder):
+    (folder / "README.md").write_text(
+        "---\nlicense: [mit]\nconfigs:\n- config_name: a\n  data_files: x\n---\n\nA card.\n"
+    )
+    (folder / "LICENSE").write_text("MIT License\n")
+
+
+def read_card(folder):
+    check_one_configuration(folder)
+    model_licence(folder)
+
+
+def teacher(folder):
+    logging.disable_progress_bar()
+    tokenizer = CLIPTokenizer.from_pretrained(TINY_FASHION / "tokenizer")
+    narrow = {"hidden_size": 8, "intermediate_size": 8, "num_attention_heads": 2}
+    narrow |= {"num_hidden_layers": 1}
+    text = {"vocab_size": len(tokenizer), "max_position_embeddings": 32}
+    text |= {"eos_token_id": tokenizer.eos_token_id}
+    vision = {"image_size": 8, "patch_size": 4}
+    config = CLIPConfig(
+        text_config={**narrow, **text}, vision_config={**narrow, **vision}, projection_dim=4
+    )
+    CLIPModel(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    CLIPImageProcessor().save_pretrained(folder)
+
+
+def read_teacher(folder):
+    given = ClipTeacher(folder, NAMES, CPU)(torch.zeros(1, SIDE, SIDE, 3, dtype=torch.uint8))
+    assert given.shape == (1, 2)
+
+
+TARGETS = {
+    "images": (images, read_images),
+    "images sealed": of_sealed(images, read_images, f"{GENERATED}/00000.safetensors"),
+    "checkpoint sealed": of_sealed(checkpoint, read_checkpoint, NEWEST),
+    "scalars": (scalars, read_scalars),
+    "budget": (budget, read_budget),
+    "dataset": (dataset, read_dataset),
+    "export": (export, read_manifest),
+    "distilled": (distilled, read_distilled),
+    "plan": (plan, read_report),
+    "card": (card, read_card),
+    "teacher": (teacher, read_teacher),
+}
+"""As in `fuzz_targets`."""
