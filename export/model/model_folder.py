@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 from pathlib import Path
 
 from ...assets import TINY_FASHION
@@ -18,7 +19,7 @@ from .single_file.convert import unpacked
 
 _PICKLES = (".bin", ".ckpt", ".pt", ".pth")
 _TEXTS = (".txt", ".jinja", ".model", ".spm")
-_TEMPLATES = "additional_chat_templates"
+_TEMPLATES = "additional_chat_templates/*.jinja"  # which a tokenizer takes along
 
 
 def find_model(name: str | Path | None, variant: str | None = None) -> Path:
@@ -100,8 +101,7 @@ def check_weights(folder: Path, wanted: str | None = None) -> None:
         for shape in read_header(path).shapes.values()
     ]
     check_texts(folder)
-    longest = max((side for shape in shapes for side in shape), default=0)
-    check_sides(folder, read_json(folder / "config.json"), longest)
+    check_sides(folder, read_json(folder / "config.json"), max(chain(*shapes), default=0))
 
 
 def check_texts(folder: Path) -> None:
@@ -109,8 +109,7 @@ def check_texts(folder: Path) -> None:
 
     The libraries that load it read all that lies there, however long or deep, and pipes, too.
     """
-    templates = folder / _TEMPLATES  # a tokenizer takes them along
-    for path in (*sorted(folder.iterdir()), *sorted(templates.glob("*.jinja"))):
+    for path in sorted((*folder.iterdir(), *folder.glob(_TEMPLATES))):
         if path.name == "vocab.json":
             check_vocabulary(path, read_json(path))
         elif path.name == "merges.txt":

@@ -156,9 +156,7 @@ def test_weights_that_lack_a_tensor_are_refused(folder, tmp_path):
         ClipTeacher(tmp_path, CLASSES, CPU)
 
 
-@pytest.mark.parametrize(
-    "name", ["vocab.json", "chat_template.jinja", "additional_chat_templates/x.jinja"]
-)
+@pytest.mark.parametrize("name", ["vocab.json", "additional_chat_templates/x.jinja"])
 def test_a_pipe_in_its_folder_is_said(folder, tmp_path, name, no_hang):
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -171,9 +169,7 @@ def test_a_pipe_in_its_folder_is_said(folder, tmp_path, name, no_hang):
     ("part", "field", "value"),
     [("text_config", "num_hidden_layers", 10**6), ("vision_config", "patch_size", -1)],
 )
-def test_an_absurd_configuration_is_refused_before_anything_is_made(
-    folder, tmp_path, part, field, value, no_hang
-):
+def test_an_absurd_configuration_is_refused(folder, tmp_path, part, field, value, no_hang):
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     config = json.loads((tmp_path / "config.json").read_text())
     config[part][field] = value

@@ -1,4 +1,4 @@
-"""Files that we wrote, which somebody else may have changed: runs, datasets, exports, teachers."""
+"""Files that we wrote, which somebody else may have changed: of runs and datasets."""
 
 import io
 import json
@@ -12,19 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from safetensors.torch import save_file
-from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTokenizer
-from transformers.utils import logging
 
-from zeroreal.assets import TINY_FASHION
 from zeroreal.base.sealed import sealed
 from zeroreal.base.tensor_files import load_tensors
-from zeroreal.data.configurations import check_one_configuration
-from zeroreal.encoders.teacher import ClipTeacher
-from zeroreal.engine.tensorrt.report import BuildReport, read_report, write_report
-from zeroreal.export.model.distilled import Distilled, read_distilled
-from zeroreal.export.model.model_info import read_model_info
-from zeroreal.export.onnx.manifest import read_manifest
-from zeroreal.generate.dataset.card.licence import model_licence
 from zeroreal.generate.dataset.checking.contents import shard_samples, stored_images
 from zeroreal.generate.dataset.commit.record import FileFacts, ShardRecord, WorkerFacts, read_record
 from zeroreal.generate.dataset.config.config import DatasetConfig, read_config
@@ -37,7 +27,6 @@ from zeroreal.run.settings import RunSettings
 from zeroreal.train.loop.checkpoint import NEWEST, CheckpointFolder
 from zeroreal.train.loop.scalars import COLUMNS, SCALARS, ScalarLog
 
-CPU = torch.device("cpu")
 SIDE = 8
 NAMES = ("boot", "shoe")
 IDENTITY = {"classifier": "resnet18", "recipe": {"epochs": 3}}
@@ -156,60 +145,6 @@ def read_dataset(folder):
             stored_images(shard_format, "0", [0], ["0.tar"], folder.joinpath)
 
 
-def export(folder):
-    tensor = {"name": "x", "dtype": "float32", "shape": ["batch", 4]}
-    error = {"case": "x", "output": "x", "relative": 0.0, "allowed": 1.0}
-    graph = {"file": "x.onnx", "precision": "float32", "structure_digest": "0" * 64}
-    graph |= {"weights_digest": "0" * 64, "inputs": [tensor], "outputs": [tensor]}
-    content = {"format": 2, "created": "2026", "source": {}, "image_size": [32, 32]}
-    content |= {"model": asdict(read_model_info(TINY_FASHION)), "versions": {"torch": "2"}}
-    content |= {"graphs": {"denoise": graph | {"relative_errors": [error]}}}
-    (folder / "manifest.json").write_text(json.dumps(content))
-    (folder / "x.onnx").touch()
-
-
-def distilled(folder):
-    Distilled("TCD", {4: 0.5, 2: -1.0}, (1.0, 7.5), "epsilon", "0" * 64).write(folder)
-
-
-def plan(folder):
-    report = BuildReport("x", "0", "0", "tensorrt 1", "sm_89", {}, False, 1.0, 5, 5, 5, (), ())
-    write_report(report, folder)
-
-
-def card(folder):
-    (folder / "README.md").write_text(
-        "---\nlicense: [mit]\nconfigs:\n- config_name: a\n  data_files: x\n---\n\nA card.\n"
-    )
-    (folder / "LICENSE").write_text("MIT License\n")
-
-
-def read_card(folder):
-    check_one_configuration(folder)
-    model_licence(folder)
-
-
-def teacher(folder):
-    logging.disable_progress_bar()
-    tokenizer = CLIPTokenizer.from_pretrained(TINY_FASHION / "tokenizer")
-    narrow = {"hidden_size": 8, "intermediate_size": 8, "num_attention_heads": 2}
-    narrow |= {"num_hidden_layers": 1}
-    text = {"vocab_size": len(tokenizer), "max_position_embeddings": 32}
-    text |= {"eos_token_id": tokenizer.eos_token_id}
-    vision = {"image_size": 8, "patch_size": 4}
-    config = CLIPConfig(
-        text_config={**narrow, **text}, vision_config={**narrow, **vision}, projection_dim=4
-    )
-    CLIPModel(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    CLIPImageProcessor().save_pretrained(folder)
-
-
-def read_teacher(folder):
-    given = ClipTeacher(folder, NAMES, CPU)(torch.zeros(1, SIDE, SIDE, 3, dtype=torch.uint8))
-    assert given.shape == (1, 2)
-
-
 TARGETS = {
     "images": (images, read_images),
     "images sealed": of_sealed(images, read_images, f"{GENERATED}/00000.safetensors"),
@@ -217,10 +152,5 @@ TARGETS = {
     "scalars": (scalars, read_scalars),
     "budget": (budget, read_budget),
     "dataset": (dataset, read_dataset),
-    "export": (export, read_manifest),
-    "distilled": (distilled, read_distilled),
-    "plan": (plan, read_report),
-    "card": (card, read_card),
-    "teacher": (teacher, read_teacher),
 }
 """As in `fuzz_targets`."""

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from fuzz_models import TARGETS as MODELS
 from fuzz_ours import TARGETS as OURS
 from PIL import Image
 from safetensors.torch import save_file
@@ -229,5 +230,6 @@ TARGETS = {
     "checkpoint": (checkpoint, lambda folder: CheckpointFolder(folder, IDENTITY).load()),
     "cache entry": (entry, lambda folder: read_entry(folder, check_files=True)),
     **OURS,
+    **MODELS,
 }
 """By name: what writes good files into a folder, and what reads them there."""

@@ -148,16 +148,10 @@ def test_other_content_is_refused_even_where_its_digest_is_right(of, path, chang
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        ("{", "is damaged"),
-        ("[5]", r"\[5\], which names no training"),
-        ('{"classes": 1}', "of classes 1"),
-    ],
+    ("text", "complaint"), [("{", "is damaged"), ("[5]", r"\[5\], which names no training")]
 )
 def test_another_description_is_refused_even_where_its_digest_is_right(of, path, text, complaint):
-    tensors = {name: value.clone() for name, value in read_sealed(path).tensors.items()}
-    path.write_bytes(sealed(tensors, text))
+    path.write_bytes(sealed(read_sealed(path).tensors, text))
     with pytest.raises(InputError, match=complaint):
         of()
 
