@@ -24,6 +24,7 @@ from zeroreal.run.budget.clock import Speeds
 from zeroreal.run.budget.state import load_state
 from zeroreal.run.images import GENERATED, ImageFiles
 from zeroreal.run.settings import RunSettings
+from zeroreal.train.distilling.trajectories import TrajectoryFolder
 from zeroreal.train.loop.checkpoint import NEWEST, CheckpointFolder
 from zeroreal.train.loop.scalars import COLUMNS, SCALARS, ScalarLog
 
@@ -79,6 +80,16 @@ def checkpoint(folder):
 
 def read_checkpoint(folder):
     CheckpointFolder(folder, IDENTITY).load()
+
+
+def trajectories(folder):
+    latents = torch.zeros(2, 3, 4, 1, 1, dtype=torch.float16)
+    (folder / "x.safetensors").write_bytes(sealed({"latents": latents}, "5"))
+
+
+def read_trajectories(folder):
+    found = TrajectoryFolder(folder, "5")._read(folder / "x.safetensors", (2, 3))
+    assert found is None or found.shape[:2] == (2, 3)
 
 
 def scalars(folder):
@@ -149,6 +160,7 @@ TARGETS = {
     "images": (images, read_images),
     "images sealed": of_sealed(images, read_images, f"{GENERATED}/00000.safetensors"),
     "checkpoint sealed": of_sealed(checkpoint, read_checkpoint, NEWEST),
+    "trajectories": of_sealed(trajectories, read_trajectories, "x.safetensors"),
     "scalars": (scalars, read_scalars),
     "budget": (budget, read_budget),
     "dataset": (dataset, read_dataset),
