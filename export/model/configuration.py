@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ...base.errors import InputError
 from ...base.foreign import ForeignValues, Values, check_values
 from ...base.printable import short
+from ...base.reading import read_text
 from .values.files import ModelIndex, ShardIndex, TokenizerValues, Vocabulary
 from .values.parts import VAES, ClipValues, TextValues, UNetValues
 from .values.scheduler import SchedulerValues
@@ -98,9 +98,13 @@ def check_vocabulary(path: Path, given: dict[str, Any], size: int | None = None)
         )
 
 
-def check_merges(path: Path, lines: Iterable[str]) -> None:
+def check_merges(path: Path) -> None:
     """Raise `InputError` for a line of a tokenizer's merges that is not two parts of words."""
-    for number, line in enumerate(lines, 1):
+    try:
+        text = read_text(path, "model file")
+    except UnicodeDecodeError:
+        raise InputError(f"model file {str(path)!r} is not UTF-8 text; {_REMEDY}") from None
+    for number, line in enumerate(text.splitlines(), 1):
         if line.strip() and len(line.split()) != 2 and not line.startswith("#version"):
             raise InputError(
                 f"model file {str(path)!r} has {short(line.rstrip())} in line {number}: two parts "

@@ -9,7 +9,7 @@ from pathlib import Path
 from ...assets import TINY_FASHION
 from ...base.errors import InputError
 from ...base.limits import TEXT_BYTES
-from ...base.reading import is_file, load_json, read_text
+from ...base.reading import is_file, load_json
 from .configuration import check_merges, check_sides, check_vocabulary, shard_names
 from .hub import check_no_cache_root, download, is_hub_id
 from .json_files import read_json
@@ -113,7 +113,7 @@ def check_texts(folder: Path) -> None:
         if path.name == "vocab.json":
             check_vocabulary(path, read_json(path))
         elif path.name == "merges.txt":
-            check_merges(path, read_text(path, "model file").splitlines())
+            check_merges(path)
         elif path.suffix == ".json":
             load_json(path, "model file", "copy it again")
         elif is_file(path, "model file") and path.suffix in _TEXTS:

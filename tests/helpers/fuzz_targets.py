@@ -110,6 +110,7 @@ def prompts_parquet(folder):
 def model(folder):
     """All of the embedded model but its weights: one small tensor with as long a side as any."""
     shutil.copytree(TINY_FASHION, folder / "model", ignore=shutil.ignore_patterns("*.safetensors"))
+    (folder / "model" / "tokenizer" / "chat_template.jinja").write_text("{{ messages }}")
     for path in TINY_FASHION.rglob("*.safetensors"):
         save_file({"x": LONG}, folder / "model" / path.relative_to(TINY_FASHION))
 
