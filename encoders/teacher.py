@@ -118,6 +118,7 @@ def _load(name: str | Path, device: torch.device) -> tuple[Any, Any, Any]:
     try:
         model = load_checked(CLIPModel, folder, dtype=dtype)
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        tokenizer(["a"])  # never ends, up to Python's limit, where its unknown token is unknown
         processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
     except InputError:
         raise
