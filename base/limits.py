@@ -79,6 +79,8 @@ ROWS = Limit("rows", 10_000_000, "rows")
 """Images or prompts of one file: of Parquet, IDX and NumPy arrays, and samples of a tar file."""
 IMAGE_PIXELS = Limit("image_pixels", 178_956_970, "pixels", "--max-image-pixels")
 """Width times height of an image; by default what Pillow opens without an error."""
+KERNEL_BYTES = Limit("kernel_bytes", 2 * 2**30, "bytes of compiled kernels")
+"""What TensorRT compiled for the sizes that were met, kept beside the cache."""
 RECIPE_PARTS = Limit("recipe_parts", 1_000, "parts")
 """Recipes that one is merged from, a part counted each time that it is named."""
 
@@ -92,5 +94,6 @@ LIMITS = (
     UNPACKED_BYTES,
     ROWS,
     IMAGE_PIXELS,
+    KERNEL_BYTES,
     RECIPE_PARTS,
 )

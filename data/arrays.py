@@ -50,11 +50,14 @@ def open_arrays(paths: Sequence[Path]) -> Labelled:
 def map_array(path: Path) -> NDArray[Any]:
     """The array in a file, which is mapped into memory and not read.
 
-    Raises `InputError` for a pipe or device and for too many rows, and what NumPy raises, which
-    maps no more than there is.
+    Raises `InputError` for a pipe or device and for too many rows, and `OSError`, `ValueError` or
+    `EOFError` of NumPy, which maps no more than there is.
     """
     check_regular(path, "array")
-    array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except TokenError as error:
+        raise ValueError(f"its header is damaged: {error}") from None
     ROWS.check(len(array) if array.ndim else 0, f"array {str(path)!r}")
     return array
 
@@ -86,7 +89,7 @@ def _map(path: Path) -> NDArray[Any]:
         return map_array(path)
     except InputError:
         raise
-    except (OSError, ValueError, EOFError, TokenError) as error:  # the last: of its header
+    except (OSError, ValueError, EOFError) as error:
         raise InputError(
             f"cannot read {str(path)!r} as an array ({error}); fetch or write it again"
         ) from error

@@ -14,6 +14,7 @@ from torch import Tensor
 from ..base.errors import InputError
 from ..base.foreign import ForeignValues, check_values
 from ..export.model.checked_load import load_checked
+from ..export.model.configuration import check_clip
 from ..export.model.json_files import read_json
 from ..export.model.model_folder import check_weights, find_folder
 
@@ -108,6 +109,7 @@ def _load(name: str | Path, device: torch.device) -> tuple[Any, Any, Any]:
             f"CLIP teacher {str(name)!r} is not a CLIP model (its model type is {kind!r}): give "
             "one that transformers saved, such as 'openai/clip-vit-base-patch32'"
         )
+    check_clip(config, read_json(config))
     check_weights(folder)
     # Without these files, transformers makes an empty tokenizer and says nothing.
     if not any((folder / file).is_file() for file in ("tokenizer.json", "vocab.json")):
@@ -116,6 +118,7 @@ def _load(name: str | Path, device: torch.device) -> tuple[Any, Any, Any]:
     try:
         model = load_checked(CLIPModel, folder, dtype=dtype)
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        tokenizer(["a"])  # never ends, up to Python's limit, where its unknown token is unknown
         processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
     except InputError:
         raise

@@ -120,11 +120,14 @@ class ImageFiles:
             if file.text is None:
                 raise DamagedFileError("it has no digest")
             self._check(file.tensors)
-        except (DamagedFileError, KeyError) as error:
+            identity = parse_json(file.text, f"file {str(path)!r}")
+        except InputError:
+            raise
+        except (DamagedFileError, KeyError, ValueError) as error:
             raise InputError(
                 f"{str(path)!r} is damaged ({error}): remove it to generate its images again"
             ) from None
-        if other := difference(parse_json(file.text, f"file {str(path)!r}"), self._identity):
+        if other := difference(identity, self._identity):
             raise InputError(
                 f"{str(path)!r} holds images of {other.replace('this training', 'this run')}: "
                 "restore config.yaml and what it names, or start a new run"
@@ -133,13 +136,15 @@ class ImageFiles:
 
     def _check(self, tensors: Mapping[str, Tensor]) -> None:
         images, samples = tensors["images"], tensors["samples"]
+        if samples.dtype != torch.int64 or samples.ndim != 1:
+            raise DamagedFileError(f"its samples are {samples.dtype} {tuple(samples.shape)}")
         shape = (len(samples), self._size, self._size, 3)
         if images.dtype != torch.uint8 or images.shape != shape:
             raise DamagedFileError(
                 f"its images are {images.dtype} {tuple(images.shape)}, not torch.uint8 {shape}"
             )
-        if samples.dtype != torch.int64 or len(samples.unique()) < len(samples):
-            raise DamagedFileError("it has a sample twice, or numbers that are none")
+        if len(samples.unique()) < len(samples):
+            raise DamagedFileError("it has a sample twice")
 
 
 def remove_images(folder: Path) -> None:

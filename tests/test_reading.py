@@ -31,8 +31,6 @@ WHOLE = {
     "base/memory.py",
     "report/results/conditions.py",  # like those above, `/proc`
     "report/results/sources.py",  # our sources
-    "engine/tensorrt/plan.py",  # a cache entry, after its digest
-    "train/loop/scalars.py",  # the log of a run
     "export/model/single_file/tokenizer.py",  # what ships
 }
 """Modules that read a whole file without asking for its size."""

@@ -10,7 +10,9 @@ import torch
 
 from ...base.errors import InputError
 from ...base.files import write_atomically
+from ...base.limits import KERNEL_BYTES
 from ...base.ownership import close_to_others, distrust
+from ...base.reading import open_regular, read_bytes
 from .build_log import BuildLog
 from .library import gpu_target, library_version, listening, tensorrt_library, tensorrt_log
 from .report import PLAN, BuildReport
@@ -33,7 +35,7 @@ def deserialize(folder: Path, report: BuildReport, device: torch.device) -> Any:
     with (
         torch.cuda.device(device),
         listening(messages),
-        (folder / PLAN).open("rb") as file,
+        open_regular(folder / PLAN, "plan") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as plan,
     ):
         engine = library.Runtime(tensorrt_log()).deserialize_cuda_engine(plan)
@@ -68,7 +70,7 @@ class ContextMaker:
         config.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
         self._compiled, self._config = config.create_runtime_cache(), config
         if kernels is not None and kernels.exists() and distrust((kernels,)) is None:
-            self._compiled.deserialize(kernels.read_bytes())
+            self._compiled.deserialize(read_bytes(kernels, "compiled kernels", KERNEL_BYTES))
         config.set_runtime_cache(self._compiled)
 
     def make(self) -> Any:

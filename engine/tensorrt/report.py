@@ -6,16 +6,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from ...base.errors import InputError
-from ...base.reading import parse_json, read_text
+from ...base.foreign import check_fields
+from ...base.reading import load_json
 from ..graph import DimensionRange
 
 PLAN = "plan"
 REPORT = "report.json"
 
 _FORMAT = 1
+_REMEDY = "build the plan again"
 
 
 @dataclass(frozen=True)
@@ -80,33 +81,9 @@ def write_report(report: BuildReport, folder: Path) -> None:
 def read_report(folder: Path) -> BuildReport:
     """The report in a plan's folder; `InputError` where it cannot be read."""
     path = folder / REPORT
-    try:
-        content = parse_json(read_text(path, "report"), f"report {str(path)!r}")
-        if content.pop("format") != _FORMAT:
-            raise ValueError("it is of another version of zeroreal")
-        return _report(content)
-    except FileNotFoundError:
-        reason = "there is no such file"
-    except InputError:
-        raise
-    except (ValueError, KeyError, TypeError) as error:
-        reason = " ".join(str(error).split())
-    raise InputError(
-        f"{str(path)!r} is not a report of a TensorRT plan ({reason}): build the plan again"
-    )
-
-
-def _report(content: dict[str, Any]) -> BuildReport:
-    content["profile"] = {name: DimensionRange(**r) for name, r in content["profile"].items()}
-    content["attention"] = tuple(AttentionLayer(**layer) for layer in content["attention"])
-    content["layers"] = tuple(
-        Layer(
-            **{
-                **layer,
-                "shapes": tuple(tuple(shape) for shape in layer["shapes"]),
-                "nodes": tuple(layer["nodes"]),
-            }
-        )
-        for layer in content["layers"]
-    )
-    return BuildReport(**content)
+    where = f"report {str(path)!r} of a TensorRT plan"
+    content = load_json(path, "report", _REMEDY)
+    found = content.get("format") if isinstance(content, dict) else _FORMAT
+    if found != _FORMAT:
+        raise InputError(f"{where} is of another version of zeroreal: {_REMEDY}")
+    return check_fields(BuildReport, content, where, _REMEDY)

@@ -34,7 +34,8 @@ def load_tokenizers(
     for name, encoder in zip(info.tokenizers, info.text_encoders, strict=True):
         with _one_sentence(folder / name):
             tokenizer = CLIPTokenizer.from_pretrained(folder, subfolder=name)
-        _check_tokenizer(tokenizer, folder / name, folder / encoder)
+            # Inside, as it never ends where the unknown token itself is unknown.
+            _check_tokenizer(tokenizer, folder / name, folder / encoder)
         tokenizers.append(tokenizer)
     add_to_tokenizers(tokenizers, inversions)
     return tokenizers
@@ -49,10 +50,11 @@ def _check_tokenizer(tokenizer: CLIPTokenizer, folder: Path, encoder: Path) -> N
         raise InputError(
             f"tokenizer {str(folder)!r} has no 'pad_token' to fill up prompts with: copy it again"
         )
+    numbers = tokenizer.all_special_ids
     if not (encoder / "config.json").is_file():  # of an exported model
         return
     size = text_encoder_values(encoder)["vocab_size"]
-    for token, number in zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True):
+    for token, number in zip(tokenizer.all_special_tokens, numbers, strict=True):
         if number >= size:
             raise InputError(
                 f"tokenizer {str(folder)!r} has {short(token)} as a special token, which is not in "

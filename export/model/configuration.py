@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ...base.errors import InputError
 from ...base.foreign import ForeignValues, Values, check_values
 from ...base.printable import short
+from ...base.reading import read_text
 from .values.files import ModelIndex, ShardIndex, TokenizerValues, Vocabulary
-from .values.parts import VAES, TextValues, UNetValues
+from .values.parts import VAES, ClipValues, TextValues, UNetValues
 from .values.scheduler import SchedulerValues
 
 _REMEDY = "copy it again"
@@ -58,6 +58,11 @@ def complete_text_encoder(folder: Path, given: dict[str, Any]) -> dict[str, Any]
     return _complete(TextValues, folder / "config.json", given)
 
 
+def check_clip(path: Path, given: dict[str, Any]) -> None:
+    """Raise `InputError` for values of a CLIP model that the library does not take."""
+    _checked(ClipValues, path, given)
+
+
 def model_index(path: Path, given: dict[str, Any]) -> ModelIndex:
     """The parts that a pipeline's index names; `InputError` for one that is no pair of names."""
     return _checked(ModelIndex, path, given)
@@ -93,9 +98,13 @@ def check_vocabulary(path: Path, given: dict[str, Any], size: int | None = None)
         )
 
 
-def check_merges(path: Path, lines: Iterable[str]) -> None:
+def check_merges(path: Path) -> None:
     """Raise `InputError` for a line of a tokenizer's merges that is not two parts of words."""
-    for number, line in enumerate(lines, 1):
+    try:
+        text = read_text(path, "model file")
+    except UnicodeDecodeError:
+        raise InputError(f"model file {str(path)!r} is not UTF-8 text; {_REMEDY}") from None
+    for number, line in enumerate(text.splitlines(), 1):
         if line.strip() and len(line.split()) != 2 and not line.startswith("#version"):
             raise InputError(
                 f"model file {str(path)!r} has {short(line.rstrip())} in line {number}: two parts "

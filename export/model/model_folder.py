@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 from pathlib import Path
 
 from ...assets import TINY_FASHION
 from ...base.errors import InputError
 from ...base.limits import TEXT_BYTES
-from ...base.reading import is_file, load_json, read_text
+from ...base.reading import is_file, load_json
 from .configuration import check_merges, check_sides, check_vocabulary, shard_names
 from .hub import check_no_cache_root, download, is_hub_id
 from .json_files import read_json
@@ -17,6 +18,8 @@ from .safetensors_header import read_header
 from .single_file.convert import unpacked
 
 _PICKLES = (".bin", ".ckpt", ".pt", ".pth")
+_TEXTS = (".txt", ".jinja", ".model", ".spm")
+_TEMPLATES = "additional_chat_templates/*.jinja"  # which a tokenizer takes along
 
 
 def find_model(name: str | Path | None, variant: str | None = None) -> Path:
@@ -98,8 +101,7 @@ def check_weights(folder: Path, wanted: str | None = None) -> None:
         for shape in read_header(path).shapes.values()
     ]
     check_texts(folder)
-    longest = max((side for shape in shapes for side in shape), default=0)
-    check_sides(folder, read_json(folder / "config.json"), longest)
+    check_sides(folder, read_json(folder / "config.json"), max(chain(*shapes), default=0))
 
 
 def check_texts(folder: Path) -> None:
@@ -107,14 +109,14 @@ def check_texts(folder: Path) -> None:
 
     The libraries that load it read all that lies there, however long or deep, and pipes, too.
     """
-    for path in sorted(folder.iterdir()):
+    for path in sorted((*folder.iterdir(), *folder.glob(_TEMPLATES))):
         if path.name == "vocab.json":
             check_vocabulary(path, read_json(path))
         elif path.name == "merges.txt":
-            check_merges(path, read_text(path, "model file").splitlines())
+            check_merges(path)
         elif path.suffix == ".json":
             load_json(path, "model file", "copy it again")
-        elif is_file(path, "model file") and path.suffix == ".txt":
+        elif is_file(path, "model file") and path.suffix in _TEXTS:
             TEXT_BYTES.check(path.stat().st_size, f"model file {str(path)!r}")
 
 

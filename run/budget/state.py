@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from ...base.errors import InputError
 from ...base.files import write_atomically
 from ...base.foreign import check_fields
 from ...base.reading import load_json
@@ -69,5 +71,8 @@ def load_state(folder: Path, settings: RunSettings, started: float) -> BudgetSta
         return None
     where = f"budget {str(path)!r}"
     content = check_fields(_Saved, load_json(path, "budget", _REMEDY), where, _REMEDY)
+    for name, value in {**vars(content.plan), **vars(content.speeds), **vars(content)}.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"{where} has {value} as {name!r}: a number is needed; {_REMEDY}")
     plan = BudgetPlan(settings=settings, **asdict(content.plan))
     return BudgetState(plan, content.speeds, started - content.spent)

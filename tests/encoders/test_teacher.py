@@ -1,5 +1,7 @@
 """The teacher's probabilities are those of transformers' own CLIP with its own processor."""
 
+import json
+import os
 import shutil
 
 import pytest
@@ -151,4 +153,26 @@ def test_weights_that_lack_a_tensor_are_refused(folder, tmp_path):
     tensors.pop("visual_projection.weight")
     save_file(tensors, tmp_path / "model.safetensors", {"format": "pt"})
     with pytest.raises(InputError, match=r"lacks tensor 'visual_projection\.weight' for the CLIPM"):
+        ClipTeacher(tmp_path, CLASSES, CPU)
+
+
+@pytest.mark.parametrize("name", ["vocab.json", "additional_chat_templates/x.jinja"])
+def test_a_pipe_in_its_folder_is_said(folder, tmp_path, name, no_hang):
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(InputError, match=rf"{name}' is a pipe and not a file"):
+        ClipTeacher(tmp_path, CLASSES, CPU)
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "value"),
+    [("text_config", "num_hidden_layers", 10**6), ("vision_config", "patch_size", -1)],
+)
+def test_an_absurd_configuration_is_refused(folder, tmp_path, part, field, value, no_hang):
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config[part][field] = value
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=rf"config.json' has {value} as '{part}.{field}'"):
         ClipTeacher(tmp_path, CLASSES, CPU)

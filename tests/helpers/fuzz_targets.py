@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from fuzz_models import TARGETS as MODELS
+from fuzz_ours import TARGETS as OURS
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -41,6 +43,7 @@ NAMES = ("boot", "shoe")
 IDENTITY = {"classifier": "resnet18", "recipe": {"epochs": 3}}
 FORMATS = ("png", "jpeg", "webp", "bmp", "tiff")
 ROOT = Path(__file__).parents[2]
+LONG = torch.zeros(2**16, dtype=torch.uint8)
 PROMPTS = [{"class": name, "prompt": f"a {name}", "weight": 2} for name in NAMES]
 
 
@@ -105,10 +108,11 @@ def prompts_parquet(folder):
 
 
 def model(folder):
-    """All of the embedded model but its weights, which are cut to their headers' first tensor."""
+    """All of the embedded model but its weights: one small tensor with as long a side as any."""
     shutil.copytree(TINY_FASHION, folder / "model", ignore=shutil.ignore_patterns("*.safetensors"))
+    (folder / "model" / "tokenizer" / "chat_template.jinja").write_text("{{ messages }}")
     for path in TINY_FASHION.rglob("*.safetensors"):
-        save_file({"x": torch.zeros(2)}, folder / "model" / path.relative_to(TINY_FASHION))
+        save_file({"x": LONG}, folder / "model" / path.relative_to(TINY_FASHION))
 
 
 def read_model(folder):
@@ -226,5 +230,7 @@ TARGETS = {
     "classifier of others": (classifier_of_others, lambda folder: load_classifier(folder, CPU)),
     "checkpoint": (checkpoint, lambda folder: CheckpointFolder(folder, IDENTITY).load()),
     "cache entry": (entry, lambda folder: read_entry(folder, check_files=True)),
+    **OURS,
+    **MODELS,
 }
 """By name: what writes good files into a folder, and what reads them there."""

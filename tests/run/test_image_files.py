@@ -132,7 +132,8 @@ def test_every_flipped_byte_is_noticed(of, path):
         (lambda parts: {"images": parts["images"].int()}, "images are torch.int32"),
         (lambda parts: {"images": parts["images"][1:]}, r"\(5, 4, 4, 3\)"),
         (lambda parts: {"samples": torch.tensor([0, 1, 2, 3, 4, 4])}, "has a sample twice"),
-        (lambda parts: {"samples": parts["samples"].float()}, "numbers that are none"),
+        (lambda parts: {"samples": parts["samples"].float()}, r"its samples are torch.float32"),
+        (lambda parts: {"samples": torch.tensor(5)}, r"its samples are torch.int64 \(\)"),
         (lambda parts: {"other": parts["samples"]}, "'images'"),
     ],
 )
@@ -143,6 +144,15 @@ def test_other_content_is_refused_even_where_its_digest_is_right(of, path, chang
     parts = {name: value.contiguous() for name, value in {**kept, **changed}.items()}
     path.write_bytes(sealed(parts, file.text))
     with pytest.raises(InputError, match=f"is damaged .*{complaint}.*generate its images again"):
+        of()
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"), [("{", "is damaged"), ("[5]", r"\[5\], which names no training")]
+)
+def test_another_description_is_refused_even_where_its_digest_is_right(of, path, text, complaint):
+    path.write_bytes(sealed(read_sealed(path).tensors, text))
+    with pytest.raises(InputError, match=complaint):
         of()
 
 

@@ -42,9 +42,9 @@ class TrajectoryFolder:
         shards = []
         for begin in range(0, len(plan), _SHARD):
             path = self.folder / f"{begin // _SHARD:05d}.safetensors"
-            shard = self._read(path)
+            specs = plan[begin : begin + _SHARD]
+            shard = self._read(path, (len(specs), len(kept)))
             if shard is None:
-                specs = plan[begin : begin + _SHARD]
                 batches = [
                     generator.trajectories(specs[first : first + generator.batch_size])[list(kept)]
                     for first in range(0, len(specs), generator.batch_size)
@@ -56,9 +56,13 @@ class TrajectoryFolder:
             on_progress(StageProgress("trajectories", done, len(plan)))
         return torch.cat(shards)
 
-    def _read(self, path: Path) -> Tensor | None:
+    def _read(self, path: Path, counts: tuple[int, int]) -> Tensor | None:
+        """So many trajectories of so many points; None where there are no such."""
         try:
             file = read_sealed(path)
         except (OSError, DamagedFileError):
             return None
-        return file.tensors[_LATENTS] if file.text == self.identity else None
+        found = file.tensors.get(_LATENTS)
+        if found is None or file.text != self.identity or found.dtype != torch.float16:
+            return None
+        return found if found.ndim == 5 and found.shape[:2] == counts else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from torch import Tensor
 from ...base.errors import InputError
 from ...base.files import write_atomically
 from ...base.limits import CHECKPOINT_VALUES
+from ...base.printable import short
 from ...base.reading import parse_json
 from ...base.sealed import DamagedFileError, read_sealed, sealed
 from ..states import FORMAT, VERSION, check_state
@@ -123,11 +123,24 @@ def _pack(value: Any, tensors: dict[str, Tensor]) -> Any:
 def _unpack(value: Any, tensors: dict[str, Tensor], path: Path) -> Any:
     """What `_pack` made JSON of, with its tensors."""
     if isinstance(value, dict):
-        if value.get(_TENSOR) in tensors:
-            return tensors[value[_TENSOR]]
-        check_state(value, (_ITEMS,), f"checkpoint {str(path)!r}, in its state,")
-        items: Iterable[Any] = value[_ITEMS]
-        return {key: _unpack(item, tensors, path) for key, item in items}
+        named = value.get(_TENSOR)
+        if isinstance(named, str) and named in tensors:
+            return tensors[named]
+        where = f"checkpoint {str(path)!r}, in its state,"
+        check_state(value, (_ITEMS,), where)
+        if not _are_items(value[_ITEMS]):
+            raise InputError(
+                f"{where} has {short(value[_ITEMS])} where keys with their values belong: remove it"
+            )
+        return {key: _unpack(item, tensors, path) for key, item in value[_ITEMS]}
     if isinstance(value, list):
         return [_unpack(item, tensors, path) for item in value]
     return value
+
+
+def _are_items(found: Any) -> bool:
+    """Whether these are pairs, the first of each a key."""
+    return isinstance(found, list) and all(
+        isinstance(pair, list) and len(pair) == 2 and not isinstance(pair[0], list | dict)
+        for pair in found
+    )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from ...base.printable import short
 from ...kernels import AugmentRanges
 from ..settings import DegradeRanges, TrainSettings
 
@@ -22,15 +23,17 @@ def as_written(identity: Mapping[str, Any]) -> dict[str, Any]:
     return written
 
 
-def difference(found: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
+def difference(found: Any, expected: Mapping[str, Any]) -> str:
     """In what a checkpoint is of another training, the first difference; empty if there is none.
 
     A setting that only one of them has was added by a newer version: the other has its default. So
     was a group of settings that `found` does not have: nothing is known of it.
     """
+    if not isinstance(found, Mapping):  # somebody else wrote it
+        return f"{short(found)}, which names no training"
     for name, value in expected.items():
         theirs = found.get(name)
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and isinstance(theirs or value, Mapping):
             defaults = as_written(_defaults()) if name == RECIPE else {}
             for path, their, our in _differences(theirs or value, value, defaults):
                 return f"{name} with {path} {_shown(their)}, this training has {_shown(our)}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...base.files import write_atomically
+from ...base.reading import is_file, read_text
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -17,6 +19,8 @@ _log = logging.getLogger(__name__)
 
 SCALARS = "scalars.csv"
 EVENTS = "tensorboard"
+_WHAT = "log of the training"
+_STEP = re.compile("[0-9]{1,18}")
 
 
 @dataclass(frozen=True)
@@ -82,14 +86,14 @@ def _line(cells: Iterable[str]) -> str:
 
 def _rows_until(path: Path, step: int) -> list[list[str]]:
     """The rows of an earlier log up to `step`, without the half row that a killed run left."""
-    if not path.is_file():
+    if not is_file(path, _WHAT):
         return []
-    whole, _, _ = path.read_text(encoding="utf-8", errors="replace").rpartition("\n")
+    whole, _, _ = read_text(path, _WHAT, errors="replace").rpartition("\n")
     rows = [line.split(",") for line in whole.split("\n")[1:]]
     return [
         row
         for row in rows
-        if len(row) == len(COLUMNS) and row[0].isdecimal() and int(row[0]) <= step
+        if len(row) == len(COLUMNS) and _STEP.fullmatch(row[0]) and int(row[0]) <= step
     ]
 
 

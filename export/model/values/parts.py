@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
@@ -95,6 +95,32 @@ class TextValues(ForeignValues):
     layer_norm_eps: Epsilon | None = 1e-5
     attention_dropout: Share | None = 0.0
     eos_token_id: int = 49407
+
+
+class VisionValues(ForeignValues):
+    """Of a CLIP image encoder."""
+
+    hidden_size: Channels = 768
+    intermediate_size: Channels = 3072
+    num_hidden_layers: Annotated[int, Field(ge=1, le=_MOST_LAYERS)] = 12
+    num_attention_heads: PositiveInt = 12
+    num_channels: Literal[3] = 3
+    image_size: Channels = 224
+    patch_size: Channels = 32
+    hidden_act: str = "quick_gelu"
+    layer_norm_eps: Epsilon = 1e-5
+    attention_dropout: Share = 0.0
+
+
+class ClipValues(ForeignValues):
+    """Of a `CLIPModel`; what ends in `_dict` is where old ones have the same."""
+
+    model_type: Literal["clip"]
+    text_config: TextValues | None = None
+    text_config_dict: TextValues | None = None
+    vision_config: VisionValues | None = None
+    vision_config_dict: VisionValues | None = None
+    projection_dim: Channels = 512
 
 
 VAES: dict[str, type[ForeignValues]] = {

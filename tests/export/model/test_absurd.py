@@ -167,3 +167,6 @@ def test_lines_of_merges_are_pairs(tiny_model, tmp_path):
     (folder / "tokenizer" / "merges.txt").write_text("#version: 0.2\na b\nc\n")
     with pytest.raises(InputError, match=r"merges\.txt' has 'c' in line 3: two parts"):
         read(folder)
+    (folder / "tokenizer" / "merges.txt").write_bytes(b"\xff")
+    with pytest.raises(InputError, match=r"merges\.txt' is not UTF-8 text; copy it again"):
+        read(folder)

@@ -88,6 +88,20 @@ def test_a_pipe_in_a_model_folder_is_said(folder, name):
         check_model_folder(folder)
 
 
+@pytest.mark.parametrize("name", ["chat_template.jinja", "additional_chat_templates/x.jinja"])
+def test_templates_beside_a_tokenizer_are_limited_and_no_pipes(folder, name, monkeypatch):
+    template = folder / "tokenizer" / name
+    template.parent.mkdir(exist_ok=True)
+    template.write_text("x" * 3_000_000)
+    monkeypatch.setenv("ZEROREAL_MAX_TEXT_BYTES", "2000000")
+    with pytest.raises(LimitError, match=rf"^model file .*{template.name}' has 3,000,000 bytes"):
+        check_model_folder(folder)
+    template.unlink()
+    os.mkfifo(template)
+    with pytest.raises(InputError, match=rf"^model file '.*{name}' is a pipe and not a file"):
+        check_model_folder(folder)
+
+
 def test_a_lora_file_is_checked_as_other_tensors_are(tmp_path, little_memory):
     path = tmp_path / "lora.safetensors"
     os.mkfifo(path)

@@ -1,6 +1,7 @@
 """The budget of a run that is interrupted: what is left of it when the run goes on."""
 
 import json
+import math
 import time
 from dataclasses import replace
 
@@ -49,6 +50,13 @@ def test_a_damaged_state_is_named_with_what_to_do(tmp_path, text, complaint):
     with pytest.raises(InputError, match=r"budget.json' .* to go on without a time") as caught:
         load_state(tmp_path, RunSettings(), 0.0)
     assert complaint in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_time_that_is_no_number_is_refused(tmp_path, value):
+    BudgetState(PLAN, replace(SPEEDS, denoise=value), 0.0).save(tmp_path)
+    with pytest.raises(InputError, match=rf"budget.json' has {value} as 'denoise'"):
+        load_state(tmp_path, RunSettings(), 0.0)
 
 
 @pytest.fixture

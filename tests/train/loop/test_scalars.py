@@ -3,9 +3,12 @@
 import builtins
 import csv
 import logging
+import os
 
 import pytest
 
+from zeroreal.base.errors import InputError
+from zeroreal.base.limits import LimitError
 from zeroreal.train.loop.scalars import ScalarLog, Scalars
 
 
@@ -111,3 +114,19 @@ def test_without_tensorboard_the_csv_is_written_and_that_is_said_once(
     assert [line["step"] for line in read_csv(tmp_path)] == ["10", "20"]
     assert caplog.text.count("tensorboard is not installed") == 1
     assert not (tmp_path / "tensorboard").exists()
+
+
+def test_a_log_that_somebody_else_wrote_is_limited_and_no_pipe(tmp_path, monkeypatch):
+    written(tmp_path, [1, 2])
+    path = tmp_path / "scalars.csv"
+    with path.open("a") as file:
+        file.write("9" * 5000 + ",1" * 7 + "\n")
+    written(tmp_path, [2], resume_step=1)
+    assert [one["step"] for one in read_csv(tmp_path)] == ["1", "2"]
+    monkeypatch.setenv("ZEROREAL_MAX_TEXT_BYTES", "100")
+    with pytest.raises(LimitError, match=r"^log of the training .* bytes of text"):
+        ScalarLog(tmp_path, 1)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(InputError, match="is a pipe and not a file"):
+        ScalarLog(tmp_path, 1)

@@ -53,6 +53,24 @@ def test_a_checkpoint_of_another_format_gets_one_sentence(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"identity": [5]}, r"is of \[5\], which names no training"),
+        ({"state": {"items": [["a"]]}}, "where keys with their values belong"),
+        ({"state": {"items": [[[], 1]]}}, "where keys with their values belong"),
+        ({"state": {"tensor": []}}, "lacks 'items'"),
+    ],
+)
+def test_content_that_no_version_wrote_gets_one_sentence(
+    folder, tmp_path, change, complaint, state
+):
+    folder.save(state(1))
+    rewritten(tmp_path / NEWEST, lambda content: content.update(change))
+    with pytest.raises(InputError, match=complaint):
+        folder.load()
+
+
 @pytest.fixture
 def load_with(tmp_path, state):
     """The state that a training with the recipe `ours` loads where another one `saved` it."""
