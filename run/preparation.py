@@ -57,9 +57,7 @@ def prepare(
     plan = _plan(settings, origin, classes)
     _check_devices(settings, ranks)
     trainer = _make_trainer(settings, len(classes), _image_size(settings, origin), ranks)
-    begins_reading = time.perf_counter()
-    test = _test_images(settings, classes, trainer.image_size)
-    reading_seconds = time.perf_counter() - begins_reading
+    test, reading_seconds = _test_images(settings, classes, trainer.image_size)
     unlabelled = _unlabelled_images(settings, trainer.image_size)
     teacher = _load_teacher(settings, classes, trainer.device)
     room = least(room_for(trainer.device, settings.pool.memory), trainer.device)
@@ -68,8 +66,7 @@ def prepare(
         size, plan = _size_in_order(size, stored), stored.plan  # which is in that order from here
     pool = _make_pool(size, trainer, len(classes) if teacher else None)
     _check_replay(settings, size, len(plan))
-    sharing = sharing_mode(settings.pool.sharing, trainer.device, ranks)
-    check_mode(sharing, trainer.device)
+    sharing = _sharing(settings, trainer.device, ranks)
     source = _source(settings, origin, plan, on_progress, ranks)
     feed = Feed(
         source if ranks.world_size == 1 else RanksSource(source, trainer.image_size, ranks),
@@ -185,17 +182,26 @@ def _make_trainer(settings: RunSettings, classes: int, image_size: int, ranks: R
     )
 
 
+def _sharing(settings: RunSettings, device: torch.device, ranks: Ranks) -> str:
+    mode = sharing_mode(settings.pool.sharing, device, ranks)
+    check_mode(mode, device)
+    return mode
+
+
 def _test_images(
     settings: RunSettings, classes: tuple[ClassName, ...], image_size: int
-) -> LabelledImages | None:
-    source = settings.data
+) -> tuple[LabelledImages | None, float]:
+    """The real images, and the seconds that reading them took."""
+    began, source = time.perf_counter(), settings.data
     names = [item.name for item in classes]
     if source is None:
         shipped = {item.name for item in parse_classes(EMBEDDED_CLASSES)}
         if settings.classes != EMBEDDED_CLASSES or set(names) != shipped:
-            return None
+            return None, 0.0
         source = str(FASHION_MNIST_TEST)
-    return load_real_images(source, names, image_size, prompt_aliases(classes), settings.reading)
+    aliases = prompt_aliases(classes)
+    images = load_real_images(source, names, image_size, aliases, settings.reading)
+    return images, time.perf_counter() - began
 
 
 def _unlabelled_images(settings: RunSettings, image_size: int) -> Tensor | None:
