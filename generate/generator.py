@@ -91,7 +91,7 @@ class Generator:
         self.engines = load_engines(self.folder, choice, cache, on_progress)
         self.batch_size = choice.batch_size
         self.dtype = self.engines.dtype
-        self.image_size = settings.image_size or self.engines.generate_size[0]
+        self.image_size = settings.image_size or min(self.engines.generate_size)
         self.text = TextEmbeddings(
             tokenizers_of(self.folder, denoising.info, settings),
             self.engines.text_encoder,

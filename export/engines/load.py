@@ -30,8 +30,8 @@ def load_engines(
 
 
 def native_side(folder: Path) -> int:
-    """Side in pixels of the images that the model or exported folder generates by itself."""
+    """Shorter side in pixels of images that the model or exported folder generates by itself."""
     if not is_exported(folder):
         return read_model_info(folder).image_side
     exported = read_manifest(folder)
-    return exported.generate_size[0] if exported.generate_size else exported.info.image_side
+    return min(exported.generate_size) if exported.generate_size else exported.info.image_side

@@ -137,10 +137,11 @@ def _found(generator: Generator) -> dict[str, Any]:
 def _settled(settings: DatasetSettings, generator: Generator) -> DatasetSettings:
     """Settings with what a generator made of what they leave open."""
     facts = generator.facts
+    height, width = facts.generate_size
     settled = replace(
         settings.generate,
         precision=precision_name(generator),
-        generate_size=facts.generate_size[0],
+        generate_size=height if height == width else None,  # else an export's own
         image_size=facts.image_size,
         unet=settings.generate.unet or facts.unet,
         steps=settings.generate.steps or facts.steps,

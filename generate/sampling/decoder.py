@@ -45,7 +45,8 @@ class Decoder:
 
     Args:
         engine: the VAE decoder: latents to images of -1..1.
-        image_size: side of the finished images in pixels.
+        image_size: side of the finished images in pixels, which show the middle of what the model
+            makes where that is not square.
         batch_size: images decoded together.
         part: is told of each call of the `vae`, and of each `finish`; see `StageSeconds.part`.
     """
@@ -101,7 +102,7 @@ class Decoder:
             with self._part("vae"):
                 decoded = self._engine({"latents": latents})["images"]
             with self._part("finish"):
-                pixels, statistics = finish(decoded, self.image_size, self.image_size)
+                pixels, statistics = finish(_middle(decoded), self.image_size, self.image_size)
                 return pixels, faults_of(pixels, statistics)
         except Exception as error:
             if len(latents) == 1 or not is_out_of_memory(error):
@@ -118,3 +119,11 @@ class Decoder:
         )
         if self._stream is not None:
             torch.cuda.empty_cache()
+
+
+def _middle(images: Tensor) -> Tensor:
+    """The square in the middle of images `[B, C, H, W]`, of as many pixels as the shorter side."""
+    height, width = images.shape[-2:]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return images[..., top : top + side, left : left + side]

@@ -48,6 +48,15 @@ def test_images_are_decoded_in_batches_of_their_own_and_keep_their_order():
     assert decoded.faults.tolist() == [0] * 10
 
 
+@pytest.mark.parametrize("shape", [(8, 13), (13, 8), (9, 8)])
+def test_images_that_are_not_square_are_cut_to_their_middle_and_not_squeezed(shape):
+    generator = torch.Generator().manual_seed(0)
+    given = torch.rand(3, 1, *shape, generator=generator) * 2 - 1
+    decoded = Decoder(Vae(), image_size=8, batch_size=2)(given)
+    top, left = ((side - 8) // 2 for side in shape)
+    assert torch.equal(decoded.images, pixels(given[..., top : top + 8, left : left + 8]))
+
+
 def test_out_of_memory_halves_the_batch_and_loses_no_image(caplog):
     vae, given = Vae(most=3), latents(10)
     decoder = Decoder(vae, image_size=8, batch_size=8)
