@@ -52,7 +52,7 @@ def main() -> None:
         trainer.fit(generated, targets)
         accuracy = trainer.evaluate(images, labels).accuracy
         print(
-            f"{steps} steps, {recipe}, {type(generator.scheduler).__name__}, {len(plan)} images: "
+            f"{steps} steps, {recipe}, {generator.facts.scheduler}, {len(plan)} images: "
             f"{100 * accuracy:.2f} % ({speed:.1f} images/s)",
             flush=True,
         )
