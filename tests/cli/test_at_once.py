@@ -71,14 +71,14 @@ def check_same_weights(folders):
 def test_two_runs_that_tune_train_the_same_weights(tmp_path, cache, zeroreal):
     folders, _ = both(tmp_path, "run", "--out", "out", *FEW)
     check_same_weights(folders)
-    check_left(cache, ["export", "tuning"], zeroreal)
+    check_left(cache, ["export", "schedule", "tuning"], zeroreal)
 
 
 def test_two_runs_that_export_into_the_cache_train_the_same_weights(tmp_path, cache, zeroreal):
     engine = ("--engine", "onnxruntime", "--tune", "off", "--batch-size", "8")
     folders, _ = both(tmp_path, "run", "--out", "out", *FEW, *engine)
     check_same_weights(folders)
-    check_left(cache, ["export"], zeroreal)
+    check_left(cache, ["export", "schedule"], zeroreal)
 
 
 def test_two_exports_write_the_same_graphs(tmp_path, cache, tiny_model):
