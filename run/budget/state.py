@@ -72,7 +72,7 @@ def load_state(folder: Path, settings: RunSettings, started: float) -> BudgetSta
     where = f"budget {str(path)!r}"
     content = check_fields(_Saved, load_json(path, "budget", _REMEDY), where, _REMEDY)
     for name, value in {**vars(content.plan), **vars(content.speeds), **vars(content)}.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise InputError(f"{where} has {value} as {name!r}: a number is needed; {_REMEDY}")
+        if isinstance(value, int | float) and not 0 <= value < math.inf:
+            raise InputError(f"{where} has {value} as {name!r}: 0 or more is needed; {_REMEDY}")
     plan = BudgetPlan(settings=settings, **asdict(content.plan))
     return BudgetState(plan, content.speeds, started - content.spent)
