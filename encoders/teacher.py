@@ -119,6 +119,12 @@ def _load(name: str | Path, device: torch.device) -> tuple[Any, Any, Any]:
         model = load_checked(CLIPModel, folder, dtype=dtype)
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         tokenizer(["a"])  # never ends, up to Python's limit, where its unknown token is unknown
+        size = model.config.text_config.vocab_size
+        if max(tokenizer.all_special_ids) >= size:  # the library gives unknown ones new numbers
+            raise InputError(
+                f"the tokenizer of CLIP teacher {str(name)!r} has special tokens beside the {size} "
+                "that its model knows: copy its folder whole"
+            )
         processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
     except InputError:
         raise
