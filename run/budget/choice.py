@@ -73,7 +73,7 @@ def _measure(
         at_once=facts.batch_size * max(1, len(settings.devices)),
         image_size=parts.image_size,
         test_images=0 if parts.test is None else len(parts.test.images),
-        load=parts.seconds,
+        load=parts.seconds + parts.reading_seconds,
     )
     spent = time.perf_counter() - started
     room = images_in(room_for(generator.device, settings.pool.memory), parts.image_size)

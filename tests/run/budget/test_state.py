@@ -109,10 +109,10 @@ def test_what_was_loaded_to_measure_is_gone_before_the_run_is_loaded(monkeypatch
     """Two diffusion models do not fit into the memory that was sized for one."""
     import weakref
 
-    loaded = []
+    loaded, loading = [], []
 
     class Model:
-        image_size, seconds, test, plan = 32, 1.0, None, ()
+        image_size, seconds, reading_seconds, test, plan = 32, 1.0, 0.5, None, ()
 
         def __init__(self):
             self.itself = self  # in a circle, as engines are
@@ -129,11 +129,16 @@ def test_what_was_loaded_to_measure_is_gone_before_the_run_is_loaded(monkeypatch
         loaded.append(weakref.ref(model))
         return model
 
+    def measure_speeds(*_, load, **__):
+        loading.append(load)
+        return SPEEDS
+
     monkeypatch.setattr(choice, "prepare", prepare)
-    monkeypatch.setattr(choice, "measure_speeds", lambda *_, **__: SPEEDS)
+    monkeypatch.setattr(choice, "measure_speeds", measure_speeds)
     monkeypatch.setattr(choice, "room_for", lambda *_: 2**30)
     wanted = replace(RunSettings(), images_per_class=20)
     began = time.perf_counter()
     parts, plan, speeds = choice.within_budget(wanted, 600, lambda state: None, None, (), began)
     assert (type(parts), plan.images, speeds) == (Model, 200, SPEEDS)
     assert len(loaded) == 2
+    assert loading == [1.5], "real images are read again, too"
