@@ -14,6 +14,7 @@ from torch import Tensor
 from ..base.errors import InputError
 from ..base.foreign import ForeignValues, check_values
 from ..export.model.checked_load import load_checked
+from ..export.model.components import check_special_tokens
 from ..export.model.configuration import check_clip
 from ..export.model.json_files import read_json
 from ..export.model.model_folder import check_weights, find_folder
@@ -118,13 +119,8 @@ def _load(name: str | Path, device: torch.device) -> tuple[Any, Any, Any]:
     try:
         model = load_checked(CLIPModel, folder, dtype=dtype)
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        tokenizer(["a"])  # never ends, up to Python's limit, where its unknown token is unknown
-        size = model.config.text_config.vocab_size
-        if max(tokenizer.all_special_ids) >= size:  # the library gives unknown ones new numbers
-            raise InputError(
-                f"the tokenizer of CLIP teacher {str(name)!r} has special tokens beside the {size} "
-                "that its model knows: copy its folder whole"
-            )
+        known = model.config.text_config.vocab_size
+        check_special_tokens(tokenizer, known, f"the tokenizer of CLIP teacher {str(name)!r}")
         processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
     except InputError:
         raise

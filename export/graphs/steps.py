@@ -177,10 +177,9 @@ class VaeDecoder(nn.Module):
         if not (uses_statistics and mean and std):
             mean, std = [0.0], [1.0]
         shape = (1, -1, 1, 1)
-        scale, shift = torch.tensor(std).view(shape) / config.scaling_factor, torch.tensor(mean)
-        shift = shift.view(shape)
+        scale = torch.tensor(std).view(shape) / config.scaling_factor
         self.register_buffer("scale", scale, persistent=False)
-        self.register_buffer("shift", shift, persistent=False)
+        self.register_buffer("shift", torch.tensor(mean).view(shape), persistent=False)
 
     def forward(self, latents: Tensor) -> Tensor:
         """Images `[B, 3, H, W]` in the VAE's dtype from float32 latents `[B, C, H/8, W/8]`."""

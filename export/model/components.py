@@ -34,7 +34,6 @@ def load_tokenizers(
     for name, encoder in zip(info.tokenizers, info.text_encoders, strict=True):
         with _one_sentence(folder / name):
             tokenizer = CLIPTokenizer.from_pretrained(folder, subfolder=name)
-            # Inside, as it never ends where the unknown token itself is unknown.
             _check_tokenizer(tokenizer, folder / name, folder / encoder)
         tokenizers.append(tokenizer)
     add_to_tokenizers(tokenizers, inversions)
@@ -50,15 +49,23 @@ def _check_tokenizer(tokenizer: CLIPTokenizer, folder: Path, encoder: Path) -> N
         raise InputError(
             f"tokenizer {str(folder)!r} has no 'pad_token' to fill up prompts with: copy it again"
         )
-    numbers = tokenizer.all_special_ids
-    if not (encoder / "config.json").is_file():  # of an exported model
-        return
-    size = text_encoder_values(encoder)["vocab_size"]
-    for token, number in zip(tokenizer.all_special_tokens, numbers, strict=True):
-        if number >= size:
+    known = None  # of an exported model
+    if (encoder / "config.json").is_file():
+        known = text_encoder_values(encoder)["vocab_size"]
+    check_special_tokens(tokenizer, known, f"tokenizer {str(folder)!r}")
+
+
+def check_special_tokens(tokenizer: Any, known: int | None, where: str) -> None:
+    """Raise `InputError` for a special token beyond the first `known`, those of a text encoder.
+
+    The library gives special tokens that are not in the vocabulary numbers of their own, and never
+    ends, up to Python's limit (`RecursionError`), where the unknown token itself is unknown.
+    """
+    for token, number in zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True):
+        if known is not None and number >= known:
             raise InputError(
-                f"tokenizer {str(folder)!r} has {short(token)} as a special token, which is not in "
-                f"its vocabulary, and its text encoder knows {size} tokens: copy it again"
+                f"{where} has {short(token)} as a special token, which is not in its vocabulary, "
+                f"and its text encoder knows {known} tokens: copy it again"
             )
 
 

@@ -176,3 +176,11 @@ def test_an_absurd_configuration_is_refused(folder, tmp_path, part, field, value
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(InputError, match=rf"config.json' has {value} as '{part}.{field}'"):
         ClipTeacher(tmp_path, CLASSES, CPU)
+
+
+def test_a_special_token_that_its_model_does_not_know_is_refused(folder, tmp_path):
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "tokenizer_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "eos_token": "-1"}))
+    with pytest.raises(InputError, match="has '-1' as a special token, which is not in its vocab"):
+        ClipTeacher(tmp_path, CLASSES, CPU)
