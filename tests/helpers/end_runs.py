@@ -18,7 +18,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before PyTorch reads it: its pool of threads lives in no fork
@@ -26,23 +26,20 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before PyTorch reads it: its pool of thre
 from forks import started
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
+from small_runs import SMALL
 
 from zeroreal.base.ranks import Ranks
 from zeroreal.base.settings import plain
-from zeroreal.generate import GenerateSettings, Generator
-from zeroreal.run import RunSettings
+from zeroreal.generate import Generator
 from zeroreal.run.preparation import prepare
-from zeroreal.train import PoolSettings, TrainSettings
 
-SETTINGS = RunSettings(
-    classes=("bag", "coat", "dress", "sneaker"),
+SETTINGS = replace(
+    SMALL,
     images_per_class=40,
-    device="cpu",
     checkpoint_seconds=0.05,
-    generate=GenerateSettings(steps=2, engine="torch", precision="fp32", tune="off", batch_size=4),
-    # 160 images of 32 pixels, 6 at a time: 96 are held, others replace them.
-    pool=PoolSettings(blocks=16, memory=100 * 32 * 32 * 3, policy="most-replayed"),
-    train=TrainSettings(epochs=4, batch_size=12),
+    # 160 images, 10 at a time: 94 are held, others replace them.
+    pool=replace(SMALL.pool, blocks=16, memory=100 * 32 * 32 * 3),
+    train=replace(SMALL.train, epochs=4),
 )
 SMALL_DISK = 64 * 2**20
 KINDS = ("kill", "hangup", "fill")
@@ -116,10 +113,11 @@ def contents_of(folder):
     contents = {path.name: b"" for path in folder.iterdir()}
     for name in ("classifier.json", "samples.png"):
         contents[name] = (folder / name).read_bytes()
-    with safe_open(folder / "classifier.safetensors", "pt") as file:
-        contents["classifier.safetensors"] = file.metadata()
-        for name in file.keys():  # noqa: SIM118 - it is no mapping
-            contents[f"weights {name}"] = file.get_tensor(name).numpy().tobytes()
+    weights = folder / "classifier.safetensors"
+    with safe_open(weights, "pt") as file:
+        contents[weights.name] = file.metadata()
+    for name, tensor in load_file(weights).items():
+        contents[f"weights {name}"] = tensor.numpy().tobytes()
     return contents
 
 

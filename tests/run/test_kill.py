@@ -12,29 +12,23 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from forks import status
 from safetensors.torch import load_file
+from small_runs import SMALL, script_environment
 
 from zeroreal.base.ranks import Ranks
-from zeroreal.generate import GenerateSettings
-from zeroreal.run import RunSettings, resume, run
+from zeroreal.run import resume, run
 from zeroreal.run.preparation import prepare
-from zeroreal.train import CheckpointFolder, PoolSettings, TrainSettings
+from zeroreal.train import CheckpointFolder
 from zeroreal.train.loop.checkpoint import NEWEST, PREVIOUS
 
-SETTINGS = RunSettings(
-    classes=("bag", "coat", "dress", "sneaker"),
-    images_per_class=8,
-    device="cpu",
-    checkpoint_seconds=0,
-    generate=GenerateSettings(steps=2, engine="torch", precision="fp32", tune="off", batch_size=4),
-    # 32 images of 32 pixels, 6 at a time: 18 are held, others replace them from the fourth epoch on
-    pool=PoolSettings(blocks=3, memory=24 * 32 * 32 * 3, policy="most-replayed"),
-    train=TrainSettings(epochs=4, batch_size=12),
-)
+# In four epochs the others replace those that are held from the fourth on.
+SETTINGS = replace(SMALL, train=replace(SMALL.train, epochs=4))
 # Of its 15 updates, epochs 1 to 9 have 1, 1, 2, 2, 2, 2, 2, 2 and 1, with a checkpoint after each.
 MOMENTS = {
     "generating the first images": ("generated", 4),
@@ -101,14 +95,6 @@ def go_on(folder):
     folder.with_suffix(".json").write_text(json.dumps(epochs))
 
 
-def status(work, *arguments):
-    """The exit status of `work` in a process of its own, which is -9 where it was killed."""
-    process = torch.multiprocessing.get_context("fork").Process(target=work, args=arguments)
-    process.start()
-    process.join()
-    return process.exitcode
-
-
 def main(folder):
     """Run once without a stop, and once killed and resumed for each moment."""
     with contextlib.suppress(ImportError):  # an extra
@@ -130,9 +116,8 @@ pytestmark = pytest.mark.slow  # a series of kills
 def runs(tmp_path_factory):
     """The folder of all runs."""
     folder = tmp_path_factory.mktemp("runs")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, __file__, str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, env=script_environment())
     assert done.returncode == 0, done.stderr
     return folder
 

@@ -3,7 +3,6 @@
 Runs are processes of their own. This file also starts them: `python test_survival.py FOLDER`.
 """
 
-import contextlib
 import json
 import os
 import resource
@@ -17,25 +16,15 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from small_runs import SMALL, script_environment
 
 from zeroreal.base.ranks import Ranks
-from zeroreal.generate import GenerateSettings, Generator
-from zeroreal.run import RunSettings, resume, run
+from zeroreal.generate import Generator
+from zeroreal.run import resume, run
 from zeroreal.run.images import ImageFiles
 from zeroreal.run.preparation import prepare
-from zeroreal.train import PoolSettings, TrainSettings
 
-SETTINGS = RunSettings(
-    classes=("bag", "coat", "dress", "sneaker"),
-    images_per_class=8,
-    device="cpu",
-    checkpoint_seconds=0,
-    generate=GenerateSettings(steps=2, engine="torch", precision="fp32", tune="off", batch_size=4),
-    # 32 images of 32 pixels, 6 at a time: 18 are held, others replace them.
-    pool=PoolSettings(blocks=3, memory=24 * 32 * 32 * 3, policy="most-replayed"),
-    train=TrainSettings(epochs=2, batch_size=12),
-)
-RARELY = replace(SETTINGS, checkpoint_seconds=3600)  # so only the end saves anything
+RARELY = replace(SMALL, checkpoint_seconds=3600)  # so only the end saves anything
 IMAGE_BYTES = 3 * 32 * 32
 
 
@@ -101,7 +90,7 @@ def fail_to_report(folder):
 
 def run_out_of_disk_at_a_checkpoint(folder):
     limit_files(20 * IMAGE_BYTES)  # a checkpoint has more
-    run(replace(SETTINGS, checkpoint_seconds=1e-9), folder)
+    run(replace(SMALL, checkpoint_seconds=1e-9), folder)
 
 
 ENDS = {
@@ -111,7 +100,7 @@ ENDS = {
     "a full disk at a checkpoint": run_out_of_disk_at_a_checkpoint,
     "a terminal that closes": hang_up_twice,
     "a kill while generating": lambda f: run(
-        SETTINGS, f, at("generate", 28, lambda: send(signal.SIGKILL))
+        SMALL, f, at("generate", 28, lambda: send(signal.SIGKILL))
     ),
     "a report that fails": fail_to_report,
 }
@@ -157,9 +146,7 @@ def go_on(folder):
 
 
 def main(folder):
-    with contextlib.suppress(ImportError):  # an extra
-        pass
-    prepare(SETTINGS, lambda progress: None, Ranks(0, 1))  # imports what the forks need
+    prepare(SMALL, lambda progress: None, Ranks(0, 1))  # imports what the forks need
     assert status(lambda own: run(RARELY, own), folder / "whole") == 0
     kept = {}
     for name, end in ENDS.items():
@@ -177,9 +164,8 @@ pytestmark = pytest.mark.slow  # a series of kills
 def runs(tmp_path_factory):
     """The folder of all runs."""
     folder = tmp_path_factory.mktemp("runs")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, __file__, str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, env=script_environment())
     said = "".join(path.read_text() for path in folder.glob("*.txt"))
     assert done.returncode == 0, done.stderr + said
     return folder
