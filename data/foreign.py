@@ -39,6 +39,7 @@ _OTHERS = {
     b"\xff\xd8\xff": ("an image file, which has no label", _FOLDER),
 }
 _NAMED = {
+    ".zip .rar .7z .npz": ("a damaged archive", "fetch it again and unpack it"),
     ".csv .tsv": ("a table of text, which holds no images", _FOLDER),
     ".json .jsonl .ndjson .txt .md .xml .html .yaml .yml": ("text and no images", _FOLDER),
     ".xls .xlsx": ("a spreadsheet", _FOLDER),
