@@ -20,6 +20,8 @@ from ..graph import GraphSpec, Profile, check_inputs
 from .compiler import PACKAGE, compile_module, compile_options
 from .eager import named_outputs
 
+_FORMAT = 2  # packages of 1 could be for one size alone where a range ended at 16
+
 
 class CompiledTorchEngine:
     """A package that `compile_module` made; see `Engine`. For one thread at a time.
@@ -92,7 +94,12 @@ def _key(spec: GraphSpec, profile: Profile, device: torch.device, digest: str) -
         kind="torch",
         name=spec.name,
         graph=digest,
-        options={"spec": repr(spec), "profile": ranges, **compile_options(device)},
+        options={
+            "spec": repr(spec),
+            "profile": ranges,
+            "format": _FORMAT,
+            **compile_options(device),
+        },
         library=f"torch {torch.__version__}",
         device=f"{describe_device(device)}, {instruction_set(device)}",
         driver=driver_version() if device.type == "cuda" else None,

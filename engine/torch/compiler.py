@@ -63,6 +63,7 @@ def compile_module(
                 package_path=str(folder / PACKAGE),
                 inductor_configs=compile_options(device),
             )
+        _check_dimensions(program, spec, shapes)
 
 
 def compiler_not_supported_reasons() -> tuple[str, ...]:
@@ -90,8 +91,10 @@ def _traced(name: str, profile: Profile) -> int:
 
 
 def _dynamic_shapes(spec: GraphSpec, profile: Profile) -> dict[str, dict[int, Any]]:
+    # One more than is asked for: a convolution has the compiler distinguish batches of 16 and more,
+    # and where 16 is the most, it would compile for 16 alone.
     dims = {
-        name: torch.export.Dim(name, min=profile[name].smallest, max=profile[name].largest)
+        name: torch.export.Dim(name, min=profile[name].smallest, max=profile[name].largest + 1)
         for name in spec.dimensions()
         if profile[name].smallest < profile[name].largest
     }
@@ -99,6 +102,24 @@ def _dynamic_shapes(spec: GraphSpec, profile: Profile) -> dict[str, dict[int, An
         wanted.name: {i: dims[size] for i, size in enumerate(wanted.shape) if size in dims}
         for wanted in spec.inputs
     }
+
+
+def _check_dimensions(
+    program: torch.export.ExportedProgram, spec: GraphSpec, shapes: dict[str, dict[int, Any]]
+) -> None:
+    """Raise `RuntimeError` where the compiler took a dimension that varies for a fixed one.
+
+    Such code reads beyond smaller inputs, without a word.
+    """
+    inputs = {node.name: node for node in program.graph.find_nodes(op="placeholder")}
+    for name, dims in shapes.items():
+        for place, dim in dims.items():
+            size = inputs[name].meta["val"].shape[place]
+            known = size.node.shape_env.replace(size.node.expr)
+            if known.is_number:
+                raise RuntimeError(
+                    f"PyTorch compiled {spec.name} for {dim.__name__} {known} alone, of a range"
+                )
 
 
 def compile_options(device: torch.device) -> dict[str, Any]:

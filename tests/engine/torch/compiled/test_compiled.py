@@ -7,7 +7,8 @@ import torch._inductor.config
 from zeroreal.base import InputError
 from zeroreal.engine.cache import Cache
 from zeroreal.engine.cuda_graph import CudaGraphEngine
-from zeroreal.engine.graph import DimensionRange
+from zeroreal.engine.graph import DimensionRange, GraphSpec, TensorSpec
+from zeroreal.engine.torch import compiler
 from zeroreal.engine.torch.compiled import compiled_engine
 
 
@@ -101,3 +102,41 @@ def test_compiled_for_a_gpu_equals_the_module_also_inside_a_cuda_graph(
     for each in (engine, again, CudaGraphEngine(engine)):
         for result, wanted in zip(each(on_gpu).values(), expected, strict=True):
             torch.testing.assert_close(result.cpu(), wanted, rtol=1e-2, atol=1e-2)  # TF32
+
+
+@pytest.fixture
+def convolution(tmp_path):
+    """A function that compiles a convolution for some batches and gives engine and module."""
+
+    def make(largest=16):
+        torch.manual_seed(2)
+        module = torch.nn.Conv2d(4, 4, 3, padding=1).eval()
+        shape = ("batch", 4, 8, 8)
+        spec = GraphSpec(
+            "convolution",
+            (TensorSpec("input", torch.float32, shape),),
+            (TensorSpec("output", torch.float32, shape),),
+        )
+        profile = {"batch": DimensionRange(1, largest, largest)}
+        cpu = torch.device("cpu")
+        return compiled_engine(lambda: module, spec, profile, cpu, "1", Cache(tmp_path)), module
+
+    return make
+
+
+def test_a_range_that_ends_at_16_is_compiled_for_all_of_it(convolution):
+    # There PyTorch tells apart which convolution it takes, and would fix the size.
+    engine, module = convolution()
+    for batch in (1, 5, 16):
+        given = torch.randn(batch, 4, 8, 8, generator=torch.Generator().manual_seed(batch))
+        torch.testing.assert_close(engine({"input": given})["output"], module(given))
+
+
+def test_a_dimension_that_the_compiler_fixes_is_an_error(convolution, monkeypatch):
+    monkeypatch.setattr(
+        compiler,
+        "_dynamic_shapes",
+        lambda spec, profile: {"input": {0: torch.export.Dim("batch", min=1, max=16)}},
+    )
+    with pytest.raises(RuntimeError, match="convolution for batch 16 alone"):
+        convolution()
