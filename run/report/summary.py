@@ -224,7 +224,7 @@ def summarize(
         scheduler=facts.scheduler if facts else None,
         seed=settings.seed,
         device=versions["device"],
-        engine=facts.backend if facts else None,
+        engine=facts.engine if facts else None,
         dtype=str(facts.dtype).removeprefix("torch.") if facts else None,
         batch_size=facts.batch_size if facts else None,
         vae_batch_size=facts.vae_batch_size if facts else None,

@@ -40,7 +40,7 @@ def test_evaluate_and_predict_use_the_run(finished, command, tmp_path):
 
 def test_auto_becomes_an_engine_that_the_metrics_name(finished):
     metrics = json.loads((finished[0] / "metrics.json").read_text())
-    assert metrics["engine"] in ("torch", "onnxruntime")
+    assert metrics["engine"].partition(":")[0] in ("torch", "onnxruntime")
 
 
 FEW = [
@@ -54,7 +54,7 @@ def test_a_run_uses_the_engine_that_is_asked_for(finished, command, tmp_path, en
     done = command(*FEW, "--engine", engine, "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    assert metrics["engine"] == engine.partition(":")[0]
+    assert metrics["engine"] == engine
     assert metrics["images"] == 4
 
 
