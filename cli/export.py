@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
+from ..base.errors import InputError
+from ..base.sides import both_sides, parse_sides
 from ..generate.model_settings import PartsSettings
 from .console import output
 from .options import with_options
@@ -80,10 +81,10 @@ def export(
 def _size(text: str | None) -> tuple[tuple[int, int] | None, bool]:
     if text is None or text == "any":
         return None, text == "any"
-    if not (parts := re.fullmatch(r"(\d+)(?:x(\d+))?", text)):
-        raise typer.BadParameter(f"size {text!r} is not a size in pixels: give 512, 512x768 or any")
-    height, width = parts[1], parts[2] or parts[1]
-    return (int(height), int(width)), False
+    try:
+        return both_sides(parse_sides(text)), False
+    except InputError as error:
+        raise InputError(f"{error}, or any") from None
 
 
 def _print(exported: Exported) -> None:

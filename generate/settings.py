@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..base.errors import InputError, unknown
 from ..base.settings import option
+from ..base.sides import Sides, as_sides, both_sides, parse_sides, sides_text
 from ..base.sizes import optional_size
 from .model_settings import PartsSettings
 from .sampling.steps import parse_interval
@@ -52,8 +53,9 @@ class GenerateSettings(PartsSettings):
     """What guidance leads away from, in place of what the recipe says."""
     image_size: int | None = option(None, shown="that of generation", decides_speed=False)
     """Side in pixels of the finished square images, which the classifier sees."""
-    generate_size: int | None = option(None, shown="the model's own")
-    """Side in pixels at which images are generated."""
+    generate_size: Sides | None = option(None, read=parse_sides, shown="the model's own")
+    """Pixels at which images are generated: 512, or 512x768 (height x width), of which the middle
+    square is taken."""
     batch_size: int | None = option(None, shown="what tuning finds")
     """Images denoised together."""
     vae_batch_size: int | None = option(None, shown="what tuning finds")
@@ -77,11 +79,14 @@ class GenerateSettings(PartsSettings):
                 raise InputError(f"{name.replace('_', ' ')} is {value}: at least 1 is needed")
         if self.first_steps < 0:
             raise InputError(f"first steps is {self.first_steps}: it must be 0 or more")
+        if self.generate_size is not None:  # so that one size is written in one way
+            object.__setattr__(self, "generate_size", as_sides(*both_sides(self.generate_size)))
         for name in ("image_size", "generate_size"):
             value = getattr(self, name)
-            if value is not None and value < _LEAST_SIDE:
+            if value is not None and min(both_sides(value)) < _LEAST_SIDE:
                 raise InputError(
-                    f"{name.replace('_', ' ')} is {value}: at least {_LEAST_SIDE} pixels are needed"
+                    f"{name.replace('_', ' ')} is {sides_text(value)}: at least {_LEAST_SIDE} "
+                    "pixels a side are needed"
                 )
         if self.tune not in TUNINGS:
             raise unknown("tuning", self.tune, TUNINGS)

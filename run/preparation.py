@@ -16,6 +16,7 @@ from ..assets.embedded import EMBEDDED_CLASSES
 from ..base import InputError, resolve_device
 from ..base.progress import OnStage, StageProgress
 from ..base.ranks import Ranks, least
+from ..base.sides import both_sides
 from ..data import LabelledImages, load_real_images
 from ..data.source import load_unlabelled
 from ..encoders import ClipTeacher
@@ -147,8 +148,11 @@ def _image_size(settings: RunSettings, origin: Recipe | StoredImages) -> int:
     """Side in pixels of what the classifier sees."""
     if isinstance(origin, StoredImages):
         return origin.image_size
-    size = settings.generate.image_size or settings.generate.generate_size
-    return size or native_side(find_model(settings.generate.model, settings.generate.variant))
+    chosen = settings.generate
+    if chosen.image_size is not None:
+        return chosen.image_size
+    size = chosen.generate_size or native_side(find_model(chosen.model, chosen.variant))
+    return min(both_sides(size))
 
 
 def _check_devices(settings: RunSettings, ranks: Ranks) -> None:

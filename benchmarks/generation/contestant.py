@@ -120,7 +120,7 @@ def _peer(
     info, dtype = check_model_folder(job.folder), resolve_precision(name.precision, device)
     if name.program == OPTIMUM_OPENVINO:
         is_guided = info.guided and job.guidance == "on"
-        shape = (batch_size, job.generate_size) if is_guided else None
+        shape = (batch_size, *job.generate_size) if is_guided else None
         pipeline = load_openvino(job.folder, dtype, device, shape=shape)
         dtype = torch.float32  # its inputs; it computes in the other one
     elif name.program == OPTIMUM_ONNXRUNTIME:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ...export import ModelInfo
 from ...generate import SampleSpec
+from ...generate.sampling.decoder import middle_square
 from ...kernels import philox_normal
 
 # https://huggingface.co/docs/diffusers/optimization/fp16: the settings of torch._inductor.config
@@ -41,7 +42,7 @@ class DiffusersPipeline:
         dtype: of the latents that it takes.
         device: where it runs.
         steps: denoising steps of an image.
-        generate_size: side of the images in pixels.
+        generate_size: height and width of the images in pixels.
         batch_size: prompts a call.
     """
 
@@ -53,7 +54,7 @@ class DiffusersPipeline:
         dtype: torch.dtype,
         device: torch.device,
         steps: int,
-        generate_size: int,
+        generate_size: tuple[int, int],
         batch_size: int,
     ) -> None:
         pipeline.safety_checker = None
@@ -63,7 +64,10 @@ class DiffusersPipeline:
         self._generate_size, self._batch_size = generate_size, batch_size
 
     def images(self, specs: Sequence[SampleSpec]) -> Tensor:
-        """The images of `specs` in order, uint8 `[N, size, size, 3]` on the device."""
+        """The images of `specs` in order, uint8 `[N, side, side, 3]` on the device.
+
+        Of others than squares their middle, as our generator gives it.
+        """
         places: list[int] = []
         parts = []
         for batch in _batches(specs, self._batch_size):
@@ -89,26 +93,27 @@ class DiffusersPipeline:
     @torch.inference_mode()
     def _call(self, specs: Sequence[SampleSpec], **options: Any) -> Tensor:
         guidance = specs[0].guidance
+        height, width = self._generate_size
         if self._info.guided and guidance > 1:
             options["negative_prompt"] = [spec.negative_prompt for spec in specs]
         images = self._pipeline(
             prompt=[spec.prompt for spec in specs],
             guidance_scale=guidance,
             num_inference_steps=self._steps,
-            height=self._generate_size,
-            width=self._generate_size,
+            height=height,
+            width=width,
             latents=self._noise(specs),
             output_type="pt",
             **options,
         ).images  # [B, 3, H, W] of 0..1
         pixels: Tensor = images.float().mul(255).round().to(self._device, torch.uint8)
-        return pixels.permute(0, 2, 3, 1)
+        return middle_square(pixels).permute(0, 2, 3, 1)
 
     def _noise(self, specs: Sequence[SampleSpec]) -> Tensor:
         """The noise that our generator starts from, too."""
         seeds = torch.tensor([spec.seed for spec in specs], device=self._device)
-        side = self._generate_size // self._info.vae_scale
-        noise = philox_normal(seeds, (self._info.latent_channels, side, side), 0)
+        height, width = (side // self._info.vae_scale for side in self._generate_size)
+        noise = philox_normal(seeds, (self._info.latent_channels, height, width), 0)
         return noise.to(self._dtype)
 
 

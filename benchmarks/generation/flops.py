@@ -40,14 +40,14 @@ class Part:
     forward: Callable[[], object]
 
 
-def count_flops(folder: Path, generate_size: int) -> ModelFlops:
+def count_flops(folder: Path, generate_size: tuple[int, int]) -> ModelFlops:
     """Count from the configurations in a model folder; weights are not read."""
     with parts_of(folder, generate_size) as parts:
         return ModelFlops(**{name: forward_flops(part.forward) for name, part in parts.items()})
 
 
 @contextmanager
-def parts_of(folder: Path, generate_size: int) -> Iterator[dict[str, Part]]:
+def parts_of(folder: Path, generate_size: tuple[int, int]) -> Iterator[dict[str, Part]]:
     """The parts by the names of `ModelFlops`, in float32, to be called inside."""
     import transformers
     from diffusers import AutoencoderKL, UNet2DConditionModel
@@ -60,9 +60,10 @@ def parts_of(folder: Path, generate_size: int) -> Iterator[dict[str, Part]]:
             for kind, part in ((UNet2DConditionModel, "unet"), (AutoencoderKL, "vae"))
         )
         texts = tuple(transformers.CLIPTextModel(config) for config in configs)
-        side = generate_size // 2 ** (len(vae.config.block_out_channels) - 1)
+        scale = 2 ** (len(vae.config.block_out_channels) - 1)
+        height, width = (side // scale for side in generate_size)
         tokens = torch.zeros(1, configs[0].max_position_embeddings, dtype=torch.int64)
-        latents = torch.zeros(1, unet.config.in_channels, side, side)
+        latents = torch.zeros(1, unet.config.in_channels, height, width)
         embeddings = torch.zeros(*tokens.shape, unet.config.cross_attention_dim)
         added = {  # SDXL's
             "time_ids": torch.zeros(1, 6),

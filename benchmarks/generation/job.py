@@ -16,8 +16,8 @@ class GenerationJob:
     """What every contender generates."""
 
     folder: Path
-    generate_size: int
-    """Side of the images in pixels, generated at this size."""
+    generate_size: tuple[int, int]
+    """Height and width in pixels at which images are generated."""
     images: int
     steps: int
     scheduler: str | None

@@ -43,12 +43,12 @@ def load_openvino(
     dtype: torch.dtype,
     device: torch.device,
     *,
-    shape: tuple[int, int] | None,
+    shape: tuple[int, int, int] | None,
 ) -> Any:
     """A pipeline on OpenVINO, exported by `optimum` anew, that computes in `dtype`.
 
-    `shape` is the batch of prompts and the side in pixels for which the guide has models reshaped,
-    which fits guided calls alone; None leaves all sizes open. Raises `InputError` where
+    `shape` is the batch of prompts and height and width in pixels for which the guide has models
+    reshaped, which fits guided calls alone; None leaves all sizes open. Raises `InputError` where
     `optimum-intel` is not installed, and for a GPU.
     """
     if device.type != "cpu":
@@ -68,8 +68,8 @@ def load_openvino(
         ov_config={"INFERENCE_PRECISION_HINT": _HINTS[dtype]},
     )
     if shape is not None:
-        batch_size, side = shape
-        pipeline.reshape(batch_size=batch_size, height=side, width=side, num_images_per_prompt=1)
+        batch_size, height, width = shape
+        pipeline.reshape(batch_size=batch_size, height=height, width=width, num_images_per_prompt=1)
     pipeline.compile()
     return pipeline
 

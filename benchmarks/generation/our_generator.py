@@ -40,7 +40,7 @@ class OurGenerator:
             **{
                 "scheduler": job.scheduler,
                 "steps": job.steps,
-                "generate_size": None if job.generate_size == side else job.generate_size,
+                "generate_size": None if job.generate_size == (side, side) else job.generate_size,
                 **name.changes,
             },
         )

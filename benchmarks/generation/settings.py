@@ -6,6 +6,7 @@ from dataclasses import MISSING, dataclass
 from pathlib import Path
 
 from ...base.settings import option
+from ...base.sides import Sides, parse_sides
 
 DEFAULT_CONTENDERS = (
     "diffusers/fp32",
@@ -24,8 +25,8 @@ class WorkSettings:
     """A diffusers folder or hub id."""
     random_weights: str | None = None
     """In place of a model: an architecture's name, such as sd15."""
-    generate_size: int | None = option(None, shown="the model's own")
-    """Side in pixels of generation."""
+    generate_size: Sides | None = option(None, read=parse_sides, shown="the model's own")
+    """Pixels of generation: 512, or 512x768 (height x width)."""
     steps: int = 12
     """Denoising steps of an image."""
     scheduler: str | None = option(None, shown="the model's own")

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from ...base import resolve_precision
+from ...base.sides import as_sides
 from ...export import check_model_folder, load_scheduler, schedule_of
 from ...report.results.result import Figures
 from ..harness import SILENT, Progress
@@ -72,7 +73,7 @@ def _facts(
         torch.cuda.empty_cache()  # the contenders' processes are to have all of the memory
     return {
         "images": job.images,
-        "generate_size": job.generate_size,
+        "generate_size": as_sides(*job.generate_size),
         "unet_calls": calls,
         "flop": {**asdict(flops), "per_image": sum(each) / len(each)},
         "matmul_ceilings": ceilings,

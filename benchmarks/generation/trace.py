@@ -18,6 +18,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from ...base import InputError, resolve_device, resolve_precision
+from ...base.sides import as_sides
 from ...report.results.metric import Metric
 from ...report.results.result import Figures, Row
 from ..harness import SILENT, Progress, check_counts
@@ -81,7 +82,9 @@ def measure_trace(settings: TraceSettings, progress: Progress = SILENT) -> Figur
             generator.images(specs)
             torch.cuda.synchronize(device)
     gaps = gaps_between(device_intervals(_exported(profiler, settings.trace)))
-    return Figures((_row(name, gaps),), {"generate_size": job.generate_size, "images": job.images})
+    return Figures(
+        (_row(name, gaps),), {"generate_size": as_sides(*job.generate_size), "images": job.images}
+    )
 
 
 def _check(settings: TraceSettings) -> tuple[GeneratorName, int, torch.device]:

@@ -6,9 +6,10 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from ...base import InputError, resolve_device, resolve_precision, unknown
+from ...base.sides import both_sides
 from ...engine import Cache
 from ...export import check_model_folder, find_model, random_model
-from ...export.engines.choice import image_side
+from ...export.engines.choice import image_sides
 from ..harness import check_counts
 from .contender import GeneratorName, parse_contender
 from .job import GenerationJob
@@ -53,9 +54,12 @@ def generation_job(
     settings: WorkSettings, folder: Path, *, images: int, device: str, recipe: str = "base"
 ) -> GenerationJob:
     """What is generated of the model in `folder`."""
+    size = settings.generate_size
     return GenerationJob(
         folder=folder,
-        generate_size=image_side(check_model_folder(folder), settings.generate_size),
+        generate_size=image_sides(
+            check_model_folder(folder), None if size is None else both_sides(size)
+        ),
         images=images,
         steps=settings.steps,
         scheduler=settings.scheduler,

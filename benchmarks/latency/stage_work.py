@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, prod
 from pathlib import Path
 
 import torch
@@ -78,7 +78,7 @@ def counted_work(flops: ModelFlops, traffic: Mapping[str, Traffic], loaded: Load
 
 def _finishing(loaded: Loaded) -> Work:
     """Decoded pixels are read, finished ones written, and read once more to be judged."""
-    read = 3 * loaded.generate_size**2 * _itemsize(loaded.vae_dtype)
+    read = 3 * prod(loaded.generate_size) * _itemsize(loaded.vae_dtype)
     return Work(0, loaded.batch_size * (read + 2 * 3 * loaded.image_size**2))
 
 

@@ -38,7 +38,7 @@ class Traffic:
         return itemsize * (calls * self.weights + rows * self.activations)
 
 
-def count_traffic(folder: Path, generate_size: int) -> dict[str, Traffic]:
+def count_traffic(folder: Path, generate_size: tuple[int, int]) -> dict[str, Traffic]:
     """Of each part of the model in a folder, by the names of `ModelFlops`; reads no weights."""
     with parts_of(folder, generate_size) as parts:
         return {

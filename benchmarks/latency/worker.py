@@ -44,8 +44,8 @@ class Loaded:
     dtype: str
     """Of text encoder and UNet."""
     vae_dtype: str
-    generate_size: int
-    """Side in pixels at which images are generated."""
+    generate_size: tuple[int, int]
+    """Height and width in pixels at which images are generated."""
     image_size: int
     batch_size: int
     vae_batch_size: int
@@ -83,7 +83,7 @@ class LatencyWorker:
             found=facts.found,
             dtype=_name(facts.dtype),
             vae_dtype=_name(engines.vae_decoder.spec.outputs[0].dtype),
-            generate_size=facts.generate_size[0],
+            generate_size=facts.generate_size,
             image_size=facts.image_size,
             batch_size=self._size,
             vae_batch_size=facts.vae_batch_size,

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ...base.sides import as_sides
 from ...report.results.metric import Metric
 from ...report.results.result import Figures, Row
 from ..generation.entrant import Contest, Entrant, FirstRun
@@ -43,7 +44,7 @@ def figures(
     return Figures(
         rows=tuple(rows),
         facts={
-            "generate_size": job.generate_size,
+            "generate_size": as_sides(*job.generate_size),
             "images": job.images,
             "in_turn": contest.in_turn,
         },

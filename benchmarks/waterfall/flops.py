@@ -64,17 +64,19 @@ def _work(job: GenerationJob, name: GeneratorName, info: ModelInfo) -> ImageWork
     if "unet" in changes:  # a distilled one has guidance inside
         acts = [number < first for number in range(len(acts))]
     calls = tuple(plan_calls(acts, changes.get("deep_cache", 1), first))
-    flops, side = count_flops(job.folder, job.generate_size), job.generate_size // info.vae_scale
+    flops = count_flops(job.folder, job.generate_size)
+    height, width = (side // info.vae_scale for side in job.generate_size)
+    latents = (1, info.latent_channels, height, width)
     shallow = 0
     if not all(call.full for call in calls):
-        shallow = _shallow_row(job.folder, info, side)
+        shallow = _shallow_row(job.folder, info, latents)
     if "vae" in changes:
-        decoder = _decoder(find_vae(job.folder, info, changes["vae"]), info, side)
+        decoder = _decoder(find_vae(job.folder, info, changes["vae"]), latents)
         flops = ModelFlops(flops.text, flops.unet_row, decoder)
     return ImageWork(calls, flops, shallow, encodes=name.program != OURS)
 
 
-def _shallow_row(folder: Path, info: ModelInfo, side: int) -> int:
+def _shallow_row(folder: Path, info: ModelInfo, latents: tuple[int, int, int, int]) -> int:
     from diffusers import UNet2DConditionModel
 
     with torch.device("meta"):
@@ -82,10 +84,10 @@ def _shallow_row(folder: Path, info: ModelInfo, side: int) -> int:
             UNet2DConditionModel.load_config(folder, subfolder="unet")
         )
         inputs: dict[str, Any] = {
-            "sample": torch.zeros(1, info.latent_channels, side, side),
+            "sample": torch.zeros(latents),
             "timestep": torch.zeros(1),
             "encoder_hidden_states": torch.zeros(1, info.tokens, info.context_channels),
-            "deep_features": torch.zeros(1, info.unet_channels, side, side),
+            "deep_features": torch.zeros(1, info.unet_channels, *latents[2:]),
         }
         if info.pooled_channels is not None:
             pooled = torch.zeros(1, info.pooled_channels)
@@ -94,10 +96,10 @@ def _shallow_row(folder: Path, info: ModelInfo, side: int) -> int:
         return forward_flops(partial(shallow_step(DenoiseStep(unet, None)).unet, **inputs))
 
 
-def _decoder(folder: Path, info: ModelInfo, side: int) -> int:
+def _decoder(folder: Path, latents: tuple[int, int, int, int]) -> int:
     import diffusers
 
     kind = getattr(diffusers, vae_class(folder))
     with torch.device("meta"):
         vae = kind.from_config(kind.load_config(folder))
-        return forward_flops(partial(vae.decode, torch.zeros(1, info.latent_channels, side, side)))
+        return forward_flops(partial(vae.decode, torch.zeros(latents)))

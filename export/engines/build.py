@@ -65,7 +65,7 @@ def build_plans(
         if not torch.cuda.is_available():
             raise InputError("there is no GPU to build for here: name one, such as --target sm_89")
         target = gpu_target(torch.device("cuda"))
-    profiles = plan_profiles(exported, batch, size)
+    profiles = plan_profiles(exported, batch, None if size is None else (size, size))
     inspections = {}
     for number, (name, graph) in enumerate(exported.graphs.items(), start=1):
         on_progress(name, number, len(exported.graphs))

@@ -40,8 +40,8 @@ class EngineChoice:
     cuda_graphs: bool = False
     vae_batch_size: int | None = None
     """Images decoded together, at most; None is `batch_size`."""
-    generate_size: int | None = None
-    """Side in pixels of the images that the model makes; None is the model's own."""
+    generate_size: tuple[int, int] | None = None
+    """Height and width in pixels of the images that the model makes; None is the model's own."""
     parts: PartsChoice = field(default_factory=PartsChoice)
     """What to take in place of the model's own parts."""
     first_steps: bool = False
@@ -83,18 +83,22 @@ def parse_engine(name: str) -> tuple[str, str | None]:
     return backend, variant or None
 
 
-def image_side(info: ModelInfo, size: int | None) -> int:
-    """`size` in pixels, or the model's own; `InputError` for one that the model cannot make."""
+def image_sides(info: ModelInfo, size: tuple[int, int] | None) -> tuple[int, int]:
+    """Height and width in pixels: `size`, or the model's own.
+
+    Raises `InputError` for a size that the model cannot make.
+    """
     if size is None:
-        return info.image_side
+        return info.image_side, info.image_side
     unit = info.vae_scale * info.unet_scale
-    if size < unit or size % unit:
-        lower = size // unit * unit
-        nearest = f"{lower} or {lower + unit}" if lower > 0 else f"{unit}"
-        raise InputError(
-            f"images of {size} pixels a side cannot be generated: the VAE divides sides by "
-            f"{info.vae_scale} and the UNet by {info.unet_scale}, so give {nearest}"
-        )
+    for side in size:
+        if side < unit or side % unit:
+            lower = side // unit * unit
+            nearest = f"{lower} or {lower + unit}" if lower > 0 else f"{unit}"
+            raise InputError(
+                f"images with a side of {side} pixels cannot be generated: the VAE divides sides "
+                f"by {info.vae_scale} and the UNet by {info.unet_scale}, so give {nearest}"
+            )
     return size
 
 

@@ -28,7 +28,7 @@ from .choice import (
     EngineChoice,
     ModelEngines,
     check_choice,
-    image_side,
+    image_sides,
     model_engines,
     with_graphs,
 )
@@ -56,16 +56,15 @@ def exported_engines(
 def _generated_size(exported: Exported, choice: EngineChoice) -> tuple[int, int]:
     """Height and width in pixels of what an exported folder's graphs generate."""
     if exported.generate_size is None:
-        side = image_side(exported.info, choice.generate_size)
-        return side, side
-    height, width = exported.generate_size
-    if choice.generate_size is not None and (height, width) != (choice.generate_size,) * 2:
+        return image_sides(exported.info, choice.generate_size)
+    size = exported.generate_size
+    if choice.generate_size not in (None, size):
+        asked, exists = ("x".join(map(str, one)) for one in (choice.generate_size, size))
         raise InputError(
-            f"images of {choice.generate_size} pixels a side were asked for, "
-            f"{str(exported.folder)!r} was exported for {height}x{width}: leave the size out, or "
-            "export with --generate-size any"
+            f"images of {asked} pixels (height x width) were asked for, {str(exported.folder)!r} "
+            f"was exported for {exists}: leave the size out, or export with --generate-size any"
         )
-    return height, width
+    return size
 
 
 def _tensorrt_engines(exported: Exported, choice: EngineChoice, cache: Cache) -> dict[str, Engine]:
@@ -75,8 +74,8 @@ def _tensorrt_engines(exported: Exported, choice: EngineChoice, cache: Cache) ->
     batch, decoded = chosen_batches(choice)
     sides = None
     if exported.generate_size is None:
-        side = image_side(exported.info, choice.generate_size)
-        sides = DimensionRange(side, side, side)
+        height, width = image_sides(exported.info, choice.generate_size)
+        sides = (DimensionRange(height, height, height), DimensionRange(width, width, width))
     wanted = plan_profiles(exported, batch, sides, decoded)
     engines: dict[str, Engine] = {}
     for name, graph in exported.graphs.items():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...base import InputError, library_versions, unknown
 from ...base.device import PRECISIONS
+from ...base.sides import as_sides
 from ...engine import (
     Cache,
     CacheKey,
@@ -17,7 +18,7 @@ from ..model.parts import OWN_UNET, find_parts
 from ..onnx.exporter import export_model
 from ..onnx.manifest import FORMAT, Exported, is_exported, read_manifest
 from ..onnx.settings import ExportProgress, ExportSettings
-from .choice import MODULES_FROM, EngineChoice, image_side
+from .choice import MODULES_FROM, EngineChoice, image_sides
 
 
 def exported_model(
@@ -33,7 +34,7 @@ def exported_model(
         _check_parts(exported, choice)
         return exported
     parts = find_parts(folder, choice.parts)
-    side = image_side(parts.info, choice.generate_size)
+    size = image_sides(parts.info, choice.generate_size)
     if choice.backend == "onnxruntime" and choice.precision == "bf16":
         raise InputError(
             "ONNX Runtime cannot compute in precision 'bf16': use 'fp32' or 'fp16', or engine "
@@ -42,7 +43,7 @@ def exported_model(
     precision = choice.precision
     if precision == "auto":
         precision = "fp32" if choice.device.type == "cpu" else "fp16"
-    settings = ExportSettings(precision=precision, generate_size=(side, side), parts=choice.parts)
+    settings = ExportSettings(precision=precision, generate_size=size, parts=choice.parts)
     if choice.backend == "onnxruntime" and precision == "fp16":
         # ONNX Runtime has no bf16 convolution, which the VAE would get where fp16 overflows.
         settings = replace(settings, vae_precision="fp32")
@@ -54,7 +55,7 @@ def exported_model(
         options={
             "precision": precision,
             "vae_precision": settings.vae_precision,
-            "image_size": side,  # the name when caches were first filled
+            "image_size": as_sides(*size),  # the name when caches were first filled
             "format": FORMAT,
         },
         library=" ".join(f"{name} {version}" for name, version in exporters.items()),

@@ -18,7 +18,14 @@ from ..graphs.specs import DENOISE, DENOISE_FIRST, DENOISE_SHALLOW, GRAPHS, VAE_
 from ..graphs.steps import DenoiseStep
 from ..model.parts import OWN_UNET, ModelParts, find_parts
 from ..onnx.manifest import is_exported
-from .choice import MODULES_FROM, EngineChoice, ModelEngines, image_side, model_engines, with_graphs
+from .choice import (
+    MODULES_FROM,
+    EngineChoice,
+    ModelEngines,
+    image_sides,
+    model_engines,
+    with_graphs,
+)
 from .profiles import batch_profiles, chosen_batches
 
 
@@ -30,18 +37,16 @@ def torch_engines(folder: Path, choice: EngineChoice, cache: Cache) -> ModelEngi
             "the folder that it was exported from"
         )
     parts = find_parts(folder, choice.parts)
-    side = image_side(parts.info, choice.generate_size)
+    size = image_sides(parts.info, choice.generate_size)
     device = choice.device
     dtype = resolve_precision(choice.precision, device)
     dtypes = dict.fromkeys(GRAPHS, dtype)
     if dtype == torch.float16:
         dtypes[VAE_DECODER] = _vae_dtype(device)
-    specs = graph_specs(
-        parts.info, dtypes, (side, side), draws_noise=True, deep_cache=choice.deep_cache
-    )
+    specs = graph_specs(parts.info, dtypes, size, draws_noise=True, deep_cache=choice.deep_cache)
     own = find_parts(folder, replace(choice.parts, unet=OWN_UNET))
     if choice.first_steps:
-        first = graph_specs(own.info, dtypes, (side, side), draws_noise=True)[DENOISE]
+        first = graph_specs(own.info, dtypes, size, draws_noise=True)[DENOISE]
         specs[DENOISE_FIRST] = replace(first, name=DENOISE_FIRST)
     profiles = batch_profiles(*chosen_batches(choice))
     compiled = choice.variant == "compiled"
@@ -79,7 +84,7 @@ def torch_engines(folder: Path, choice: EngineChoice, cache: Cache) -> ModelEngi
             if device.type == "cpu":
                 module = use_onednn_linear(module)
             engines[name] = TorchEngine(module, spec, device)
-    return model_engines(parts.info, with_graphs(engines, choice), dtype, (side, side))
+    return model_engines(parts.info, with_graphs(engines, choice), dtype, size)
 
 
 def _vae_dtype(device: torch.device) -> torch.dtype:

@@ -48,18 +48,18 @@ def batch_profiles(
 def plan_profiles(
     exported: Exported,
     batch: DimensionRange,
-    size: DimensionRange | None = None,
+    sides: tuple[DimensionRange, DimensionRange] | None = None,
     vae_batch: DimensionRange | None = None,
 ) -> dict[str, Profile]:
-    """The profiles of an exported folder's graphs; `size` is that of images, in pixels a side.
+    """The profiles of an exported folder's graphs; `sides` are images' height and width in pixels.
 
-    Without `size`, where sizes are free, the one that the model was trained on. `InputError` for a
-    size where they are not free, and one that is no whole number of latents.
+    Without `sides`, where they are free, those that the model was trained on. `InputError` for
+    sides where they are not free, and for those that are no whole number of latents.
     """
     ranges = batch_profiles(batch, vae_batch)
     profiles = {name: ranges[name] for name in GRAPHS}
     if exported.generate_size is not None:
-        if size is not None:
+        if sides is not None:
             height, width = exported.generate_size
             raise InputError(
                 f"a range of sizes was given, {str(exported.folder)!r} was exported for "
@@ -67,16 +67,22 @@ def plan_profiles(
             )
         return profiles
     side, scale = exported.info.image_side, exported.info.vae_scale
-    size = size or DimensionRange(side, side, side)
-    pixels = (size.smallest, size.best, size.largest)
-    if any(number % scale for number in pixels):
-        raise InputError(f"sizes {pixels} are not all multiples of {scale} pixels: choose others")
-    latents = DimensionRange(*(number // scale for number in pixels))
-    spatial = {"height": latents, "width": latents}
+    sides = sides or (DimensionRange(side, side, side),) * 2
+    spatial = {
+        name: _latents(pixels, scale)
+        for name, pixels in zip(("height", "width"), sides, strict=True)
+    }
     return {
         name: profile if name == TEXT_ENCODER else {**profile, **spatial}
         for name, profile in profiles.items()
     }
+
+
+def _latents(size: DimensionRange, scale: int) -> DimensionRange:
+    pixels = (size.smallest, size.best, size.largest)
+    if any(number % scale for number in pixels):
+        raise InputError(f"sizes {pixels} are not all multiples of {scale} pixels: choose others")
+    return DimensionRange(*(number // scale for number in pixels))
 
 
 def covers(built: Profile, wanted: Profile) -> bool:

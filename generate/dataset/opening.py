@@ -9,6 +9,7 @@ from typing import Any
 from ...base import describe_device, resolve_device
 from ...base.device import PRECISIONS
 from ...base.progress import OnStage
+from ...base.sides import as_sides
 from ...engine import Cache
 from ..filters.duplicates import DuplicateFilter
 from ..filters.quality import Quality
@@ -137,11 +138,10 @@ def _found(generator: Generator) -> dict[str, Any]:
 def _settled(settings: DatasetSettings, generator: Generator) -> DatasetSettings:
     """Settings with what a generator made of what they leave open."""
     facts = generator.facts
-    height, width = facts.generate_size
     settled = replace(
         settings.generate,
         precision=precision_name(generator),
-        generate_size=height if height == width else None,  # else an export's own
+        generate_size=as_sides(*facts.generate_size),
         image_size=facts.image_size,
         unet=settings.generate.unet or facts.unet,
         steps=settings.generate.steps or facts.steps,

@@ -102,7 +102,9 @@ class Decoder:
             with self._part("vae"):
                 decoded = self._engine({"latents": latents})["images"]
             with self._part("finish"):
-                pixels, statistics = finish(_middle(decoded), self.image_size, self.image_size)
+                pixels, statistics = finish(
+                    middle_square(decoded), self.image_size, self.image_size
+                )
                 return pixels, faults_of(pixels, statistics)
         except Exception as error:
             if len(latents) == 1 or not is_out_of_memory(error):
@@ -121,7 +123,7 @@ class Decoder:
             torch.cuda.empty_cache()
 
 
-def _middle(images: Tensor) -> Tensor:
+def middle_square(images: Tensor) -> Tensor:
     """The square in the middle of images `[B, C, H, W]`, of as many pixels as the shorter side."""
     height, width = images.shape[-2:]
     side = min(height, width)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 
 from ...base import unknown
+from ...base.sides import both_sides
 from ...export import EngineChoice, ExportProgress, parse_engine
 from ..facts import parts_of
 from ..settings import GenerateSettings
@@ -61,7 +62,7 @@ class Candidate:
     def choice(self, request: TuneRequest, batch_size: int, vae_batch_size: int) -> EngineChoice:
         """What loads its engines for batches of these sizes."""
         backend, variant = parse_engine(self.engine)
-        settings = request.settings
+        settings, size = request.settings, request.settings.generate_size
         return EngineChoice(
             backend,
             variant,
@@ -71,7 +72,7 @@ class Candidate:
             self.attention,
             self.cuda_graphs,
             vae_batch_size=vae_batch_size,
-            generate_size=settings.generate_size,
+            generate_size=None if size is None else both_sides(size),
             parts=parts_of(settings, settings.unet),
             first_steps=settings.first_steps > 0,
             deep_cache=settings.deep_cache > 1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from ...base import describe_device, instruction_set, key_digest, library_versio
 from ...base.device import driver_version
 from ...base.reading import parse_json, read_text
 from ...base.settings import values_of
+from ...base.sides import both_sides
 from ...engine import Cache, CacheKey
 from ...export import EngineChoice, is_exported, native_side, read_manifest
 from ...export.engines.choice import check_choice
@@ -122,7 +124,7 @@ def tuned_choice(
     if engine == "auto":
         engine = "onnxruntime" if is_exported(folder) else "torch"
     if batch is None:
-        pixels = (settings.generate_size or native_side(folder)) ** 2
+        pixels = math.prod(both_sides(settings.generate_size or native_side(folder)))
         batch = min(_DEFAULT_BATCH, max(1, _DEFAULT_PIXELS // pixels))
     candidate = Candidate(engine, settings.attention, settings.cuda_graphs is True)
     return candidate.choice(request, batch, settings.vae_batch_size or batch)

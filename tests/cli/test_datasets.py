@@ -1,6 +1,7 @@
 """Datasets by the command: written, looked after, and trained on."""
 
 import pytest
+import yaml
 
 SMALL = (
     *("--classes", "cat, dog", "--images-per-class", "4", "--shard-size", "4", "--steps", "2"),
@@ -79,3 +80,17 @@ def test_a_classifier_is_trained_on_every_format(command, tmp_path, shard_format
     done = command("run", "--images", "pets", *training)
     assert done.returncode == 0, done.shown
     assert len(list((tmp_path / "runs").iterdir())) == 1
+
+
+def test_images_of_a_size_that_is_not_square_are_continued_and_made_again(command, tmp_path):
+    out = tmp_path / "wide"
+    sized = ("--generate-size", "16x32", "--images-per-class", "2", "--shard-size", "4")
+    done = command("generate", "--out", out, *SMALL, *sized)
+    assert done.returncode == 0, done.shown
+    assert yaml.safe_load((out / "dataset.yaml").read_text())["settings"]["generate"][
+        "generate_size"
+    ] == [16, 32]
+    assert "0 shards made now" in command("generate", "--out", out, *SMALL, *sized).shown
+    assert command("generate", "--out", out, *SMALL, "--generate-size", "32x16").returncode == 2
+    again = command("regenerate", out, "--index", 3, "--out", tmp_path / "both.png")
+    assert "It is the same to the bit." in again.shown

@@ -151,7 +151,8 @@ def places(tiny_model, tmp_path_factory):
         (["{model}", "--vae-precision", "fp8"], "unknown VAE precision 'fp8'"),
         (
             ["{model}", "--generate-size", "big"],
-            "size 'big' is not a size in pixels: give 512, 512x768 or any",
+            "'big' is not a size in pixels: give a side such as 512, or height x width such as "
+            "512x768, or any",
         ),
         (["{model}", "--generate-size", "17"], "size 17x17 does not fit the model"),
         (["{model}", "--generate-size", "0"], "size 0x0 does not fit the model"),

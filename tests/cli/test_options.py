@@ -23,7 +23,7 @@ SAMPLES = {
     "generate.guidance_interval": ("0.3:5", [0.3, 5.0]),
     "generate.tune": ("off", "off"),
     "generate.image_size": ("64", 64),
-    "generate.generate_size": ("24", 24),
+    "generate.generate_size": ("24x16", (24, 16)),
     "pool.memory": ("500MB", 500_000_000),
     "pool.spill": ("1KiB", 1024),
     "pool.policy": ("keep", "keep"),

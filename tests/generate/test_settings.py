@@ -24,6 +24,13 @@ def test_sides_start_at_eight_pixels(name):
         GenerateSettings(**{name: 7})
 
 
+def test_a_size_that_is_not_square_is_height_and_width():
+    assert GenerateSettings(generate_size=(24, 16)).generate_size == (24, 16)
+    assert GenerateSettings(generate_size=(24, 24)) == GenerateSettings(generate_size=24)
+    with pytest.raises(InputError, match="generate size is 24x7: at least 8 pixels a side"):
+        GenerateSettings(generate_size=(24, 7))
+
+
 def test_an_unknown_tuning_names_those_that_are():
     with pytest.raises(InputError, match=r"unknown tuning 'on'.*auto, off"):
         GenerateSettings(tune="on")

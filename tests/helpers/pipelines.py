@@ -17,21 +17,26 @@ def pipeline_of(folder):
     return pipeline
 
 
-def pipeline_image(pipeline, spec, steps, noise_of, **given):
-    """The image `[H, W, 3]`, 0 to 255, that a pipeline makes of a sample's prompts and noise."""
+def pipeline_image(pipeline, spec, steps, noise_of, size=None, **given):
+    """The image `[H, W, 3]`, 0 to 255, that a pipeline makes of a sample's prompts and noise.
+
+    `size` is height and width in pixels; None is the model's own.
+    """
     pipeline.set_progress_bar_config(disable=True)
     side = pipeline.unet.config.sample_size
     side = side if isinstance(side, int) else side[0]
-    pixels = side * pipeline.vae_scale_factor
-    with noise_of(spec.seed, (4, side, side), pipeline.scheduler) as latents:
+    scale = pipeline.vae_scale_factor
+    height, width = size or (side * scale, side * scale)
+    shape = (4, height // scale, width // scale)
+    with noise_of(spec.seed, shape, pipeline.scheduler) as latents:
         images = pipeline(
             spec.prompt,
             negative_prompt=spec.negative_prompt or None,
             guidance_scale=spec.guidance,
             num_inference_steps=steps,
             latents=latents,
-            height=pixels,
-            width=pixels,
+            height=height,
+            width=width,
             output_type="pt",
             **given,
         ).images

@@ -22,7 +22,7 @@ CPU = torch.device("cpu")
 def job(folder=TINY_FASHION, **changes):
     given = {
         "folder": folder,
-        "generate_size": 32,
+        "generate_size": (32, 32),
         "images": 4,
         "steps": 2,
         "scheduler": None,

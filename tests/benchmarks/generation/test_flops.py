@@ -26,7 +26,7 @@ def configured(tmp_path):
 
 def test_stable_diffusion_1_5_has_the_known_counts(configured):
     folder = configured("sd15")
-    flops = count_flops(folder, 512)
+    flops = count_flops(folder, (512, 512))
     # 338.6 GMAC are the usual "339 GMACs" of this UNet without attention's products, which are
     # another 126.1 GFLOP; text encoder and decoder by hand in the same way.
     assert flops.unet_row / 1e9 == pytest.approx(803.3, abs=0.05)
@@ -39,6 +39,6 @@ def test_stable_diffusion_1_5_has_the_known_counts(configured):
 
 def test_a_smaller_image_costs_less(configured):
     folder = configured("sd15")
-    flops = count_flops(folder, 256)
+    flops = count_flops(folder, (256, 256))
     assert flops.unet_row / 1e9 == pytest.approx(180.1, abs=0.05)
     assert flops.vae_decoder / 1e9 == pytest.approx(622, abs=0.5)

@@ -24,7 +24,7 @@ def test_unfused_no_kernel_of_ours_computes(contender, native, monkeypatch, tmp_
         return calls[-1]
 
     monkeypatch.setattr(NativeKernel, "__call__", call)
-    job = GenerationJob(find_model(None), 32, 1, 1, None, "on", "base", "cpu", tmp_path)
+    job = GenerationJob(find_model(None), (32, 32), 1, 1, None, "on", "base", "cpu", tmp_path)
     OurGenerator(job, parse_contender(contender), 1).images(job.specs())
     assert len(calls) > 10
     assert set(calls) == {native}

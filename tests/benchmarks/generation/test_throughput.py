@@ -40,6 +40,13 @@ def test_ours_and_diffusers_make_the_same_images(measure, guidance):
     assert "1 rounds are few, 5 tell more" in found.reasons
 
 
+def test_images_that_are_not_square_are_compared_by_their_middle(measure):
+    found, _ = measure("diffusers/fp32@2", "ours:torch/fp32@2", generate_size=(24, 16), steps=1)
+    _, ours = found.rows
+    assert found.facts["generate_size"] == (24, 16)
+    assert ours.facts["mean_difference_of_255"] < 1
+
+
 def test_a_peer_that_is_not_installed_has_a_row_that_says_so_and_the_others_run(measure):
     found, _ = measure(
         "optimum:onnxruntime/fp32", "optimum:openvino/fp32", "ours:torch/fp32@2", steps=1

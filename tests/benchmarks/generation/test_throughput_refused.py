@@ -20,7 +20,7 @@ from zeroreal.benchmarks.generation.throughput import measure_throughput
         ({"guidance": "maybe"}, "unknown guidance 'maybe'"),
         ({"model": "a", "random_weights": "sd15"}, "both a model and random weights were given"),
         ({"random_weights": "sd16"}, "unknown architecture 'sd16': did you mean 'sd"),
-        ({"generate_size": 33}, "images of 33 pixels a side cannot be generated"),
+        ({"generate_size": 33}, "images with a side of 33 pixels cannot be generated"),
         ({"device": "cuda:99"}, "device 'cuda:99' is not on this machine"),
         ({"contenders": ("diffusers/fp16",)}, "precision 'fp16' is slow and inexact on a CPU"),
     ],

@@ -17,7 +17,7 @@ LOADED = Loaded(
     found={},
     dtype="bfloat16",
     vae_dtype="float32",
-    generate_size=32,
+    generate_size=(32, 32),
     image_size=16,
     batch_size=6,
     vae_batch_size=4,
@@ -57,7 +57,7 @@ def work_of(**settings):
 
 
 def test_a_model_s_work_is_that_of_its_shapes():
-    flops, found = count_flops(TINY_FASHION, 32), work_of()
+    flops, found = count_flops(TINY_FASHION, (32, 32)), work_of()
     assert found.flop == 6 * (3 * flops.unet_row + flops.vae_decoder) + 6 * flops.text
     read, written = 3 * 32 * 32 * 4, 3 * 16 * 16
     assert found.stages["finish"] == Work(0, 6 * (read + 2 * written))

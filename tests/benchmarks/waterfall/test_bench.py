@@ -72,7 +72,7 @@ def test_what_there_is_is_kept_after_every_round(fakes):
         ({"images": 3}, "3 images are no whole number of batches of 2: use a multiple of it"),
         ({"guidance": "some"}, "unknown guidance 'some'"),
         ({"device": "tpu"}, "unknown device 'tpu'"),
-        ({"generate_size": 30}, "images of 30 pixels a side cannot be generated"),
+        ({"generate_size": 30}, "images with a side of 30 pixels cannot be generated"),
         ({"model": "a", "random_weights": "b"}, "both a model and random weights were given"),
     ],
 )

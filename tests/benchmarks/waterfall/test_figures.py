@@ -13,7 +13,7 @@ from zeroreal.benchmarks.harness import Measurement, Rounds
 from zeroreal.benchmarks.waterfall.chain import Link
 from zeroreal.benchmarks.waterfall.figures import figures, peak_signal_to_noise
 
-JOB = GenerationJob(Path("model"), 32, 8, 12, None, "on", "base", "cpu", Path("cache"))
+JOB = GenerationJob(Path("model"), (32, 32), 8, 12, None, "on", "base", "cpu", Path("cache"))
 NAMES = {"a": "ours:torch/fp32", "b": "ours:auto/fp32", "c": "ours:onnxruntime/fp32"}
 BEFORE = {"a": None, "b": "a", "c": "b"}
 

@@ -20,17 +20,17 @@ from zeroreal.export import find_model
 def job():
     """Two images of eight steps with guidance."""
     folder = find_model(None)
-    return GenerationJob(folder, 32, 2, 8, None, "on", "base", "cpu", Path("unused"))
+    return GenerationJob(folder, (32, 32), 2, 8, None, "on", "base", "cpu", Path("unused"))
 
 
 @pytest.fixture(scope="module")
 def parts(job):
-    return count_flops(job.folder, 32)
+    return count_flops(job.folder, (32, 32))
 
 
 def latent_side(job):
     levels = AutoencoderKL.load_config(job.folder, subfolder="vae")["block_out_channels"]
-    return job.generate_size // 2 ** (len(levels) - 1)
+    return job.generate_size[0] // 2 ** (len(levels) - 1)
 
 
 def flop(job, options):
@@ -94,7 +94,7 @@ def test_the_tiny_vae_counts_its_own_decoder(job, parts):
 
 def test_levers_that_the_model_cannot_have_are_refused(job, tiny_model):
     other = GenerationJob(
-        tiny_model("sd15"), 32, 2, 8, "DDIMScheduler", "on", "base", "cpu", Path("unused")
+        tiny_model("sd15"), (32, 32), 2, 8, "DDIMScheduler", "on", "base", "cpu", Path("unused")
     )
     with pytest.raises(InputError, match="VAE 'tiny' was asked for"):
         flop(other, "/tiny-vae")
