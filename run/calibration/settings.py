@@ -1,0 +1,52 @@
+"""What decides a calibration. Free of PyTorch, so that the command's help is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...base.errors import InputError
+from ...base.settings import option, section
+from ...data.settings import ReadSettings
+from ...generate.plan.classes import class_entries
+
+
+PARTS = 3
+"""To fit on, to choose by and to measure on."""
+
+
+@dataclass(frozen=True)
+class CalibrateSettings:
+    """How a run is calibrated.
+
+    Raises `InputError` for values out of range.
+    """
+
+    images: int = 60
+    """Images generated of each class: a third to fit on, a third to choose by, a third to measure."""
+    others: int = 240
+    """Images of each kind that is off the classes: mixed, in pieces, patterns, of other things."""
+    things: tuple[str, ...] = option((), read=class_entries, shown="about a hundred common ones")
+    """Things that are none of the classes, comma-separated, or a file of them; drawn by a model
+    that can, which the embedded one cannot."""
+    keep: float = 0.95
+    """The share of generated images of the classes that is not to be rejected."""
+    data: str | None = option(None, shown="the run's test images")
+    """Real images to measure on, as of zeroreal run; nothing is fitted to them."""
+    outside: str | None = None
+    """Real images of other things, to measure how well they are rejected; nothing is fitted to
+    them."""
+    device: str = "auto"
+    """Where to generate: auto, cpu, cuda or cuda:N."""
+    reading: ReadSettings = section(ReadSettings, panel="Reading images")
+
+    def __post_init__(self) -> None:
+        for name in ("images", "others"):
+            if (value := getattr(self, name)) < PARTS:
+                raise InputError(
+                    f"{name} is {value}: at least {PARTS} are needed, to fit on, to choose by and to "
+                    "measure on"
+                )
+        if not 0 < self.keep <= 1:  # NaN, too
+            raise InputError(
+                f"keep is {self.keep}: give the share of images to keep, above 0 and at most 1"
+            )
