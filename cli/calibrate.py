@@ -46,11 +46,17 @@ def _print(calibration: Calibration, run: Path) -> None:
     for column in ("images", "AUROC", "rejected"):
         table.add_column(column, justify="right")
     for row in calibration.rejecting:
-        table.add_row(row.kind, escape(row.against), str(row.images), f"{row.auroc:.3f}", percent(row.rejected))
+        table.add_row(
+            row.kind,
+            escape(row.against),
+            str(row.images),
+            f"{row.auroc:.3f}",
+            percent(row.rejected),
+        )
     output.print(table)
     output.print(
-        f"Temperature {calibration.temperature:.3f}; rejected is what has a {calibration.reject_score} "
-        f"score below {calibration.reject_threshold:.3f}",
+        f"Temperature {calibration.temperature:.3f}; rejected is what has a score, "
+        f"{calibration.reject_score}, below {calibration.reject_threshold:.3f}",
         highlight=False,
     )
     output.print(f"{calibration.note[0].upper()}{calibration.note[1:]}", highlight=False)

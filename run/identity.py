@@ -71,7 +71,9 @@ def check_made_with(before: Mapping[str, Any], parts: Parts, folder: Path) -> No
             )
 
 
-def check_model(before: Mapping[str, Any], model: Path, settings: RunSettings, folder: Path) -> None:
+def check_model(
+    before: Mapping[str, Any], model: Path, settings: RunSettings, folder: Path
+) -> None:
     """Raise `InputError` where the diffusion model, in the folder `model`, has changed since.
 
     `before` is what `made_with` gave when the run in `folder` began, or a part of it.

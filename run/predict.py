@@ -142,7 +142,10 @@ def _images(source: str | Path) -> list[Path]:
 
 
 def _predictions(
-    saved: SavedClassifier, calibration: Calibration | None, paths: Sequence[str], max_pixels: int | None
+    saved: SavedClassifier,
+    calibration: Calibration | None,
+    paths: Sequence[str],
+    max_pixels: int | None,
 ) -> Iterator[Prediction]:
     """One for each of `paths`, in order."""
     pictures = ((Path(path), path) for path in paths)
@@ -163,9 +166,12 @@ def _likeliest(
     if not len(images):
         return []
     logits = saved.logits(images)
-    shares = logits.softmax(1) if calibration is None else calibration.probabilities(logits)
+    if calibration is None:
+        shares, rejected = logits.softmax(1), [None] * len(logits)
+    else:
+        shares = calibration.probabilities(logits)
+        rejected = calibration.is_rejected(logits).tolist()
     best, rows = shares.max(1)
-    rejected = [None] * len(rows) if calibration is None else calibration.is_rejected(logits).tolist()
     return [
         (saved.card.classes[row], share, None, is_rejected)
         for row, share, is_rejected in zip(rows.tolist(), best.tolist(), rejected, strict=True)

@@ -21,6 +21,7 @@ from ...generate.suited import suited_recipe
 from ...train.classifier.calibration import (
     SCORES,
     auroc,
+    fit_rank_weights,
     fit_temperature,
     keeping_threshold,
     reject_scores,
@@ -70,11 +71,15 @@ def calibrate_run(
         torch.cat([fit[kind].logits for kind in FITTED]),
         torch.cat([fit[kind].targets for kind in FITTED]),
     )
-    score, threshold = _rejection(choose, temperature, settings.keep)
+    weights = fit_rank_weights(
+        fit[CLASSES].logits, [fit[kind].logits for kind in OFF if kind in fit]
+    )
+    score, threshold = _rejection(choose, temperature, weights, settings.keep)
     bare = Calibration(
         temperature=temperature,
         reject_score=score,
         reject_threshold=threshold,
+        rank_weights=weights,
         weights=file_digest(folder / WEIGHTS),
         note=_note(real, maker),
         settings=plain(settings),
@@ -154,9 +159,7 @@ def _maker(
     generator = make_generator(run, recipe.guided, on_progress)
     check_model(read_made_with(folder), generator.facts.folder, run, folder)
     asked = 2 if things else 1  # kinds of others that are generated
-    total = PARTS * (
-        settings.images // PARTS * len(classes) + settings.others // PARTS * asked
-    )
+    total = PARTS * (settings.images // PARTS * len(classes) + settings.others // PARTS * asked)
     done = 0
 
     def show(images: int) -> None:
@@ -191,21 +194,19 @@ def _seeds(seed: int) -> Iterator[int]:
 
 
 def _rejection(
-    answers: Mapping[str, Answers], temperature: float, keep: float
+    answers: Mapping[str, Answers], temperature: float, weights: tuple[float, ...], keep: float
 ) -> tuple[str, float]:
     """The score that tells best, on average over kinds, what is off the classes; its threshold."""
-    inside = answers[CLASSES].logits
+
+    def scores(score: str, kind: str) -> Tensor:
+        return reject_scores(score, answers[kind].logits, temperature, weights)
 
     def separation(score: str) -> float:
-        known = reject_scores(score, inside, temperature)
-        return fmean(
-            auroc(known, reject_scores(score, answers[kind].logits, temperature))
-            for kind in OFF
-            if kind in answers
-        )
+        known = scores(score, CLASSES)
+        return fmean(auroc(known, scores(score, kind)) for kind in OFF if kind in answers)
 
     best = max(SCORES, key=separation)
-    return best, keeping_threshold(reject_scores(best, inside, temperature), keep)
+    return best, keeping_threshold(scores(best, CLASSES), keep)
 
 
 def _note(real: LabelledImages | None, maker: ImageMaker) -> str:

@@ -48,6 +48,8 @@ class Calibration:
     """One of `SCORES`."""
     reject_threshold: float
     """Images whose score is below are rejected."""
+    rank_weights: tuple[float, ...]
+    """Of the score `ranks`, the largest logit's first."""
     weights: str
     """SHA-256 of the file of the classifier's weights."""
     note: str
@@ -71,9 +73,7 @@ class Calibration:
         is_rejected = self.is_rejected(logits)
         return tested_confidence(source, logits, labels, self.temperature, is_rejected)
 
-    def told_apart(
-        self, kind: str, outside: Tensor, against: str, inside: Tensor
-    ) -> RejectFigures:
+    def told_apart(self, kind: str, outside: Tensor, against: str, inside: Tensor) -> RejectFigures:
         """How logits of `kind` are told from those of `against`, images of the classes."""
         below = self._scores(outside)
         rejected = self.is_rejected(outside).double().mean().item()
@@ -81,7 +81,7 @@ class Calibration:
         return RejectFigures(kind, against, len(below), area, rejected)
 
     def _scores(self, logits: Tensor) -> Tensor:
-        return reject_scores(self.reject_score, logits, self.temperature)
+        return reject_scores(self.reject_score, logits, self.temperature, self.rank_weights)
 
 
 def write_calibration(folder: Path, calibration: Calibration) -> None:
@@ -105,10 +105,9 @@ def read_calibration(folder: Path) -> Calibration | None:
             f"{where} has {found.temperature} as 'temperature': a number above 0 is needed; "
             f"{_REMEDY}"
         )
-    if not math.isfinite(found.reject_threshold):
+    if not all(map(math.isfinite, (found.reject_threshold, *found.rank_weights))):
         raise InputError(
-            f"{where} has {found.reject_threshold} as 'reject_threshold': a finite number is "
-            f"needed; {_REMEDY}"
+            f"{where} has a 'reject_threshold' or 'rank_weights' that are not finite; {_REMEDY}"
         )
     if found.reject_score not in SCORES:
         raise unknown(f"'reject_score' of {where}", found.reject_score, SCORES)

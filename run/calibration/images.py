@@ -66,7 +66,7 @@ class ImageMaker:
     """Told how many more were generated."""
 
     def answers(self, images: int, others: int, seed: int) -> dict[str, Answers]:
-        """By kind, of `images` of each class and `others` of each other kind; follows from `seed`."""
+        """By kind, of `images` of each class, `others` of each other kind; `seed` decides them."""
         plan = list(SamplePlan(self.recipe, self.classes, images, seed))
         logits, labels, shown = self._generated(plan, keep=others)
         targets = self._one_hot(labels)

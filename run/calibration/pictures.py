@@ -60,7 +60,7 @@ def patterns(count: int, side: int, seed: int) -> Tensor:
     slopes = 0.5 + 1.5 * torch.rand(2, count, 1, 1, 1, generator=draw)
     down = torch.fft.fftfreq(side)[:, None].abs()
     across = torch.fft.rfftfreq(side)[None, :]
-    size = down**slopes[0] + across**slopes[1]
+    size = down ** slopes[0] + across ** slopes[1]
     size[..., 0, 0] = torch.inf  # no mean
     fields = torch.fft.irfft2(torch.fft.rfft2(white) / size, s=(side, side))
     colours = torch.randn(count, 3, 3, generator=draw)

@@ -9,7 +9,6 @@ from ...base.settings import option, section
 from ...data.settings import ReadSettings
 from ...generate.plan.classes import class_entries
 
-
 PARTS = 3
 """To fit on, to choose by and to measure on."""
 
@@ -22,7 +21,7 @@ class CalibrateSettings:
     """
 
     images: int = 60
-    """Images generated of each class: a third to fit on, a third to choose by, a third to measure."""
+    """Images generated of each class, a third each to fit on, to choose by and to measure on."""
     others: int = 240
     """Images of each kind that is off the classes: mixed, in pieces, patterns, of other things."""
     things: tuple[str, ...] = option((), read=class_entries, shown="about a hundred common ones")
@@ -43,8 +42,8 @@ class CalibrateSettings:
         for name in ("images", "others"):
             if (value := getattr(self, name)) < PARTS:
                 raise InputError(
-                    f"{name} is {value}: at least {PARTS} are needed, to fit on, to choose by and to "
-                    "measure on"
+                    f"{name} is {value}: at least {PARTS} are needed, to fit on, to choose by and "
+                    "to measure on"
                 )
         if not 0 < self.keep <= 1:  # NaN, too
             raise InputError(

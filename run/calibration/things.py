@@ -54,7 +54,7 @@ def plan_of_things(
 def plan_of_pairs(
     recipe: Recipe, classes: Sequence[ClassName], count: int, seed: int
 ) -> tuple[list[SampleSpec], list[tuple[int, int]]]:
-    """Samples of `count` images with two classes in each prompt, and the classes that their labels stand for."""
+    """Samples of `count` images with two classes in each prompt, and which two by their labels."""
     number, draw = len(classes), random.Random(seed)
     wanted, found = min(_MOST_NAMES, count, math.comb(number, 2)), set[tuple[int, int]]()
     while len(found) < wanted:
@@ -70,25 +70,21 @@ def _both(first: str, second: str) -> ClassName:
     return ClassName(text, text)
 
 
-def _plan(
-    recipe: Recipe, names: Sequence[ClassName], count: int, seed: int
-) -> list[SampleSpec]:
+def _plan(recipe: Recipe, names: Sequence[ClassName], count: int, seed: int) -> list[SampleSpec]:
     plan = SamplePlan(_without_files(recipe), names, math.ceil(count / len(names)), seed)
     return plan[:count]
 
 
 def _without_files(recipe: Recipe) -> Recipe:
     """The recipe with a plain template in place of each prompt file, which is for the classes."""
-    leaves = tuple(
-        leaf.model_copy(update={"file": None, "prompts": "", "prompt": _PLAIN}) if leaf.file else leaf
-        for leaf in recipe.leaves
-    )
+    plain = {"file": None, "prompts": "", "prompt": _PLAIN}
+    leaves = tuple(leaf.model_copy(update=plain) if leaf.file else leaf for leaf in recipe.leaves)
     return recipe.model_copy(update={"parts": leaves}) if recipe.merge else leaves[0]
 
 
 def _words(text: str) -> str:
     """The words of a text with a space before and after each."""
-    return f" {' '.join(re.findall(r'[^\W_]+', text.lower()))} "
+    return " ".join(["", *re.findall(r"[^\W_]+", text.lower()), ""])
 
 
 def _holds(one: str, other: str) -> bool:

@@ -6,20 +6,28 @@ What is summed is summed in float64.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ...base.errors import InputError, unknown
 
-SCORES = ("softmax", "energy")
-"""What an image can be rejected by: the largest probability (Hendrycks and Gimpel, ICLR 2017) or
-the negated energy of the logits (Liu et al., NeurIPS 2020); both are high for what is known."""
+SCORES = ("softmax", "energy", "ranks")
+"""What an image can be rejected by: the largest probability (Hendrycks and Gimpel, ICLR 2017), the
+negated energy of the logits (Liu et al., NeurIPS 2020), or the logits in order of size, weighed by
+`fit_rank_weights`. All are high for what is known."""
+
+MOST_RANKS = 10
+"""So many of the largest logits are weighed at most."""
 
 MOST_TEMPERATURE = 100.0
 """Temperatures are sought between this and its inverse."""
 
 _HALVINGS = 60
+_RIDGE = 1e-3  # on weights of ranks of deviation 1
+_ITERATIONS = 200
 
 
 def fit_temperature(logits: Tensor, targets: Tensor) -> float:
@@ -51,7 +59,44 @@ def probabilities(logits: Tensor, temperature: float) -> Tensor:
     return (logits.float() / temperature).softmax(1)
 
 
-def reject_scores(kind: str, logits: Tensor, temperature: float) -> Tensor:
+def fit_rank_weights(inside: Tensor, outside: Sequence[Tensor]) -> tuple[float, ...]:
+    """Weights of the logits in order of size, the largest first, that tell what is off the classes.
+
+    Logistic regression, with a ridge, of images of the classes against others; a combination of
+    scores is fitted so in Lee et al., "A simple unified framework for detecting out-of-distribution
+    samples", NeurIPS 2018. In order of size no class counts for more than another.
+
+    Args:
+        inside: logits of images of the classes, float `[N, K]`.
+        outside: logits of each kind of images that are off them; kinds count alike.
+    """
+    for logits in (inside, *outside):
+        check_logits(logits)
+    rows = _ranks(torch.cat([inside, *outside])).double()
+    truth = torch.zeros(len(rows), dtype=torch.double)
+    truth[: len(inside)] = 1
+    shares = [torch.full((len(one),), 0.5 / len(one) / len(outside)).double() for one in outside]
+    shares.insert(0, torch.full((len(inside),), 0.5 / len(inside)).double())
+    deviation, mean = torch.std_mean(rows, 0)
+    rows = (rows - mean) / deviation.clamp(min=1e-6)
+    weights = torch.zeros(rows.shape[1] + 1, dtype=torch.double, requires_grad=True)
+    search = torch.optim.LBFGS([weights], max_iter=_ITERATIONS, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        search.zero_grad()
+        scores = rows @ weights[:-1] + weights[-1]
+        losses = F.binary_cross_entropy_with_logits(scores, truth, reduction="none")
+        total = losses @ torch.cat(shares) + _RIDGE * weights[:-1].square().sum()
+        total.backward()
+        return total
+
+    search.step(loss)
+    return tuple((weights.detach()[:-1] / deviation.clamp(min=1e-6)).tolist())
+
+
+def reject_scores(
+    kind: str, logits: Tensor, temperature: float, rank_weights: Sequence[float] = ()
+) -> Tensor:
     """The score of `SCORES`, float32 `[N]`, of logits `[N, K]`; low for what is to be rejected.
 
     The largest probability is that at `temperature`; the energy is taken at temperature 1, as its
@@ -61,6 +106,14 @@ def reject_scores(kind: str, logits: Tensor, temperature: float) -> Tensor:
         return probabilities(logits, temperature).amax(1)
     if kind == "energy":
         return logits.float().logsumexp(1)
+    if kind == "ranks":
+        ranks = _ranks(logits)
+        if len(rank_weights) != ranks.shape[1]:
+            raise InputError(
+                f"{len(rank_weights)} weights of ranks were given, and {ranks.shape[1]} logits "
+                "have one each: calibrate the classifier again"
+            )
+        return ranks @ torch.tensor(rank_weights, dtype=torch.float32)
     raise unknown("score to reject by", kind, SCORES)
 
 
@@ -75,6 +128,11 @@ def auroc(inside: Tensor, outside: Tensor) -> float:
     below = outside.sort().values
     sides = [torch.searchsorted(below, inside, right=right).double() for right in (False, True)]
     return float((sides[0] + sides[1]).mean()) / 2 / len(outside)
+
+
+def _ranks(logits: Tensor) -> Tensor:
+    """The largest logits in order, float32 `[N, M]`."""
+    return logits.float().topk(min(MOST_RANKS, logits.shape[1])).values
 
 
 def check_logits(logits: Tensor) -> None:

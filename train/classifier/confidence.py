@@ -66,9 +66,10 @@ class TestedConfidence:
 def tested_confidence(
     source: str, logits: Tensor, labels: Tensor, temperature: float, is_rejected: Tensor
 ) -> TestedConfidence:
-    """The figures of a calibration on images of `source`.
+    """The figures of a calibration on images.
 
     Args:
+        source: what they are called.
         logits: float `[N, K]`.
         labels: int64 `[N]`.
         temperature: that was fitted.

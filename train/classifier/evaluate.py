@@ -87,9 +87,7 @@ def predict_logits(
         raise InputError("there are no images to predict: give at least 1")
     was_training = model.training
     model.eval()
-    chunks = [
-        model(normalize(chunk.to(device))).float().cpu() for chunk in images.split(_BATCH)
-    ]
+    chunks = [model(normalize(chunk.to(device))).float().cpu() for chunk in images.split(_BATCH)]
     model.train(was_training)
     return torch.cat(chunks)
 

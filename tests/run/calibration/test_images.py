@@ -51,9 +51,7 @@ def colour_logits(images):
 def maker(things=(), generator=None, told=None):
     classifier = SimpleNamespace(card=SimpleNamespace(image_size=8), logits=colour_logits)
     tell = (lambda images: None) if told is None else told.append
-    return ImageMaker(
-        generator or Painter(), classifier, load_recipe("base"), PAINTS, things, tell
-    )
+    return ImageMaker(generator or Painter(), classifier, load_recipe("base"), PAINTS, things, tell)
 
 
 def test_every_kind_has_targets_that_say_what_it_shows():

@@ -15,7 +15,7 @@ def names(things):
 
 def test_the_shipped_things_are_many_and_none_is_a_class():
     found = names(other_things(PETS))
-    assert 80 < len(found) < 120
+    assert 100 < len(found) < 150
     assert len(set(found)) == len(found)
     assert not {"cat", "dog"} & set(found)
     assert {"cow", "piano"} <= set(found)

@@ -110,9 +110,11 @@ def test_the_area_counts_pairs_and_ties_half():
 def test_the_area_is_that_of_torchmetrics():
     functional = pytest.importorskip("torchmetrics.functional.classification")
     draw = torch.Generator().manual_seed(0)
-    inside = (torch.randn(200, generator=draw) + 1).mul(4).round() / 16  # with ties
-    outside = torch.randn(300, generator=draw).mul(4).round() / 16
-    theirs = functional.binary_auroc(
-        torch.cat([inside, outside]).sigmoid(), torch.cat([torch.ones(200), torch.zeros(300)]).long()
+    # Shares of 1 in sixty-fourths, so that there are ties.
+    inside, outside = (
+        (torch.randn(count, generator=draw) + mean).mul(8).round().clamp(-32, 32).add(32) / 64
+        for count, mean in ((200, 1), (300, 0))
     )
+    truth = torch.cat([torch.ones(200), torch.zeros(300)]).long()
+    theirs = functional.binary_auroc(torch.cat([inside, outside]), truth)
     assert auroc(inside, outside) == pytest.approx(float(theirs), abs=1e-6)
