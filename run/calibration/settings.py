@@ -8,6 +8,7 @@ from ...base.errors import InputError
 from ...base.settings import option, section
 from ...data.settings import ReadSettings
 from ...generate.plan.classes import class_entries
+from ...generate.plan.settings import check_scales, parse_guidance
 
 PARTS = 3
 """To fit on, to choose by and to measure on."""
@@ -22,8 +23,13 @@ class CalibrateSettings:
 
     images: int = 60
     """Images generated of each class, a third each to fit on, to choose by and to measure on."""
-    others: int = 240
+    others: int = 600
     """Images of each kind that is off the classes: mixed, in pieces, patterns, of other things."""
+    guidance: tuple[float, float] | None = option(
+        None, read=parse_guidance, shown="the least of the recipe's"
+    )
+    """Guidance scale of these images, or the lowest and highest that are drawn; the less, the more
+    varied they are."""
     things: tuple[str, ...] = option((), read=class_entries, shown="about a hundred common ones")
     """Things that are none of the classes, comma-separated, or a file of them; drawn by a model
     that can, which the embedded one cannot."""
@@ -45,6 +51,8 @@ class CalibrateSettings:
                     f"{name} is {value}: at least {PARTS} are needed, to fit on, to choose by and "
                     "to measure on"
                 )
+        if self.guidance is not None:
+            check_scales(self.guidance)
         if not 0 < self.keep <= 1:  # NaN, too
             raise InputError(
                 f"keep is {self.keep}: give the share of images to keep, above 0 and at most 1"

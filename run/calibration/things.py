@@ -16,6 +16,7 @@ from ...base import InputError
 from ...base.reading import read_text
 from ...generate import ClassName, Recipe, SamplePlan, SampleSpec
 from ...generate.plan.prompts import indefinite_article
+from ...generate.plan.recipe import GuidanceRange
 
 _SHIPPED = Path(__file__).with_name("things.txt")
 _PLAIN = "a photo of a {class}"
@@ -53,16 +54,15 @@ def plan_of_things(
 
 def plan_of_pairs(
     recipe: Recipe, classes: Sequence[ClassName], count: int, seed: int
-) -> tuple[list[SampleSpec], list[tuple[int, int]]]:
-    """Samples of `count` images with two classes in each prompt, and which two by their labels."""
+) -> list[SampleSpec]:
+    """Samples of `count` images with two classes in each prompt."""
     number, draw = len(classes), random.Random(seed)
     wanted, found = min(_MOST_NAMES, count, math.comb(number, 2)), set[tuple[int, int]]()
     while len(found) < wanted:
         first, second = sorted(draw.sample(range(number), 2))
         found.add((first, second))
-    pairs = sorted(found)
-    names = [_both(classes[one].prompt, classes[other].prompt) for one, other in pairs]
-    return _plan(recipe, names, count, seed), pairs
+    names = [_both(classes[one].prompt, classes[other].prompt) for one, other in sorted(found)]
+    return _plan(recipe, names, count, seed)
 
 
 def _both(first: str, second: str) -> ClassName:
@@ -75,11 +75,31 @@ def _plan(recipe: Recipe, names: Sequence[ClassName], count: int, seed: int) -> 
     return plan[:count]
 
 
+def varied(recipe: Recipe, guidance: tuple[float, float] | None) -> Recipe:
+    """The recipe with the least guidance that each of its parts draws, or with another.
+
+    Guidance makes images more alike, and easier, than photographs are.
+    """
+    if guidance is not None:
+        return recipe.with_guidance(guidance)
+    leaves = tuple(leaf.model_copy(update={"guidance": _least(leaf)}) for leaf in recipe.leaves)
+    return _of_leaves(recipe, leaves)
+
+
+def _least(leaf: Recipe) -> float:
+    drawn = leaf.guidance
+    return drawn.uniform[0] if isinstance(drawn, GuidanceRange) else drawn
+
+
+def _of_leaves(recipe: Recipe, leaves: tuple[Recipe, ...]) -> Recipe:
+    return recipe.model_copy(update={"parts": leaves}) if recipe.merge else leaves[0]
+
+
 def _without_files(recipe: Recipe) -> Recipe:
     """The recipe with a plain template in place of each prompt file, which is for the classes."""
     plain = {"file": None, "prompts": "", "prompt": _PLAIN}
     leaves = tuple(leaf.model_copy(update=plain) if leaf.file else leaf for leaf in recipe.leaves)
-    return recipe.model_copy(update={"parts": leaves}) if recipe.merge else leaves[0]
+    return _of_leaves(recipe, leaves)
 
 
 def _words(text: str) -> str:

@@ -26,7 +26,7 @@ MOST_TEMPERATURE = 100.0
 """Temperatures are sought between this and its inverse."""
 
 _HALVINGS = 60
-_RIDGE = 1e-3  # on weights of ranks of deviation 1
+_RIDGE = 0.1  # on weights of ranks of deviation 1
 _ITERATIONS = 200
 
 

@@ -4,7 +4,12 @@ import pytest
 
 from zeroreal.base import InputError
 from zeroreal.generate import ClassName, load_recipe, parse_classes
-from zeroreal.run.calibration.things import other_things, plan_of_pairs, plan_of_things
+from zeroreal.run.calibration.things import (
+    other_things,
+    plan_of_pairs,
+    plan_of_things,
+    varied,
+)
 
 PETS = parse_classes(["cat", "hound: small dog", "bird"])
 
@@ -57,14 +62,29 @@ def test_things_get_the_prompts_of_the_recipe_and_new_ones_for_another_seed():
 
 @pytest.mark.parametrize(("count", "pairs"), [(2, 2), (7, 3)])
 def test_pairs_are_of_two_classes_in_one_prompt(count, pairs):
-    specs, ends = plan_of_pairs(load_recipe("base"), PETS, count, seed=3)
-    assert len(specs) == count
-    assert len(set(ends)) == len(ends) == pairs
-    prompts = {0: "a cat", 1: "a small dog", 2: "a bird"}
-    for spec in specs:
-        first, second = ends[spec.label]
-        assert first != second
-        assert spec.prompt == f"an image of {prompts[first]} and {prompts[second]}"
+    found = [spec.prompt for spec in plan_of_pairs(load_recipe("base"), PETS, count, seed=3)]
+    assert len(found) == count
+    assert len(set(found)) == pairs
+    assert set(found) <= {
+        "an image of a cat and a small dog",
+        "an image of a cat and a bird",
+        "an image of a small dog and a bird",
+    }
+
+
+def guidance(recipe):
+    return [leaf.guidance for leaf in recipe.leaves]
+
+
+def test_the_least_guidance_that_a_recipe_draws_is_taken():
+    assert guidance(varied(load_recipe("random-guidance"), None)) == [1.0]
+    assert guidance(varied(load_recipe("base"), None)) == [7.5]
+    merged = load_recipe("merged")
+    assert guidance(varied(merged, None)) == [7.5, 7.5, 1.0]
+    assert guidance(varied(merged, (2.0, 2.0))) == [2.0, 2.0, 2.0]
+    assert [leaf.prompt for leaf in varied(merged, None).leaves] == [
+        leaf.prompt for leaf in merged.leaves
+    ]
 
 
 def test_a_file_of_prompts_for_the_classes_gives_way_to_a_plain_template(tmp_path):

@@ -48,7 +48,7 @@ def test_the_weights_are_those_of_a_minimiser_of_others():
 
     def loss(weights):
         margins = sign * (scaled @ weights[:-1] + weights[-1])
-        return share @ np.logaddexp(0, -margins) + 1e-3 * np.square(weights[:-1]).sum()
+        return share @ np.logaddexp(0, -margins) + 0.1 * np.square(weights[:-1]).sum()
 
     best = minimize(loss, np.zeros(6), method="BFGS", options={"gtol": 1e-9}).x
     found = np.array(fit_rank_weights(inside, kinds)) * deviation
