@@ -125,8 +125,8 @@ def keeping_threshold(scores: Tensor, keep: float) -> float:
 
 def auroc(inside: Tensor, outside: Tensor) -> float:
     """How likely a score of `inside` is above one of `outside`, ties counting half (ROC area)."""
-    below = outside.sort().values
-    sides = [torch.searchsorted(below, inside, right=right).double() for right in (False, True)]
+    below, given = outside.sort().values, inside.contiguous()
+    sides = [torch.searchsorted(below, given, right=right).double() for right in (False, True)]
     return float((sides[0] + sides[1]).mean()) / 2 / len(outside)
 
 

@@ -136,4 +136,5 @@ def _risks(confidence: Tensor, right: Tensor) -> Tensor:
     _, group, sizes = confidence[order].unique_consecutive(return_inverse=True, return_counts=True)
     shared = torch.zeros_like(sizes, dtype=errors.dtype).index_add_(0, group, errors) / sizes
     counted = torch.arange(1, len(errors) + 1, device=errors.device)
-    return shared[group].cumsum(0) / counted
+    risks: Tensor = shared[group].cumsum(0) / counted
+    return risks
