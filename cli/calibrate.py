@@ -42,7 +42,7 @@ def _print(calibration: Calibration, run: Path) -> None:
     output.print(confidence_table(tests))
     table = Table(title="What is off the classes")
     table.add_column("kind")
-    table.add_column("against")
+    table.add_column("against", overflow="fold")
     for column in ("images", "AUROC", "rejected"):
         table.add_column(column, justify="right")
     for row in calibration.rejecting:

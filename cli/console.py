@@ -74,7 +74,7 @@ def accuracy_table(test: TestFigures) -> Table:
 def confidence_table(tests: Sequence[TestedConfidence]) -> Table:
     """How far probabilities can be trusted on each set of images, before and after calibration."""
     table = Table(title="Probabilities before and after calibration")
-    table.add_column("images")
+    table.add_column("images", overflow="fold", min_width=16)
     for column in ("number", "ECE", "NLL", "Brier", "AURC", "kept", "accuracy of these"):
         table.add_column(column, justify="right")
     for test in tests:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -34,7 +35,7 @@ from ..preparation import real_test_images
 from ..report.summary import METRICS
 from ..settings import RunSettings
 from .file import Calibration, write_calibration
-from .images import CLASSES, DEGRADED, OFF, Answers, ImageMaker
+from .images import CLASSES, DEGRADED, LEARNT, OFF, Answers, ImageMaker
 from .settings import PARTS, CalibrateSettings
 from .things import other_things, varied
 
@@ -68,11 +69,9 @@ def calibrate_run(
         maker.answers(settings.images // PARTS, settings.others // PARTS, seed)
         for seed in _seeds(run_settings.seed)
     )
-    degraded = fit[DEGRADED]
-    truth = F.one_hot(degraded.labels, degraded.logits.shape[1])
-    temperature = fit_temperature(degraded.logits, truth)
+    temperature = fit_temperature(*_as_it_is_and_degraded(fit))
     weights = fit_rank_weights(
-        fit[CLASSES].logits, [fit[kind].logits for kind in OFF if kind in fit]
+        fit[CLASSES].logits, [fit[kind].logits for kind in LEARNT if kind in fit]
     )
     score, threshold = _rejection(choose, temperature, weights, settings.keep)
     bare = Calibration(
@@ -110,6 +109,16 @@ def _measured(
     if outside is not None:
         rejecting.append(bare.told_apart(_OUTSIDE, saved.logits(outside), source, logits))
     return replace(bare, synthetic=synthetic, real=tested, rejecting=tuple(rejecting))
+
+
+def _as_it_is_and_degraded(answers: Mapping[str, Answers]) -> tuple[Tensor, Tensor]:
+    """Logits and one-hot targets, each `[2N, K]`, of N images as they are and degraded.
+
+    As they are, they are easier than photographs, and a temperature fitted to them is too sharp.
+    """
+    degraded = answers[DEGRADED]
+    logits = torch.cat([answers[CLASSES].logits[: len(degraded.labels)], degraded.logits])
+    return logits, F.one_hot(degraded.labels, logits.shape[1]).repeat(2, 1)
 
 
 def _generated_run(folder: Path) -> tuple[RunSettings, Recipe]:

@@ -32,6 +32,9 @@ PATTERNS = "coloured patterns"
 OFF = (PAIRS, THINGS, MIXED, PIECES, NOISE, PATTERNS)
 """The kinds that are off the classes."""
 
+LEARNT = (THINGS, PIECES, PATTERNS)
+"""The kinds that the weights of ranks are fitted to: pictures, and not between classes."""
+
 
 @dataclass(frozen=True)
 class Answers:
