@@ -69,7 +69,7 @@ def calibrate_run(
         maker.answers(settings.images // PARTS, settings.others // PARTS, seed)
         for seed in _seeds(run_settings.seed)
     )
-    temperature = fit_temperature(*_as_it_is_and_degraded(fit))
+    temperature = fit_temperature(*fitted_to(fit))
     weights = fit_rank_weights(
         fit[CLASSES].logits, [fit[kind].logits for kind in LEARNT if kind in fit]
     )
@@ -111,7 +111,7 @@ def _measured(
     return replace(bare, synthetic=synthetic, real=tested, rejecting=tuple(rejecting))
 
 
-def _as_it_is_and_degraded(answers: Mapping[str, Answers]) -> tuple[Tensor, Tensor]:
+def fitted_to(answers: Mapping[str, Answers]) -> tuple[Tensor, Tensor]:
     """Logits and one-hot targets, each `[2N, K]`, of N images as they are and degraded.
 
     As they are, they are easier than photographs, and a temperature fitted to them is too sharp.

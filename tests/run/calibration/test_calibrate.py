@@ -12,7 +12,9 @@ from safetensors.torch import load_file, save_file
 from zeroreal.base import InputError
 from zeroreal.data import load_images
 from zeroreal.run import CalibrateSettings, calibrate_run, evaluate_run, predict_files
+from zeroreal.run.calibration import calibrate
 from zeroreal.run.calibration.file import read_calibration
+from zeroreal.run.calibration.images import CLASSES, DEGRADED, Answers
 from zeroreal.train.classifier.saved import load_classifier
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "run-version-1"
@@ -188,3 +190,14 @@ def test_a_model_that_changed_is_refused(run):
     path.write_text(path.read_text() + "made_with: {model: another}\n")
     with pytest.raises(InputError, match="model 'that ships' has changed"):
         calibrate_run(run, CalibrateSettings(images=6, others=9, device="cpu"))
+
+
+def test_the_temperature_is_fitted_to_the_same_images_as_they_are_and_degraded():
+    plain, degraded = torch.arange(12.0).view(4, 3), -torch.arange(6.0).view(2, 3)
+    answers = {
+        CLASSES: Answers(plain, torch.tensor([0, 1, 2, 0])),
+        DEGRADED: Answers(degraded, torch.tensor([0, 1])),
+    }
+    logits, targets = calibrate.fitted_to(answers)
+    assert logits.tolist() == [*plain[:2].tolist(), *degraded.tolist()]
+    assert targets.tolist() == [[1, 0, 0], [0, 1, 0]] * 2
