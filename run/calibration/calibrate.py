@@ -79,7 +79,7 @@ def calibrate_run(
         reject_score=score,
         reject_threshold=threshold,
         rank_weights=weights,
-        weights=file_digest(folder / WEIGHTS),
+        weights_digest=file_digest(folder / WEIGHTS),
         note=_note(real, maker),
         settings=plain(settings),
     )

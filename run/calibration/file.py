@@ -50,7 +50,7 @@ class Calibration:
     """Images whose score is below are rejected."""
     rank_weights: tuple[float, ...]
     """Of the score `ranks`, the largest logit's first."""
-    weights: str
+    weights_digest: str
     """SHA-256 of the file of the classifier's weights."""
     note: str
     """What it was fitted to and measured on, in a sentence for people."""
@@ -111,6 +111,6 @@ def read_calibration(folder: Path) -> Calibration | None:
         )
     if found.reject_score not in SCORES:
         raise unknown(f"'reject_score' of {where}", found.reject_score, SCORES)
-    if found.weights != file_digest(folder / WEIGHTS):
+    if found.weights_digest != file_digest(folder / WEIGHTS):
         raise InputError(f"{where} is of other weights than the run's {WEIGHTS}: {_REMEDY}")
     return found

@@ -152,7 +152,7 @@ def test_other_weights_than_were_calibrated_are_refused(run):
         ({"reject_score": "best"}, "known are energy, ranks, softmax"),
         ({"reject_score": "ranks", "rank_weights": [1.0]}, "1 weights of ranks were given, and 4"),
         ({"rank_weights": [1.0, float("nan")]}, "'rank_weights' that are not finite"),
-        ({"weights": None}, "has None as 'weights'"),
+        ({"weights_digest": None}, "has None as 'weights_digest'"),
     ],
 )
 def test_values_that_cannot_be_are_refused(run, fields, complaint):
