@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -16,6 +16,7 @@ from ..base.printable import printable
 
 if TYPE_CHECKING:
     from ..run import TestFigures
+    from ..train.classifier.confidence import TestedConfidence
 
 
 class PlainConsole(Console):
@@ -67,4 +68,25 @@ def accuracy_table(test: TestFigures) -> Table:
     total = (percent(test.accuracy), interval(test.interval), str(test.images))
     table.add_row("all (top-1)", *total, style="bold")
     table.add_row("chance", percent(test.chance), "", "", style="dim")
+    return table
+
+
+def confidence_table(tests: Sequence[TestedConfidence]) -> Table:
+    """How far probabilities can be trusted on each set of images, before and after calibration."""
+    table = Table(title="Probabilities before and after calibration")
+    table.add_column("images", overflow="fold", min_width=16)
+    for column in ("number", "ECE", "NLL", "Brier", "AURC", "kept", "accuracy of these"):
+        table.add_column(column, justify="right")
+    for test in tests:
+        before, after = test.before, test.after
+        table.add_row(
+            escape(test.source),
+            str(after.images),
+            f"{percent(before.ece)} → {percent(after.ece)}",
+            f"{before.nll:.3f} → {after.nll:.3f}",
+            f"{before.brier:.3f} → {after.brier:.3f}",
+            f"{before.aurc:.3f} → {after.aurc:.3f}",
+            percent(test.kept),
+            percent(test.kept_accuracy),
+        )
     return table

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ..data.settings import ReadSettings
-from .console import accuracy_table, output
+from .console import accuracy_table, confidence_table, output
 from .options import with_options
 
 
@@ -29,4 +29,7 @@ def evaluate(
     from ..base.settings import build
     from ..run import evaluate_run
 
-    output.print(accuracy_table(evaluate_run(run, data, device, build(ReadSettings, given))))
+    figures = evaluate_run(run, data, device, build(ReadSettings, given))
+    output.print(accuracy_table(figures))
+    if figures.confidence is not None:
+        output.print(confidence_table([figures.confidence]))

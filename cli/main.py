@@ -14,6 +14,7 @@ from rich.logging import RichHandler
 from .bench import bench_app
 from .build import build
 from .cache import cache_app
+from .calibrate import calibrate
 from .console import errors
 from .dataset import regenerate, status, verify
 from .distil import distil
@@ -43,6 +44,7 @@ for command in (
     status,
     evaluate,
     predict,
+    calibrate,
     export,
     build,
     tune,

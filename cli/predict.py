@@ -27,7 +27,7 @@ def predict(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
-    """Name the class of each image.
+    """Name the class of each image; of a calibrated run, say which seem to be none of them.
 
     Goes on past files that cannot be read; the status is 2 where there were any.
     """
@@ -43,7 +43,8 @@ def predict(
     for found in predictions:
         if out is None and found.class_name is not None:
             path, name = printable(found.path), printable(found.class_name)
-            typer.echo(f"{path}\t{name}\t{percent(found.probability)}")
+            rejected = "\trejected" if found.rejected else ""
+            typer.echo(f"{path}\t{name}\t{percent(found.probability)}{rejected}")
     for found in unread:
         errors.print(found.error, markup=False, highlight=False, soft_wrap=True)
     if unread:

@@ -1,3 +1,6 @@
+from .calibration.calibrate import calibrate_run
+from .calibration.file import Calibration
+from .calibration.settings import CalibrateSettings
 from .interruption import RunInterruptedError
 from .predict import Prediction, evaluate_run, predict_files, write_predictions
 from .report.summary import RunSummary, TestFigures
@@ -5,12 +8,15 @@ from .settings import RunSettings
 from .start import RunResult, resume, run
 
 __all__ = [
+    "CalibrateSettings",
+    "Calibration",
     "Prediction",
     "RunInterruptedError",
     "RunResult",
     "RunSettings",
     "RunSummary",
     "TestFigures",
+    "calibrate_run",
     "evaluate_run",
     "predict_files",
     "resume",

@@ -16,6 +16,7 @@ from ..export.model.model_folder import find_folder
 from ..generate.dataset.config.config import FREE
 from ..generate.dataset.config.model_digest import model_digest
 from .parts import Parts
+from .settings import RunSettings
 from .stored.images import StoredImages
 
 _log = logging.getLogger(__name__)
@@ -55,13 +56,9 @@ def check_made_with(before: Mapping[str, Any], parts: Parts, folder: Path) -> No
     of it.
     """
     now, settings = made_with(parts), parts.settings
-    names = {_MODEL: settings.generate.model or "that ships", _TEACHER: settings.gap.teacher}
+    names = {_MODEL: _name_of(settings), _TEACHER: settings.gap.teacher}
     for kind, name in names.items():
-        if before.get(kind, now[kind]) != now[kind]:
-            raise InputError(
-                f"{kind} {name!r} has changed since the run in {str(folder)!r} began: restore it, "
-                "or start a new run"
-            )
+        _check_same(kind, name, before.get(kind, now[kind]), now[kind], folder)
     for what in _ROUNDING:
         if before.get(what, now[what]) != now[what]:
             _log.warning(
@@ -72,6 +69,29 @@ def check_made_with(before: Mapping[str, Any], parts: Parts, folder: Path) -> No
                 before[what],
                 now[what],
             )
+
+
+def check_model(
+    before: Mapping[str, Any], model: Path, settings: RunSettings, folder: Path
+) -> None:
+    """Raise `InputError` where the diffusion model, in the folder `model`, has changed since.
+
+    `before` is what `made_with` gave when the run in `folder` began, or a part of it.
+    """
+    now = model_digest(model, settings.generate)
+    _check_same(_MODEL, _name_of(settings), before.get(_MODEL, now), now, folder)
+
+
+def _name_of(settings: RunSettings) -> str:
+    return settings.generate.model or "that ships"
+
+
+def _check_same(kind: str, name: str | None, before: object, now: object, folder: Path) -> None:
+    if before != now:
+        raise InputError(
+            f"{kind} {name!r} has changed since the run in {str(folder)!r} began: restore it, "
+            "or start a new run"
+        )
 
 
 def _model(parts: Parts) -> str | None:

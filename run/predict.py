@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from torch import Tensor
@@ -20,8 +20,9 @@ from ..data.named import named_files
 from ..data.real import load_real_images
 from ..data.settings import ReadSettings
 from ..data.walk import walk
-from ..train.classifier.evaluate import evaluate
+from ..train.classifier.evaluate import counted
 from ..train.classifier.saved import SavedClassifier, load_classifier
+from .calibration.file import Calibration, read_calibration
 from .report.summary import TestFigures, test_figures
 
 _AS_STORED = ReadSettings()
@@ -38,6 +39,8 @@ class Prediction:
     probability: float | None
     error: str | None = None
     """What is wrong with the file; None where nothing is."""
+    rejected: bool | None = None
+    """Whether it seems to be none of the classes; None of a run that is not calibrated."""
 
 
 def evaluate_run(
@@ -46,15 +49,18 @@ def evaluate_run(
     device: str = "auto",
     reading: ReadSettings = _AS_STORED,
 ) -> TestFigures:
-    """Test a run's classifier on real images."""
-    target = resolve_device(device)
-    saved = load_classifier(Path(run), target)
+    """Test a run's classifier on real images, and its probabilities where it is calibrated."""
+    saved = load_classifier(Path(run), resolve_device(device))
+    calibration = read_calibration(Path(run))
     card = saved.card
     aliases = list(zip(card.prompts, card.classes, strict=True))
     real = load_real_images(data, card.classes, card.image_size, aliases, reading)
-    size = card.image_size
-    result = evaluate(saved.model, real.images, real.labels, len(card.classes), target, size)
-    return test_figures(result, real.source, card.classes)
+    logits = saved.logits(real.images)
+    counts = counted(logits, real.labels, len(card.classes))
+    figures = test_figures(counts, real.source, card.classes)
+    if calibration is None:
+        return figures
+    return replace(figures, confidence=calibration.tested(real.source, logits, real.labels))
 
 
 def predict_files(
@@ -65,6 +71,9 @@ def predict_files(
 ) -> list[Prediction]:
     """Classify images with a run's classifier, those that cannot be read left without a class.
 
+    Where the run is calibrated, probabilities are those of its temperature, and images below its
+    threshold are rejected.
+
     Args:
         run: the folder of a finished run.
         sources: image files, folders of them, however deep, or patterns such as `photos/*.jpg`.
@@ -74,11 +83,14 @@ def predict_files(
     Raises `InputError` for a run that cannot be used, and for a source that names no image.
     """
     saved = load_classifier(Path(run), resolve_device(device))
+    calibration = read_calibration(Path(run))
     paths = [str(path) for source in sources for path in _images(source)]
     return [
         found
         for begin in range(0, len(paths), _AT_ONCE)
-        for found in _predictions(saved, paths[begin : begin + _AT_ONCE], max_image_pixels)
+        for found in _predictions(
+            saved, calibration, paths[begin : begin + _AT_ONCE], max_image_pixels
+        )
     ]
 
 
@@ -93,18 +105,23 @@ def check_table(path: Path) -> None:
 def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
     """Write predictions as CSV with a header or as a JSON list, by the suffix of `path`.
 
-    Each has `path`, `class_name`, `probability` and `error`; in CSV, what is not there is empty.
+    Each has `path`, `class_name`, `probability`, `error` and, of a calibrated run, `rejected`; in
+    CSV, what is not there is empty.
     Raises `InputError` for another suffix and a folder that is absent.
     """
     check_table(path)
+    names = [one.name for one in fields(Prediction)]
+    if all(one.rejected is None for one in predictions):
+        names.remove("rejected")
+    rows = [{name: getattr(one, name) for name in names} for one in predictions]
     if path.suffix.lower() == ".json":
-        content = json.dumps([asdict(one) for one in predictions], indent=1) + "\n"
+        content = json.dumps(rows, indent=1) + "\n"
     else:
         table = io.StringIO(newline="")
-        writer = csv.DictWriter(table, [one.name for one in fields(Prediction)])
+        writer = csv.DictWriter(table, names)
         writer.writeheader()
-        for one in predictions:
-            writer.writerow({name: text_cell(value) for name, value in asdict(one).items()})
+        for row in rows:
+            writer.writerow({name: text_cell(value) for name, value in row.items()})
         content = table.getvalue()
     # Names of files need not be UTF-8.
     write_atomically(path, content.encode(errors="surrogateescape"))
@@ -125,12 +142,15 @@ def _images(source: str | Path) -> list[Path]:
 
 
 def _predictions(
-    saved: SavedClassifier, paths: Sequence[str], max_pixels: int | None
+    saved: SavedClassifier,
+    calibration: Calibration | None,
+    paths: Sequence[str],
+    max_pixels: int | None,
 ) -> Iterator[Prediction]:
     """One for each of `paths`, in order."""
     pictures = ((Path(path), path) for path in paths)
     read = decode_all(pictures, len(paths), saved.card.image_size, max_pixels, skip_unreadable=True)
-    errors, found = iter(read.unreadable), iter(_likeliest(saved, read.images))
+    errors, found = iter(read.unreadable), iter(_likeliest(saved, calibration, read.images))
     for path, is_read in zip(paths, read.kept, strict=True):
         yield (
             Prediction(path, *next(found))
@@ -139,10 +159,20 @@ def _predictions(
         )
 
 
-def _likeliest(saved: SavedClassifier, images: Tensor) -> list[tuple[str, float]]:
-    """Class and probability of each image."""
+def _likeliest(
+    saved: SavedClassifier, calibration: Calibration | None, images: Tensor
+) -> list[tuple[str, float, None, bool | None]]:
+    """What `Prediction` has of each image after its path."""
     if not len(images):
         return []
-    best, rows = saved.predict(images).max(1)
-    names = [saved.card.classes[row] for row in rows.tolist()]
-    return list(zip(names, best.tolist(), strict=True))
+    logits = saved.logits(images)
+    if calibration is None:
+        shares, rejected = logits.softmax(1), [None] * len(logits)
+    else:
+        shares = calibration.probabilities(logits)
+        rejected = calibration.is_rejected(logits).tolist()
+    best, rows = shares.max(1)
+    return [
+        (saved.card.classes[row], share, None, is_rejected)
+        for row, share, is_rejected in zip(rows.tolist(), best.tolist(), rejected, strict=True)
+    ]

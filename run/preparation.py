@@ -58,7 +58,7 @@ def prepare(
     plan = _plan(settings, origin, classes)
     _check_devices(settings, ranks)
     trainer = _make_trainer(settings, len(classes), _image_size(settings, origin), ranks)
-    test, reading_seconds = _test_images(settings, classes, trainer.image_size)
+    test, reading_seconds = real_test_images(settings, classes, trainer.image_size)
     unlabelled = _unlabelled_images(settings, trainer.image_size)
     teacher = _load_teacher(settings, classes, trainer.device)
     room = least(room_for(trainer.device, settings.pool.memory), trainer.device)
@@ -192,10 +192,13 @@ def _sharing(settings: RunSettings, device: torch.device, ranks: Ranks) -> str:
     return mode
 
 
-def _test_images(
+def real_test_images(
     settings: RunSettings, classes: tuple[ClassName, ...], image_size: int
 ) -> tuple[LabelledImages | None, float]:
-    """The real images, and the seconds that reading them took."""
+    """The real images that a run is tested on, and the seconds that reading them took.
+
+    None without any: where none were given and the classes are not the embedded ones.
+    """
     began, source = time.perf_counter(), settings.data
     names = [item.name for item in classes]
     if source is None:

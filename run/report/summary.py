@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from ...base import describe_environment, peak_memory_bytes
+from ...train.classifier.confidence import TestedConfidence
 from ...train.classifier.evaluate import Evaluation
 from ..budget.plans import BudgetPlan
 from ..parts import Parts
@@ -52,6 +53,8 @@ class TestFigures:
     per_class: tuple[ClassFigures, ...]
     confusion: list[list[int]]
     """`confusion[i][j]` images of class i were taken for class j."""
+    confidence: TestedConfidence | None = None
+    """How far its probabilities can be trusted; None of a run that is not calibrated."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +174,8 @@ def summary_of(content: Mapping[str, Any]) -> RunSummary:
 def test_content(figures: TestFigures) -> dict[str, Any]:
     """The figures of a test as plain values, for JSON."""
     content = asdict(figures)
+    if figures.confidence is None:
+        del content["confidence"]
     for row in content["per_class"]:
         row["class"] = row.pop("class_name")
     return content

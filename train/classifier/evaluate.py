@@ -75,10 +75,10 @@ def normalize(images: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def predict(
+def predict_logits(
     model: nn.Module, images: Tensor, device: torch.device, size: int | None = None
 ) -> Tensor:
-    """Class probabilities of uint8 images `[N, S, S, 3]`: float32 `[N, K]`, in eval mode.
+    """Logits of uint8 images `[N, S, S, 3]`: float32 `[N, K]` on the CPU, in eval mode.
 
     Raises `InputError` for images of another kind, and of another side than `size`.
     """
@@ -87,12 +87,16 @@ def predict(
         raise InputError("there are no images to predict: give at least 1")
     was_training = model.training
     model.eval()
-    chunks = [
-        model(normalize(chunk.to(device))).float().softmax(1).cpu()
-        for chunk in images.split(_BATCH)
-    ]
+    chunks = [model(normalize(chunk.to(device))).float().cpu() for chunk in images.split(_BATCH)]
     model.train(was_training)
     return torch.cat(chunks)
+
+
+def predict(
+    model: nn.Module, images: Tensor, device: torch.device, size: int | None = None
+) -> Tensor:
+    """Class probabilities, float32 `[N, K]` on the CPU; the rest is as of `predict_logits`."""
+    return predict_logits(model, images, device, size).softmax(1)
 
 
 def evaluate(
@@ -112,8 +116,12 @@ def evaluate(
     check_labels(labels, len(images), num_classes)
     if not len(images):
         raise InputError("there are no images to test on: give at least 1")
-    probabilities = predict(model, images, device)
-    check_outputs(probabilities.shape[1], num_classes)
-    cells = labels.cpu().long() * num_classes + probabilities.argmax(1)
+    return counted(predict_logits(model, images, device), labels, num_classes)
+
+
+def counted(logits: Tensor, labels: Tensor, num_classes: int) -> Evaluation:
+    """The counts of logits `[N, K]`, on the CPU; `InputError` unless K is `num_classes`."""
+    check_outputs(logits.shape[1], num_classes)
+    cells = labels.cpu().long() * num_classes + logits.argmax(1)
     confusion = torch.bincount(cells, minlength=num_classes**2).view(num_classes, num_classes)
     return Evaluation(confusion)

@@ -18,7 +18,7 @@ from ...base.reading import load_json, parse_json
 from ...base.sealed import DamagedFileError, read_sealed, sealed
 from ..settings import TrainSettings
 from .create import create_classifier, to_channels_last
-from .evaluate import predict
+from .evaluate import predict, predict_logits
 
 WEIGHTS = "classifier.safetensors"
 DESCRIPTION = "classifier.json"
@@ -49,6 +49,10 @@ class SavedClassifier:
     def predict(self, images: Tensor) -> Tensor:
         """Class probabilities, float32 `[N, K]`, of uint8 images `[N, S, S, 3]`."""
         return predict(self.model, images, self.device, self.card.image_size)
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Logits, float32 `[N, K]`, of uint8 images `[N, S, S, 3]`."""
+        return predict_logits(self.model, images, self.device, self.card.image_size)
 
 
 def save_classifier(folder: Path, model: nn.Module, card: ClassifierCard) -> None:

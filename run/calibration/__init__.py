@@ -1,0 +1,1 @@
+"""Honest probabilities without real images: temperature and reject threshold of a run."""
