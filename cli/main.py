@@ -16,6 +16,7 @@ from .build import build
 from .cache import cache_app
 from .console import errors
 from .dataset import regenerate, status, verify
+from .deploy import deploy
 from .distil import distil
 from .doctor import doctor
 from .evaluate import evaluate
@@ -43,6 +44,7 @@ for command in (
     status,
     evaluate,
     predict,
+    deploy,
     export,
     build,
     tune,

@@ -1,3 +1,6 @@
+from .deploy.deploy import deploy_run
+from .deploy.figures import Deployment
+from .deploy.settings import DeploySettings
 from .interruption import RunInterruptedError
 from .predict import Prediction, evaluate_run, predict_files, write_predictions
 from .report.summary import RunSummary, TestFigures
@@ -5,12 +8,15 @@ from .settings import RunSettings
 from .start import RunResult, resume, run
 
 __all__ = [
+    "DeploySettings",
+    "Deployment",
     "Prediction",
     "RunInterruptedError",
     "RunResult",
     "RunSettings",
     "RunSummary",
     "TestFigures",
+    "deploy_run",
     "evaluate_run",
     "predict_files",
     "resume",

@@ -1,4 +1,4 @@
-"""Using a finished run: testing its classifier on other data, and predicting images."""
+"""Using a finished run, or what was deployed of it: testing on other data, predicting images."""
 
 from __future__ import annotations
 
@@ -8,20 +8,23 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Protocol
 
 from torch import Tensor
 
 from ..base import InputError, resolve_device
 from ..base.files import write_atomically
 from ..base.printable import text_cell
+from ..base.reading import is_file
 from ..data.decode import decode_all
 from ..data.folders import is_image
 from ..data.named import named_files
 from ..data.real import load_real_images
 from ..data.settings import ReadSettings
 from ..data.walk import walk
+from ..export.classifier.deployed import load_deployed
 from ..train.classifier.evaluate import evaluate
-from ..train.classifier.saved import SavedClassifier, load_classifier
+from ..train.classifier.saved import load_classifier
 from .report.summary import TestFigures, test_figures
 
 _AS_STORED = ReadSettings()
@@ -63,17 +66,17 @@ def predict_files(
     device: str = "auto",
     max_image_pixels: int | None = None,
 ) -> list[Prediction]:
-    """Classify images with a run's classifier, those that cannot be read left without a class.
+    """Classify images with a run's classifier; those that cannot be read are left without a class.
 
     Args:
-        run: the folder of a finished run.
+        run: the folder of a finished run, or an ONNX file that was deployed of one.
         sources: image files, folders of them, however deep, or patterns such as `photos/*.jpg`.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         max_image_pixels: the most that is opened; None: the usual limit.
 
     Raises `InputError` for a run that cannot be used, and for a source that names no image.
     """
-    saved = load_classifier(Path(run), resolve_device(device))
+    saved = _load(Path(run), device)
     paths = [str(path) for source in sources for path in _images(source)]
     return [
         found
@@ -110,6 +113,38 @@ def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
     write_atomically(path, content.encode(errors="surrogateescape"))
 
 
+class _Card(Protocol):
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+    @property
+    def image_size(self) -> int: ...
+
+
+class _Classifier(Protocol):
+    """A run's classifier, or a file's."""
+
+    @property
+    def card(self) -> _Card: ...
+    def predict(self, images: Tensor) -> Tensor: ...
+
+
+def _load(path: Path, device: str) -> _Classifier:
+    """The classifier of a run's folder, or of a file."""
+    suffix = path.suffix.lower()
+    if suffix == ".onnx" and not path.is_dir():
+        return load_deployed(path, "cpu" if device == "auto" else resolve_device(device).type)
+    if not is_file(path, "model"):
+        return load_classifier(path, resolve_device(device))
+    if suffix == ".pt2":
+        raise InputError(
+            f"{str(path)!r} is a program of torch.export, and loading one runs whatever it holds: "
+            "give the .onnx file or the run that it was made from"
+        )
+    raise InputError(
+        f"{str(path)!r} is no run's folder: give one, or an .onnx file that zeroreal deploy wrote"
+    )
+
+
 def _images(source: str | Path) -> list[Path]:
     """The images that somebody named; a single file is taken for one, whatever it is called."""
     path = Path(source)
@@ -125,7 +160,7 @@ def _images(source: str | Path) -> list[Path]:
 
 
 def _predictions(
-    saved: SavedClassifier, paths: Sequence[str], max_pixels: int | None
+    saved: _Classifier, paths: Sequence[str], max_pixels: int | None
 ) -> Iterator[Prediction]:
     """One for each of `paths`, in order."""
     pictures = ((Path(path), path) for path in paths)
@@ -139,7 +174,7 @@ def _predictions(
         )
 
 
-def _likeliest(saved: SavedClassifier, images: Tensor) -> list[tuple[str, float]]:
+def _likeliest(saved: _Classifier, images: Tensor) -> list[tuple[str, float]]:
     """Class and probability of each image."""
     if not len(images):
         return []

@@ -1,0 +1,74 @@
+"""Writing a classifier's graph: as ONNX, and as a program of `torch.export`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from ..onnx.onnx_export import check_installed, traced
+from .description import Description
+from .graph import INPUT, ClassifierGraph
+
+if TYPE_CHECKING:
+    import onnx
+
+OPSET = 18
+"""Of ONNX: what runtimes of 2023 and later take."""
+DIGEST = "digest"
+"""The property that tells a changed file."""
+
+
+def write_onnx(graph: ClassifierGraph, description: Description, path: Path) -> None:
+    """Write `graph` to `path` as one ONNX file, checked by ONNX's own checker."""
+    check_installed()
+    import onnx
+
+    spec = graph.spec(len(description.classes))
+    program = traced(graph, spec, {INPUT: graph.example()}, OPSET)
+    model = program.model_proto
+    describe(model, description.properties())
+    onnx.checker.check_model(model, full_check=True)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def describe(model: onnx.ModelProto, properties: Mapping[str, str]) -> None:
+    """Give a model these properties, in place of others, and a digest of all."""
+    import onnx
+
+    model.producer_name, model.producer_version = "zeroreal", properties["zeroreal_version"]
+    onnx.helper.set_model_props(model, {**properties, DIGEST: ""})
+    onnx.helper.set_model_props(model, {**properties, DIGEST: model_digest(model)})
+
+
+def model_digest(model: onnx.ModelProto) -> str:
+    """SHA-256 of a model with all that it says of itself, but for its digest."""
+    import onnx
+
+    bare = onnx.ModelProto()
+    bare.CopyFrom(model)
+    onnx.helper.set_model_props(
+        bare, {one.key: "" if one.key == DIGEST else one.value for one in model.metadata_props}
+    )
+    return hashlib.sha256(bare.SerializeToString(deterministic=True)).hexdigest()
+
+
+def write_program(graph: ClassifierGraph, description: Description, path: Path) -> None:
+    """Write `graph` to `path`, whose suffix is `.pt2`, with the same input and outputs."""
+    spec = graph.spec(len(description.classes))
+    names = spec.inputs[0].shape
+    free = {axis: torch.export.Dim(name) for axis, name in enumerate(names) if name in _free(names)}
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # about what the exporter itself does
+        program = torch.export.export(graph, (graph.example(),), dynamic_shapes=(free,))
+        extra = {"zeroreal.json": json.dumps(description.properties(), ensure_ascii=False)}
+        torch.export.save(program, path, extra_files=extra)
+
+
+def _free(shape: tuple[int | str, ...]) -> set[int | str]:
+    return {size for size in shape if isinstance(size, str)}

@@ -1,0 +1,117 @@
+"""A finished run as what is deployed: its classifier, and what its files are to say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+
+import torch
+from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+from torch import Tensor
+
+from ...base import InputError
+from ...base.describe import library_versions
+from ...base.digest import file_digest
+from ...base.foreign import check_fields
+from ...base.reading import is_file, load_json
+from ...export.classifier.description import Description
+from ...export.classifier.graph import ClassifierGraph
+from ...generate import ClassName
+from ...train.classifier.saved import WEIGHTS, SavedClassifier, load_classifier
+from ..folder import CONFIG
+from ..report.summary import METRICS
+
+CALIBRATION = "calibration.json"
+_REMEDY = "restore the run's files, or run it again"
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run's folder and its classifier."""
+
+    folder: Path
+    saved: SavedClassifier
+    description: Description
+
+    @property
+    def classes(self) -> tuple[ClassName, ...]:
+        """In label order."""
+        card = self.saved.card
+        return tuple(map(ClassName, card.classes, card.prompts))
+
+    def graph(self, any_size: bool) -> ClassifierGraph:
+        """The classifier with what stands before and after it."""
+        return ClassifierGraph(
+            self.saved.model,
+            self.description.image_size,
+            IMAGENET_DEFAULT_MEAN,
+            IMAGENET_DEFAULT_STD,
+            self.description.temperature,
+            any_size,
+        ).eval()
+
+    def predict(self, images: Tensor) -> Tensor:
+        """What its files are compared with: the classifier's probabilities at its temperature."""
+        probabilities = self.saved.predict(images)
+        return (probabilities.log() / self.description.temperature).softmax(1)
+
+
+def read_run(folder: Path) -> FinishedRun:
+    """The finished run in `folder`; `InputError` where there is none, or one that is damaged."""
+    figures = folder / METRICS
+    if (folder / CONFIG).exists() and not is_file(figures, "figures"):
+        raise InputError(
+            f"the run in {str(folder)!r} is not finished: go on with zeroreal run --resume {folder}"
+        )
+    saved = load_classifier(folder, torch.device("cpu"))
+    test = _test(figures)
+    return FinishedRun(
+        folder,
+        saved,
+        Description(
+            classes=saved.card.classes,
+            prompts=saved.card.prompts,
+            image_size=saved.card.image_size,
+            accuracy=None if test is None else test.accuracy,
+            tested_images=0 if test is None else test.images,
+            tested_on=None if test is None else test.source,
+            temperature=_temperature(folder / CALIBRATION),
+            run_digest=file_digest(folder / WEIGHTS),
+            zeroreal_version=library_versions(["zeroreal"]).get("zeroreal", "unknown"),
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _Test:
+    accuracy: float
+    images: int
+    source: str
+
+
+@dataclass(frozen=True)
+class _Calibration:
+    temperature: float
+
+
+def _test(path: Path) -> _Test | None:
+    """The figures of a run's test; None where it had no real images."""
+    where = f"figures {str(path)!r}"
+    content = load_json(path, "figures", _REMEDY)
+    if not isinstance(content, dict) or "test" not in content:
+        raise InputError(f"{where} lack 'test': {_REMEDY}")
+    return None if content["test"] is None else check_fields(_Test, content["test"], where, _REMEDY)
+
+
+def _temperature(path: Path) -> float:
+    """What a calibration of the run found; 1 without one."""
+    if not is_file(path, "calibration"):
+        return 1.0
+    where, remedy = f"calibration {str(path)!r}", "remove it, or calibrate the run again"
+    found = check_fields(_Calibration, load_json(path, "calibration", remedy), where, remedy)
+    if not (isfinite(found.temperature) and found.temperature > 0):
+        raise InputError(
+            f"{where} has temperature {found.temperature}, which must be above 0: {remedy}"
+        )
+    return found.temperature
