@@ -37,23 +37,8 @@ def deploy(
 
 
 def _print(deployment: Deployment) -> None:
-    table = Table(title="Files")
-    table.add_column("file")
-    for column in ("size", "agreement", "apart by", "accuracy", "batch", "p50", "p99", "images/s"):
-        table.add_column(column, justify="right")
-    for file in deployment.files:
-        cells = (
-            file.name,
-            f"{file.bytes / 1e6:.2f} MB",
-            f"{100 * file.agreement:.2f} %",
-            f"{file.largest_difference:.2g}",
-            percent(file.accuracy),
-        )
-        for speed in file.speeds:
-            times = (f"{speed.p50_ms:.2f} ms", f"{speed.p99_ms:.2f} ms")
-            table.add_row(*cells, str(speed.batch), *times, f"{speed.images_per_second:,.0f}")
-            cells = ("",) * len(cells)
-    output.print(table)
+    output.print(_files(deployment))
+    output.print(_speeds(deployment))
     if deployment.accuracy is not None:
         output.print(f"PyTorch's accuracy on the same real images: {percent(deployment.accuracy)}")
     for file in deployment.files:
@@ -64,3 +49,33 @@ def _print(deployment: Deployment) -> None:
                 f"in 8 bits, ranges by {best.method} on {best.images} images"
             )
     output.print(f"Written: {deployment.folder}", markup=False, soft_wrap=True)
+
+
+def _files(deployment: Deployment) -> Table:
+    table = Table(title="Files against PyTorch")
+    table.add_column("file")
+    for column in ("size", "same class", "probabilities apart", "accuracy"):
+        table.add_column(column, justify="right")
+    for file in deployment.files:
+        table.add_row(
+            file.name,
+            f"{file.bytes / 1e6:.2f} MB",
+            f"{100 * file.agreement:.2f} %",
+            f"{file.largest_difference:.2g}",
+            percent(file.accuracy),
+        )
+    return table
+
+
+def _speeds(deployment: Deployment) -> Table:
+    table = Table(title=f"Speed on {deployment.device}")
+    table.add_column("file")
+    for column in ("batch", "p50", "p99", "images/s"):
+        table.add_column(column, justify="right")
+    for file in deployment.files:
+        for speed in file.speeds:
+            times = (f"{speed.p50_ms:.2f} ms", f"{speed.p99_ms:.2f} ms")
+            table.add_row(
+                file.name, str(speed.batch), *times, f"{speed.images_per_second:,.0f}"
+            )
+    return table

@@ -51,9 +51,9 @@ def load_deployed(path: Path, provider: str = "cpu") -> DeployedClassifier:
         raise InputError(f"{where} cannot be read ({error.strerror}): {REMEDY}") from None
     try:
         model = onnx.ModelProto.FromString(content)
+        properties = {one.key: one.value for one in model.metadata_props}
     except Exception:  # of protobuf, which has classes for it in several places
         raise InputError(f"{where} is damaged or no ONNX file: {REMEDY}") from None
-    properties = {one.key: one.value for one in model.metadata_props}
     card = description_of(properties, where)
     if properties.get(DIGEST) != model_digest(model):
         raise InputError(f"{where} has changed since it was written: deploy the run again")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
 from pathlib import Path
 from typing import Any
@@ -55,7 +54,6 @@ def own_program_runner(path: Path) -> Runner:
     """What runs a program that this process wrote: loading one runs whatever it holds."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        logging.getLogger("torch.export").setLevel(logging.ERROR)
         module = torch.export.load(path).module()
 
     @torch.inference_mode()

@@ -17,10 +17,9 @@ from ...export.classifier.gate import Case
 from ..folder import read_config
 from ..preparation import test_images
 from .images import run_images
-from .settings import DeploySettings
+from .settings import FEWEST, DeploySettings
 from .source import FinishedRun
 
-_FEWEST = 12
 _RESIZED = 32  # images of each other size
 
 
@@ -49,9 +48,9 @@ def material(run: FinishedRun, wanted: DeploySettings, on_progress: OnStage) -> 
     """
     real = _real(run, wanted)
     images = run_images(run, wanted, on_progress)
-    if len(images) < _FEWEST:
+    if len(images) < FEWEST:
         raise InputError(
-            f"the run in {str(run.folder)!r} has {len(images)} images, and {_FEWEST} are needed to "
+            f"the run in {str(run.folder)!r} has {len(images)} images, and {FEWEST} are needed to "
             "check its files: make a larger run"
         )
     # Shuffled, so that each third has all classes, however they are sorted.

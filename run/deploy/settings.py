@@ -11,7 +11,8 @@ from ...data.settings import ReadSettings
 FILES = {"onnx": "model.onnx", "int8": "model-int8.onnx", "torch": "model.pt2"}
 """The targets, and what the file of each is called."""
 SIZES = ("any", "fixed")
-_FEWEST = 12
+FEWEST = 12
+"""Images of a run, to check files on."""
 
 
 def _targets(text: str) -> tuple[str, ...]:
@@ -54,7 +55,7 @@ class DeploySettings:
             )
         if self.size not in SIZES:
             raise unknown("size", self.size, SIZES)
-        if self.synthetic < _FEWEST:
+        if self.synthetic < FEWEST:
             raise InputError(
-                f"{self.synthetic} synthetic images tell nothing of a file: give at least {_FEWEST}"
+                f"{self.synthetic} synthetic images tell nothing of a file: give at least {FEWEST}"
             )
