@@ -75,7 +75,5 @@ def _speeds(deployment: Deployment) -> Table:
     for file in deployment.files:
         for speed in file.speeds:
             times = (f"{speed.p50_ms:.2f} ms", f"{speed.p99_ms:.2f} ms")
-            table.add_row(
-                file.name, str(speed.batch), *times, f"{speed.images_per_second:,.0f}"
-            )
+            table.add_row(file.name, str(speed.batch), *times, f"{speed.images_per_second:,.0f}")
     return table

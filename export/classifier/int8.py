@@ -99,6 +99,10 @@ class ImageReader:
     def __len__(self) -> int:
         return len(self._batches)
 
+    def __iter__(self) -> Iterator[dict[str, NDArray[np.uint8]]]:
+        while batch := self.get_next():
+            yield batch
+
     def set_range(self, start_index: int, end_index: int) -> None:
         self._rest = iter(self._batches[start_index:end_index])
 

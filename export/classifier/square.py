@@ -20,7 +20,7 @@ def to_square(pixels: Tensor, size: int) -> Tensor:
     rows = torch.arange(pixels.shape[2], dtype=torch.float32)
     columns = torch.arange(pixels.shape[3], dtype=torch.float32)
     # Of tensors, for which no size is fixed while tracing.
-    height, width = rows.amax() + 1, columns.amax() + 1
+    height, width = rows.max() + 1, columns.max() + 1
     side = torch.minimum(height, width)
     narrow = _whole(pixels @ _shares(columns, width, side, size).T)  # [N, 3, H, size]
     return _whole(_shares(rows, height, side, size) @ narrow)

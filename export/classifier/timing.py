@@ -39,9 +39,7 @@ def measure(
                 taken = _times(run, images[:batch], seconds if number else seconds / 10)
                 if number:  # the first round warms up
                     times.setdefault((name, batch), []).extend(taken)
-    return {
-        name: tuple(_speed(batch, times[name, batch]) for batch in BATCHES) for name in runners
-    }
+    return {name: tuple(_speed(batch, times[name, batch]) for batch in BATCHES) for name in runners}
 
 
 def _times(run: Runner, images: NDArray[np.uint8], seconds: float) -> list[float]:

@@ -38,7 +38,11 @@ class Material:
     def accuracy(self) -> float | None:
         """Of PyTorch's classifier on the real images, where there are any."""
         labelled = [one for one in self.cases if one.labels is not None]
-        return float((labelled[0].expected.argmax(1) == labelled[0].labels).mean()) if labelled else None
+        return (
+            float((labelled[0].expected.argmax(1) == labelled[0].labels).mean())
+            if labelled
+            else None
+        )
 
 
 def material(run: FinishedRun, wanted: DeploySettings, on_progress: OnStage) -> Material:
@@ -62,9 +66,7 @@ def material(run: FinishedRun, wanted: DeploySettings, on_progress: OnStage) -> 
         side = run.description.image_size
         for height, width in ((2 * side + 5, 3 * side - 2), (side, side + 7), (side // 2 + 1, 99)):
             cases.append(_resized(run, held_out[:_RESIZED], height, width))
-    return Material(
-        first.numpy(), _case(run, "images to choose by", second), (*cases, *real)
-    )
+    return Material(first.numpy(), _case(run, "images to choose by", second), (*cases, *real))
 
 
 def _case(

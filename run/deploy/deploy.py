@@ -13,9 +13,9 @@ from ...base.progress import OnStage, StageProgress
 from ...base.reading import read_bytes
 from ...export.classifier.files import write_onnx, write_program
 from ...export.classifier.gate import check, compare
+from ...export.classifier.graph import Runner
 from ...export.classifier.int8 import quantised_share, write_int8
 from ...export.classifier.losses import lossy_layers
-from ...export.classifier.graph import Runner
 from ...export.classifier.runners import onnx_runner, onnx_session, own_program_runner
 from ...export.classifier.timing import measure
 from ...export.onnx.onnx_export import check_installed
@@ -79,7 +79,9 @@ def _write(
     elif not float_file.exists():
         write_onnx(graph, run.description, float_file)
     is_int8 = target == "int8"
-    calibrations = write_int8(float_file, found.calibrating, found.choosing, path) if is_int8 else ()
+    calibrations = (
+        write_int8(float_file, found.calibrating, found.choosing, path) if is_int8 else ()
+    )
     runner = _runner(path)
     figures = FileFigures(
         target,

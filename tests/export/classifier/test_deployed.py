@@ -24,7 +24,7 @@ def test_a_file_of_ours_is_read_with_its_card(onnx_file, predicted):
 @pytest.mark.parametrize("content", [b"", b"no model", b"\x08\x0a" * 40])
 def test_what_is_no_model_is_refused(tmp_path, content):
     (tmp_path / "model.onnx").write_bytes(content)
-    with pytest.raises(InputError, match="model '.*/model.onnx' (is damaged|lacks)"):
+    with pytest.raises(InputError, match=r"model '.*/model.onnx' (is damaged|lacks)"):
         load_deployed(tmp_path / "model.onnx")
 
 
@@ -38,14 +38,14 @@ def test_a_changed_byte_is_found(onnx_file, tmp_path, place):
     content = bytearray(onnx_file.read_bytes())
     content[int(place * len(content))] ^= 0x20
     (tmp_path / "model.onnx").write_bytes(content)
-    with pytest.raises(InputError, match="is damaged|has changed|lacks|has no JSON"):
+    with pytest.raises(InputError, match=r"is damaged|has changed|lacks|has no JSON"):
         load_deployed(tmp_path / "model.onnx")
 
 
 def test_a_truncated_file_is_refused(onnx_file, tmp_path):
     content = onnx_file.read_bytes()
     (tmp_path / "model.onnx").write_bytes(content[: len(content) // 2])
-    with pytest.raises(InputError, match="is damaged|lacks"):
+    with pytest.raises(InputError, match=r"is damaged|lacks"):
         load_deployed(tmp_path / "model.onnx")
 
 
@@ -54,7 +54,9 @@ def other_model(tmp_path, change):
     floats = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 4]) for name in ("x", "y")
     ]
-    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", *([one] for one in floats))
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["y"])], "g", *([one] for one in floats)
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
     change(model)
     onnx.save(model, tmp_path / "model.onnx")
@@ -69,7 +71,7 @@ def test_a_file_without_our_properties_is_refused(tmp_path):
 
 def test_a_graph_of_another_kind_is_refused(tmp_path, description):
     path = other_model(tmp_path, lambda model: describe(model, description.properties()))
-    with pytest.raises(InputError, match="takes .*tensor.float.* give one that zeroreal deploy"):
+    with pytest.raises(InputError, match=r"takes .*tensor.float.* give one that zeroreal deploy"):
         load_deployed(path)
 
 

@@ -119,11 +119,13 @@ def test_settings_out_of_range_are_refused(values, said):
 
 
 def test_a_program_is_not_loaded(deployment):
-    with pytest.raises(InputError, match="loading one runs whatever it holds: give the .onnx file"):
+    with pytest.raises(
+        InputError, match=r"loading one runs whatever it holds: give the .onnx file"
+    ):
         predict_files(deployment.folder / "model.pt2", [VERSION_1 / "garment.png"])
 
 
 def test_a_file_of_another_kind_is_no_run(tmp_path):
     (tmp_path / "model.bin").write_bytes(b"x")
-    with pytest.raises(InputError, match="is no run's folder: give one, or an .onnx file"):
+    with pytest.raises(InputError, match=r"is no run's folder: give one, or an .onnx file"):
         predict_files(tmp_path / "model.bin", [VERSION_1 / "garment.png"])
