@@ -18,7 +18,7 @@ from ..folder import read_config
 from ..preparation import test_images
 from .images import run_images
 from .settings import FEWEST, DeploySettings
-from .source import FinishedRun
+from .source import FinishedRun, public_name
 
 _RESIZED = 32  # images of each other size
 
@@ -95,4 +95,6 @@ def _real(run: FinishedRun, wanted: DeploySettings) -> tuple[Case, ...]:
     found, _ = test_images(settings, run.classes, run.description.image_size)
     if found is None:
         return ()
-    return (_case(run, f"real images, {found.source}", found.images, found.labels.numpy()),)
+    return (
+        _case(run, f"real images, {public_name(found.source)}", found.images, found.labels.numpy()),
+    )

@@ -21,7 +21,7 @@ class FileFigures:
     bytes: int
     comparisons: tuple[Comparison, ...]
     """With PyTorch, on images that nothing was chosen by."""
-    speeds: tuple[Speed, ...]
+    speeds: tuple[Speed, ...] = ()
     """On pictures of the classifier's own size."""
     quantised_share: float | None = None
     """Of convolutions and matrix products; None of a file that is in floats."""

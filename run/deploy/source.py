@@ -75,12 +75,17 @@ def read_run(folder: Path) -> FinishedRun:
             image_size=saved.card.image_size,
             accuracy=None if test is None else test.accuracy,
             tested_images=0 if test is None else test.images,
-            tested_on=None if test is None else test.source,
+            tested_on=None if test is None else public_name(test.source),
             temperature=_temperature(folder / CALIBRATION),
             run_digest=file_digest(folder / WEIGHTS),
             zeroreal_version=library_versions(["zeroreal"]).get("zeroreal", "unknown"),
         ),
     )
+
+
+def public_name(source: str) -> str:
+    """What data are called in files for others, whom the folders of this machine do not concern."""
+    return Path(source).name or source
 
 
 @dataclass(frozen=True)

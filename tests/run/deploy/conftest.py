@@ -1,12 +1,23 @@
 """A small run on stored pictures of colours, and what is deployed of it."""
 
 import shutil
+from functools import partial
 
 import pytest
 from coloured import COLOURS, coloured
 
+from zeroreal.export.classifier.timing import measure
 from zeroreal.run import DeploySettings, RunSettings, deploy_run, run
+from zeroreal.run.deploy import deploy as deploying
 from zeroreal.train import TrainSettings
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _briefly_timed():
+    """Speeds are measured in a moment: here they need not be right."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(deploying, "measure", partial(measure, seconds=0.01))
+        yield
 
 
 @pytest.fixture(scope="session")

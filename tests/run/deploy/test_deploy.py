@@ -7,15 +7,15 @@ import sys
 
 import onnxruntime
 import pytest
+import torch
 from coloured import COLOURS, coloured
 from PIL import Image
 from typer.testing import CliRunner
 
 from zeroreal.base.digest import file_digest
 from zeroreal.cli.main import app
-from zeroreal.run import DeploySettings, deploy_run, predict_files
-
-QUICK = DeploySettings(synthetic=30)
+from zeroreal.run import predict_files
+from zeroreal.run.deploy.source import read_run
 
 
 @pytest.fixture(scope="module")
@@ -85,11 +85,12 @@ def test_the_cards_python_gives_what_predict_does_without_pytorch(finished, depl
 def test_the_files_and_figures_say_what_they_are(finished, deployment):
     session = onnxruntime.InferenceSession(deployment.folder / "model.onnx")
     said = session.get_modelmeta().custom_metadata_map
-    assert json.loads(said["classes"]) == list(COLOURS)
+    assert json.loads(said["classes"]) == sorted(COLOURS)
     assert said["run_digest"] == file_digest(finished / "classifier.safetensors")
     metrics = json.loads((finished / "metrics.json").read_text())
     assert json.loads(said["accuracy"]) == metrics["test"]["accuracy"]
     assert json.loads(said["tested_images"]) == 40
+    assert json.loads(said["tested_on"]) == "cards"  # the folder, and not where it lies
     figures = json.loads((deployment.folder / "deploy.json").read_text())
     assert [one["name"] for one in figures["files"]] == [
         "model.onnx",
@@ -127,12 +128,12 @@ def test_the_command_writes_and_tells_and_a_fixed_size_is_used_as_the_card_says(
     assert found.probability == pytest.approx(expected.probability, abs=1e-4)
 
 
-def test_a_temperature_of_the_run_is_taken(own_run, tmp_path, pictures):
-    sharp = predict_files(own_run, [pictures], "cpu")
+def test_a_temperature_of_the_run_is_taken(own_run):
+    images, _ = coloured(20, 16, seed=6)
+    sharp = read_run(own_run).predict(images)
     (own_run / "calibration.json").write_text('{"temperature": 3.0, "by": "another part"}')
-    found = deploy_run(own_run, tmp_path / "out", QUICK)
+    found = read_run(own_run)
     assert found.description.temperature == 3
-    flat = predict_files(tmp_path / "out" / "model.onnx", [pictures])
-    assert [one.class_name for one in flat] == [one.class_name for one in sharp]
-    assert all(a.probability < b.probability for a, b in zip(flat, sharp, strict=True))
-    assert "temperature of 3" in (tmp_path / "out" / "README.md").read_text()
+    expected = (sharp.log() / 3).softmax(1)
+    torch.testing.assert_close(found.predict(images), expected)
+    torch.testing.assert_close(found.graph(any_size=True)(images)[0], expected)
