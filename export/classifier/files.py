@@ -61,14 +61,13 @@ def model_digest(model: onnx.ModelProto) -> str:
 def write_program(graph: ClassifierGraph, description: Description, path: Path) -> None:
     """Write `graph` to `path`, whose suffix is `.pt2`, with the same input and outputs."""
     spec = graph.spec(len(description.classes))
-    names = spec.inputs[0].shape
-    free = {axis: torch.export.Dim(name) for axis, name in enumerate(names) if name in _free(names)}
+    free = {
+        axis: torch.export.Dim(size)
+        for axis, size in enumerate(spec.inputs[0].shape)
+        if isinstance(size, str)
+    }
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # about what the exporter itself does
         program = torch.export.export(graph, (graph.example(),), dynamic_shapes=(free,))
         extra = {"zeroreal.json": json.dumps(description.properties(), ensure_ascii=False)}
         torch.export.save(program, path, extra_files=extra)
-
-
-def _free(shape: tuple[int | str, ...]) -> set[int | str]:
-    return {size for size in shape if isinstance(size, str)}

@@ -80,11 +80,10 @@ def _generated(
     before = read_made_with(run.folder).get("model", now)
     _check_same(now == before, f"model {settings.generate.model or 'that ships'!r}", run.folder)
     specs = plan[:count]
-    images: list[Tensor] = []
-    done = 0
+    images: dict[int, Tensor] = {}  # batches are of one kind, and not in the plan's order
     on_progress(StageProgress("generate", 0, len(specs)))
     for batch in generator.generate(specs):
-        images.append(batch.images.cpu())
-        done += len(batch.images)
-        on_progress(StageProgress("generate", done, len(specs)))
-    return torch.cat(images)
+        indices = (spec.index for spec in batch.specs)
+        images |= dict(zip(indices, batch.images.cpu(), strict=True))
+        on_progress(StageProgress("generate", len(images), len(specs)))
+    return torch.stack([images[index] for index in sorted(images)])

@@ -59,7 +59,7 @@ def test_images_are_generated_again():
     assert images.shape == (12, 32, 32, 3)
     again = Generator(GenerateSettings(steps=2, engine="torch", precision="fp32", tune="off"))
     plan = SamplePlan(load_recipe("random-guidance"), run.classes, images_per_class=8, seed=0)
-    expected = torch.cat([batch.images for batch in again.generate(plan[:12])])
+    expected, _ = again.images(plan[:12])
     assert (images.int() - expected.int()).abs().max() <= 1  # batches of other sizes round else
     assert (told[-1].stage, told[-1].done, told[-1].total) == ("generate", 12, 12)
 
