@@ -86,4 +86,9 @@ def _generated(
         indices = (spec.index for spec in batch.specs)
         images |= dict(zip(indices, batch.images.cpu(), strict=True))
         on_progress(StageProgress("generate", len(images), len(specs)))
+    if not images:
+        raise InputError(
+            f"none of {len(specs)} images of the run in {str(run.folder)!r} could be generated "
+            "again: give another --device"
+        )
     return torch.stack([images[index] for index in sorted(images)])

@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-import torch
 
 from zeroreal.base import InputError
 from zeroreal.generate import GenerateSettings, Generator, SamplePlan, load_recipe
