@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
+from ...base.errors import InputError
 from ..onnx.onnx_export import check_installed, traced
 from .description import Description
 from .graph import INPUT, ClassifierGraph
@@ -30,7 +32,8 @@ def write_onnx(graph: ClassifierGraph, description: Description, path: Path) -> 
     import onnx
 
     spec = graph.spec(len(description.classes))
-    program = traced(graph, spec, {INPUT: graph.example()}, OPSET)
+    with _exporting("onnx"):
+        program = traced(graph, spec, {INPUT: graph.example()}, OPSET)
     model = program.model_proto
     describe(model, description.properties())
     onnx.checker.check_model(model, full_check=True)
@@ -66,8 +69,21 @@ def write_program(graph: ClassifierGraph, description: Description, path: Path) 
         for axis, size in enumerate(spec.inputs[0].shape)
         if isinstance(size, str)
     }
-    with warnings.catch_warnings(), torch.no_grad():
+    with warnings.catch_warnings(), torch.no_grad(), _exporting("torch"):
         warnings.simplefilter("ignore")  # about what the exporter itself does
         program = torch.export.export(graph, (graph.example(),), dynamic_shapes=(free,))
         extra = {"zeroreal.json": json.dumps(description.properties(), ensure_ascii=False)}
         torch.export.save(program, path, extra_files=extra)
+
+
+@contextmanager
+def _exporting(target: str) -> Iterator[None]:
+    """What exporters raise for a network that they cannot take is an `InputError`."""
+    try:
+        yield
+    except RuntimeError as error:
+        reason = " ".join(str(error.__cause__ or error).split())[:300]
+        raise InputError(
+            f"the classifier cannot be written for {target} ({reason}): leave {target} out of "
+            "--to, or train another classifier"
+        ) from error

@@ -10,6 +10,7 @@ import torch
 from coloured import COLOURS, coloured
 from PIL import Image
 
+from zeroreal.base import InputError
 from zeroreal.data.decode import decode
 from zeroreal.export.classifier.files import OPSET, write_onnx, write_program
 from zeroreal.export.classifier.graph import ClassifierGraph
@@ -96,3 +97,17 @@ def test_a_file_of_fixed_size_has_no_resize(network, description, tmp_path, pred
     images, _ = coloured(3, 16)
     found = session.run(["probabilities"], {"images": images.numpy()})[0]
     np.testing.assert_allclose(found, predicted(images), atol=1e-5)
+
+
+class Singular(torch.nn.Module):
+    """A network of an operator that ONNX does not have."""
+
+    def forward(self, batch):
+        return torch.linalg.svdvals(batch.mean(1))
+
+
+def test_a_network_that_cannot_be_exported_is_refused(description, tmp_path):
+    graph = ClassifierGraph(Singular(), 16, (0.5,) * 3, (0.5,) * 3).eval()
+    with pytest.raises(InputError, match="cannot be written for onnx .*svd.*: leave onnx out"):
+        write_onnx(graph, description, tmp_path / "model.onnx")
+    assert not (tmp_path / "model.onnx").exists()
