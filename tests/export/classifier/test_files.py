@@ -108,6 +108,6 @@ class Singular(torch.nn.Module):
 
 def test_a_network_that_cannot_be_exported_is_refused(description, tmp_path):
     graph = ClassifierGraph(Singular(), 16, (0.5,) * 3, (0.5,) * 3).eval()
-    with pytest.raises(InputError, match="cannot be written for onnx .*svd.*: leave onnx out"):
+    with pytest.raises(InputError, match=r"cannot be written for onnx .*svd.*: leave onnx out"):
         write_onnx(graph, description, tmp_path / "model.onnx")
     assert not (tmp_path / "model.onnx").exists()
