@@ -81,6 +81,8 @@ IMAGE_PIXELS = Limit("image_pixels", 178_956_970, "pixels", "--max-image-pixels"
 """Width times height of an image; by default what Pillow opens without an error."""
 KERNEL_BYTES = Limit("kernel_bytes", 2 * 2**30, "bytes of compiled kernels")
 """What TensorRT compiled for the sizes that were met, kept beside the cache."""
+MODEL_BYTES = Limit("model_bytes", 2 * 2**30, "bytes of model")
+"""An ONNX file with its weights, which cannot be larger: protobuf's own limit."""
 RECIPE_PARTS = Limit("recipe_parts", 1_000, "parts")
 """Recipes that one is merged from, a part counted each time that it is named."""
 
@@ -95,5 +97,6 @@ LIMITS = (
     ROWS,
     IMAGE_PIXELS,
     KERNEL_BYTES,
+    MODEL_BYTES,
     RECIPE_PARTS,
 )

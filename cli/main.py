@@ -17,6 +17,7 @@ from .cache import cache_app
 from .calibrate import calibrate
 from .console import errors
 from .dataset import regenerate, status, verify
+from .deploy import deploy
 from .distil import distil
 from .doctor import doctor
 from .evaluate import evaluate
@@ -45,6 +46,7 @@ for command in (
     evaluate,
     predict,
     calibrate,
+    deploy,
     export,
     build,
     tune,

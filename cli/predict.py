@@ -12,7 +12,9 @@ from .console import errors, percent
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
+    run: Annotated[
+        Path, typer.Argument(help="The folder of a finished run, or an ONNX file deployed of one.")
+    ],
     images: Annotated[
         list[str],
         typer.Argument(help="Image files, folders of them, or patterns such as 'photos/*.jpg'."),

@@ -1,4 +1,4 @@
-"""Using a finished run: testing its classifier on other data, and predicting images."""
+"""Using a finished run, or what was deployed of it: testing on other data, predicting images."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from ..data.real import load_real_images
 from ..data.settings import ReadSettings
 from ..data.walk import walk
 from ..train.classifier.evaluate import counted
-from ..train.classifier.saved import SavedClassifier, load_classifier
-from .calibration.file import Calibration, read_calibration
+from ..train.classifier.saved import load_classifier
+from .calibration.file import read_calibration
+from .judge import Judge, load_judge
 from .report.summary import TestFigures, test_figures
 
 _AS_STORED = ReadSettings()
@@ -69,28 +70,25 @@ def predict_files(
     device: str = "auto",
     max_image_pixels: int | None = None,
 ) -> list[Prediction]:
-    """Classify images with a run's classifier, those that cannot be read left without a class.
+    """Classify images with a run's classifier; those that cannot be read are left without a class.
 
     Where the run is calibrated, probabilities are those of its temperature, and images below its
     threshold are rejected.
 
     Args:
-        run: the folder of a finished run.
+        run: the folder of a finished run, or an ONNX file that was deployed of one.
         sources: image files, folders of them, however deep, or patterns such as `photos/*.jpg`.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         max_image_pixels: the most that is opened; None: the usual limit.
 
     Raises `InputError` for a run that cannot be used, and for a source that names no image.
     """
-    saved = load_classifier(Path(run), resolve_device(device))
-    calibration = read_calibration(Path(run))
+    judge = load_judge(Path(run), device)
     paths = [str(path) for source in sources for path in _images(source)]
     return [
         found
         for begin in range(0, len(paths), _AT_ONCE)
-        for found in _predictions(
-            saved, calibration, paths[begin : begin + _AT_ONCE], max_image_pixels
-        )
+        for found in _predictions(judge, paths[begin : begin + _AT_ONCE], max_image_pixels)
     ]
 
 
@@ -142,15 +140,12 @@ def _images(source: str | Path) -> list[Path]:
 
 
 def _predictions(
-    saved: SavedClassifier,
-    calibration: Calibration | None,
-    paths: Sequence[str],
-    max_pixels: int | None,
+    judge: Judge, paths: Sequence[str], max_pixels: int | None
 ) -> Iterator[Prediction]:
     """One for each of `paths`, in order."""
     pictures = ((Path(path), path) for path in paths)
-    read = decode_all(pictures, len(paths), saved.card.image_size, max_pixels, skip_unreadable=True)
-    errors, found = iter(read.unreadable), iter(_likeliest(saved, calibration, read.images))
+    read = decode_all(pictures, len(paths), judge.image_size, max_pixels, skip_unreadable=True)
+    errors, found = iter(read.unreadable), iter(_likeliest(judge, read.images))
     for path, is_read in zip(paths, read.kept, strict=True):
         yield (
             Prediction(path, *next(found))
@@ -159,20 +154,13 @@ def _predictions(
         )
 
 
-def _likeliest(
-    saved: SavedClassifier, calibration: Calibration | None, images: Tensor
-) -> list[tuple[str, float, None, bool | None]]:
+def _likeliest(judge: Judge, images: Tensor) -> list[tuple[str, float, None, bool | None]]:
     """What `Prediction` has of each image after its path."""
     if not len(images):
         return []
-    logits = saved.logits(images)
-    if calibration is None:
-        shares, rejected = logits.softmax(1), [None] * len(logits)
-    else:
-        shares = calibration.probabilities(logits)
-        rejected = calibration.is_rejected(logits).tolist()
+    shares, rejected = judge.judge(images)
     best, rows = shares.max(1)
     return [
-        (saved.card.classes[row], share, None, is_rejected)
+        (judge.classes[row], share, None, is_rejected)
         for row, share, is_rejected in zip(rows.tolist(), best.tolist(), rejected, strict=True)
     ]

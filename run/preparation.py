@@ -52,10 +52,10 @@ def prepare(
     Raises `InputError` for settings that cannot be used.
     """
     began = time.perf_counter()
-    origin = _origin(settings)
+    origin = origin_of(settings)
     stored = origin if isinstance(origin, StoredImages) else None
     classes = parse_classes(settings.classes) if stored is None else stored.classes
-    plan = _plan(settings, origin, classes)
+    plan = plan_of(settings, origin, classes)
     _check_devices(settings, ranks)
     trainer = _make_trainer(settings, len(classes), _image_size(settings, origin), ranks)
     test, reading_seconds = real_test_images(settings, classes, trainer.image_size)
@@ -68,7 +68,7 @@ def prepare(
     pool = _make_pool(size, trainer, len(classes) if teacher else None)
     _check_replay(settings, size, len(plan))
     sharing = _sharing(settings, trainer.device, ranks)
-    source = _source(settings, origin, plan, on_progress, ranks)
+    source = source_of(settings, origin, plan, on_progress, ranks)
     feed = Feed(
         source if ranks.world_size == 1 else RanksSource(source, trainer.image_size, ranks),
         plan,
@@ -103,7 +103,7 @@ def prepare(
     )
 
 
-def _origin(settings: RunSettings) -> Recipe | StoredImages:
+def origin_of(settings: RunSettings) -> Recipe | StoredImages:
     """What the images come from: a recipe or a dataset."""
     if settings.images is None:
         if settings.images_split is not None:
@@ -119,7 +119,7 @@ def _origin(settings: RunSettings) -> Recipe | StoredImages:
     return StoredImages(settings.images, device, size, classes, reading)
 
 
-def _plan(
+def plan_of(
     settings: RunSettings, origin: Recipe | StoredImages, classes: tuple[ClassName, ...]
 ) -> SamplePlan | Sequence[SampleSpec]:
     """All samples, in order."""
@@ -128,7 +128,7 @@ def _plan(
     return SamplePlan(origin, classes, settings.images_per_class, seed=settings.seed)
 
 
-def _source(
+def source_of(
     settings: RunSettings,
     origin: Recipe | StoredImages,
     plan: SamplePlan | Sequence[SampleSpec],

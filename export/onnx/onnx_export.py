@@ -51,8 +51,23 @@ def write_onnx(
 ) -> None:
     """Export `module` to `path`, its weights to `<path>.data`; the module is empty afterwards.
 
-    `examples` are inputs of any size that `spec` allows; no computation is done with them. Nodes
-    are named after the modules that they come from.
+    For `spec` and `examples` see `traced`.
+    """
+    program = traced(module, spec, examples)
+    program.save(path, external_data=True)
+    # The exporter's rules remember the last graph that they saw: not its weights, too.
+    for value in program.model.graph.initializers.values():
+        value.const_value = None
+    for parameter in module.parameters():
+        parameter.data = torch.empty(0)
+
+
+def traced(
+    module: nn.Module, spec: GraphSpec, examples: Mapping[str, Tensor], opset: int = OPSET
+) -> torch.onnx.ONNXProgram:
+    """`module` as a graph, its nodes named after the modules that they come from.
+
+    `examples` are inputs of any size that `spec` allows; no computation is done with them.
     """
     from .onnx_attention import TRANSLATIONS
 
@@ -69,7 +84,7 @@ def write_onnx(
             module,
             kwargs=dict(examples),
             dynamo=True,
-            opset_version=OPSET,
+            opset_version=opset,
             dynamic_shapes=shapes,
             output_names=[output.name for output in spec.outputs],
             custom_translation_table=TRANSLATIONS,
@@ -77,12 +92,7 @@ def write_onnx(
         )
     assert program is not None
     _name_after_modules(program.model)
-    program.save(path, external_data=True)
-    # The exporter's rules remember the last graph that they saw: not its weights, too.
-    for value in program.model.graph.initializers.values():
-        value.const_value = None
-    for parameter in module.parameters():
-        parameter.data = torch.empty(0)
+    return program
 
 
 def _name_after_modules(model: onnx_ir.Model) -> None:

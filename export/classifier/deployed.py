@@ -1,0 +1,74 @@
+"""Reading a classifier from an ONNX file of ours, to predict with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...base.errors import InputError
+from ...base.limits import MODEL_BYTES
+from ...base.reading import read_bytes
+from .description import REMEDY, Description, description_of
+from .files import DIGEST, model_digest
+from .graph import INPUT, OUTPUTS, Runner
+from .runners import onnx_runner, onnx_session
+
+_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class DeployedClassifier:
+    """A classifier that was loaded from a file."""
+
+    card: Description
+    run: Runner
+
+    def predict(self, images: Tensor) -> Tensor:
+        """Class probabilities, float32 `[N, K]`, of uint8 images `[N, S, S, 3]`."""
+        chunks = images.contiguous().split(_AT_ONCE)
+        return torch.cat([torch.from_numpy(self.run(chunk.numpy())) for chunk in chunks])
+
+
+def load_deployed(path: Path, provider: str = "cpu") -> DeployedClassifier:
+    """The classifier in the ONNX file at `path`.
+
+    Raises `InputError` for a file that cannot be read, is damaged, or that we did not write.
+    """
+    where = f"model {str(path)!r}"
+    try:
+        import onnx
+    except ImportError:
+        raise InputError(
+            f"{where} needs onnx, which is not installed: pip install 'zeroreal[onnx]'"
+        ) from None
+    try:
+        content = read_bytes(path, "model", MODEL_BYTES)
+    except OSError as error:
+        raise InputError(f"{where} cannot be read ({error.strerror}): {REMEDY}") from None
+    try:
+        model = onnx.ModelProto.FromString(content)
+        properties = {one.key: one.value for one in model.metadata_props}
+    except Exception:  # of protobuf, which has classes for it in several places
+        raise InputError(f"{where} is damaged or no ONNX file: {REMEDY}") from None
+    card = description_of(properties, where)
+    if properties.get(DIGEST) != model_digest(model):
+        raise InputError(f"{where} has changed since it was written: deploy the run again")
+    session = onnx_session(content, where, provider)
+    _check_faces(session, len(card.classes), where)
+    return DeployedClassifier(card, onnx_runner(session))
+
+
+def _check_faces(session: Any, classes: int, where: str) -> None:
+    """Raise `InputError` unless the graph takes and gives what ours do."""
+    given = [(one.name, one.type) for one in session.get_inputs()]
+    names = tuple(one.name for one in session.get_outputs())
+    last = session.get_outputs()[0].shape[-1:]
+    if given != [(INPUT, "tensor(uint8)")] or names != OUTPUTS or last != [classes]:
+        raise InputError(
+            f"{where} takes {given} and gives {', '.join(names)}: give one that zeroreal deploy "
+            "wrote"
+        )

@@ -1,0 +1,89 @@
+"""A classifier as one graph: pictures in, probabilities and the likeliest classes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ...engine.graph import GraphSpec, TensorSpec
+from .square import to_square
+
+INPUT = "images"
+OUTPUTS = ("probabilities", "classes", "scores")
+NETWORK = "network"
+"""The part of the graph that was trained; its nodes' names begin with this."""
+Runner = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""What runs a file: pictures, uint8 `[N, H, W, 3]`, to probabilities `[N, K]`."""
+
+_LISTED = 5
+
+
+class ClassifierGraph(nn.Module):
+    """A network with all that stands before and after it.
+
+    Args:
+        network: normalised images `[N, 3, S, S]` to logits `[N, K]`, in eval mode.
+        image_size: S.
+        mean: of each channel, which is subtracted from levels of 0 to 1.
+        deviation: of each channel, which these are then divided by.
+        temperature: what logits are divided by.
+        any_size: whether pictures are brought to S; otherwise they have that size.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(
+        self,
+        network: nn.Module,
+        image_size: int,
+        mean: Sequence[float],
+        deviation: Sequence[float],
+        temperature: float = 1.0,
+        any_size: bool = True,
+    ) -> None:
+        super().__init__()
+        self.network, self.image_size = network, image_size
+        self.temperature, self.any_size = temperature, any_size
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
+        self.register_buffer("deviation", torch.tensor(deviation).view(1, 3, 1, 1))
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Pictures, uint8 `[N, H, W, 3]`, as `OUTPUTS` says.
+
+        Those are the probabilities of all classes, float32 `[N, K]`, and of the five likeliest
+        their numbers, int64, and probabilities, float32, both `[N, min(5, K)]`.
+        """
+        pixels = images.permute(0, 3, 1, 2).float()
+        if self.any_size:
+            pixels = to_square(pixels, self.image_size)
+        logits = self.network((pixels / 255 - self.mean) / self.deviation)
+        probabilities = (logits.float() / self.temperature).softmax(1)
+        scores, classes = probabilities.topk(min(_LISTED, probabilities.shape[1]))
+        return probabilities, classes, scores
+
+    def spec(self, classes: int) -> GraphSpec:
+        """What the graph takes and gives for so many classes."""
+        listed = min(_LISTED, classes)
+        side: tuple[int | str, ...] = (self.image_size, self.image_size)
+        shape = ("batch", *(("height", "width") if self.any_size else side), 3)
+        probabilities, numbers, scores = OUTPUTS
+        return GraphSpec(
+            "classifier",
+            (TensorSpec(INPUT, torch.uint8, shape),),
+            (
+                TensorSpec(probabilities, torch.float32, ("batch", classes)),
+                TensorSpec(numbers, torch.int64, ("batch", listed)),
+                TensorSpec(scores, torch.float32, ("batch", listed)),
+            ),
+        )
+
+    def example(self) -> Tensor:
+        """Pictures to trace with: two or more of everything that is to stay free."""
+        side = self.image_size
+        height, width = (side + 3, side + 8) if self.any_size else (side, side)
+        return torch.zeros(2, height, width, 3, dtype=torch.uint8)

@@ -1,0 +1,64 @@
+"""Running a classifier's file, in ONNX Runtime or as a program of PyTorch."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ...base.errors import InputError
+from ...engine.onnxruntime.library import (
+    PROVIDERS,
+    load_cuda_libraries,
+    onnxruntime_library,
+    provider_not_supported_reasons,
+)
+from .graph import INPUT, OUTPUTS, Runner
+
+
+def onnx_session(model: bytes, where: str, provider: str = "cpu") -> Any:
+    """A session of ONNX Runtime; `InputError`, which begins with `where`, if it cannot be made."""
+    if reasons := provider_not_supported_reasons(provider):
+        raise InputError(
+            f"{where} cannot run on {provider!r}: {'; '.join(reasons)}: give --device cpu"
+        )
+    if provider != "cpu":
+        load_cuda_libraries()
+    library = onnxruntime_library()
+    options = library.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 4
+    providers = list(dict.fromkeys((PROVIDERS[provider], PROVIDERS["cpu"])))
+    try:
+        return library.InferenceSession(model, options, providers=providers)
+    except Exception as error:  # ONNX Runtime has a class for each of its error codes
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(f"{where} cannot be loaded by ONNX Runtime: {reason}") from None
+
+
+def onnx_runner(session: Any) -> Runner:
+    """What runs a session of a graph."""
+
+    def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        probabilities: NDArray[np.float32] = session.run([OUTPUTS[0]], {INPUT: images})[0]
+        return probabilities
+
+    return run
+
+
+def own_program_runner(path: Path) -> Runner:
+    """What runs a program that this process wrote: loading one runs whatever it holds."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = torch.export.load(path).module()
+
+    @torch.inference_mode()
+    def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        probabilities: NDArray[np.float32] = module(torch.from_numpy(images))[0].numpy()
+        return probabilities
+
+    return run

@@ -1,0 +1,1 @@
+"""A finished run's classifier as files for other machines."""

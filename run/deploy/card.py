@@ -1,0 +1,43 @@
+"""What a deployment says of itself: `deploy.json`, and a card for people."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from ...base.printable import printable
+from ...export.classifier.files import OPSET
+from .figures import Deployment
+
+FIGURES, CARD = "deploy.json", "README.md"
+_LISTED = 200  # classes
+
+
+def write_card(folder: Path, deployment: Deployment) -> None:
+    """Write figures and card into the folder that is to become the deployment's."""
+    text = json.dumps(deployment.content(), indent=2, ensure_ascii=False) + "\n"
+    (folder / FIGURES).write_text(text, encoding="utf-8")
+    (folder / CARD).write_text(_card(deployment), encoding="utf-8")
+
+
+def _card(deployment: Deployment) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["percent"] = lambda share: f"{100 * share:.1f} %"
+    names = [printable(name) for name in deployment.description.classes]
+    text = environment.get_template("README.md.j2").render(
+        one=deployment,
+        about=deployment.description,
+        names=names[:_LISTED],
+        more=len(names) - _LISTED,
+        onnx=[file for file in deployment.files if file.name.endswith(".onnx")],
+        opset=OPSET,
+    )
+    return printable(text, keep="\n")

@@ -1,0 +1,68 @@
+"""What a deployment came to, as table, card and `deploy.json` tell it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ...export.classifier.description import Description
+from ...export.classifier.gate import Comparison, agreement
+from ...export.classifier.int8 import Calibration
+from ...export.classifier.timing import Speed
+
+
+@dataclass(frozen=True)
+class FileFigures:
+    """A file that was written, and what checking it gave."""
+
+    target: str
+    name: str
+    bytes: int
+    comparisons: tuple[Comparison, ...]
+    """With PyTorch, on images that nothing was chosen by."""
+    speeds: tuple[Speed, ...] = ()
+    """On pictures of the classifier's own size."""
+    quantised_share: float | None = None
+    """Of convolutions and matrix products; None of a file that is in floats."""
+    calibrations: tuple[Calibration, ...] = ()
+    """The ways of finding ranges that were tried, the chosen one first."""
+
+    @property
+    def agreement(self) -> float:
+        """The share of all images that get PyTorch's class."""
+        return agreement(self.comparisons)
+
+    @property
+    def largest_difference(self) -> float:
+        """Of any probability from PyTorch's."""
+        return max(one.largest_difference for one in self.comparisons)
+
+    @property
+    def accuracy(self) -> float | None:
+        """On the real images, where there were any."""
+        found = [one.accuracy for one in self.comparisons if one.accuracy is not None]
+        return found[0] if found else None
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A folder of files for other machines."""
+
+    folder: Path
+    description: Description
+    size: str
+    """`any` or `fixed`."""
+    accuracy: float | None
+    """Of PyTorch's classifier on the real images that the files were checked on."""
+    device: str
+    """What speeds were measured on."""
+    files: tuple[FileFigures, ...]
+
+    def content(self) -> dict[str, Any]:
+        """As plain values, for JSON; differences that are no number do not get here."""
+        content = asdict(self)
+        del content["folder"]
+        for one, file in zip(content["files"], self.files, strict=True):
+            one["agreement"], one["accuracy"] = file.agreement, file.accuracy
+        return content

@@ -1,0 +1,103 @@
+"""A finished run as what is deployed: its classifier, and what its files are to say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+from torch import Tensor
+
+from ...base import InputError
+from ...base.describe import library_versions
+from ...base.digest import file_digest
+from ...base.foreign import check_fields
+from ...base.reading import is_file, load_json
+from ...export.classifier.description import Description
+from ...export.classifier.graph import ClassifierGraph
+from ...generate import ClassName
+from ...train.classifier.calibration import probabilities
+from ...train.classifier.saved import WEIGHTS, SavedClassifier, load_classifier
+from ..calibration.file import read_calibration
+from ..folder import CONFIG
+from ..report.summary import METRICS
+
+_REMEDY = "restore the run's files, or run it again"
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run's folder and its classifier."""
+
+    folder: Path
+    saved: SavedClassifier
+    description: Description
+
+    @property
+    def classes(self) -> tuple[ClassName, ...]:
+        """In label order."""
+        card = self.saved.card
+        return tuple(map(ClassName, card.classes, card.prompts))
+
+    def graph(self, any_size: bool) -> ClassifierGraph:
+        """The classifier with what stands before and after it."""
+        return ClassifierGraph(
+            self.saved.model,
+            self.description.image_size,
+            IMAGENET_DEFAULT_MEAN,
+            IMAGENET_DEFAULT_STD,
+            self.description.temperature,
+            any_size,
+        ).eval()
+
+    def predict(self, images: Tensor) -> Tensor:
+        """What its files are compared with: the classifier's probabilities at its temperature."""
+        return probabilities(self.saved.logits(images), self.description.temperature)
+
+
+def read_run(folder: Path) -> FinishedRun:
+    """The finished run in `folder`; `InputError` where there is none, or one that is damaged."""
+    figures = folder / METRICS
+    if (folder / CONFIG).exists() and not is_file(figures, "figures"):
+        raise InputError(
+            f"the run in {str(folder)!r} is not finished: go on with zeroreal run --resume {folder}"
+        )
+    saved = load_classifier(folder, torch.device("cpu"))
+    test, calibration = _test(figures), read_calibration(folder)
+    return FinishedRun(
+        folder,
+        saved,
+        Description(
+            classes=saved.card.classes,
+            prompts=saved.card.prompts,
+            image_size=saved.card.image_size,
+            accuracy=None if test is None else test.accuracy,
+            tested_images=0 if test is None else test.images,
+            tested_on=None if test is None else public_name(test.source),
+            temperature=calibration.temperature if calibration else 1.0,
+            run_digest=file_digest(folder / WEIGHTS),
+            zeroreal_version=library_versions(["zeroreal"]).get("zeroreal", "unknown"),
+        ),
+    )
+
+
+def public_name(source: str) -> str:
+    """What data are called in files for others, whom the folders of this machine do not concern."""
+    return Path(source).name or source
+
+
+@dataclass(frozen=True)
+class _Test:
+    accuracy: float
+    images: int
+    source: str
+
+
+def _test(path: Path) -> _Test | None:
+    """The figures of a run's test; None where it had no real images."""
+    where = f"figures {str(path)!r}"
+    content = load_json(path, "figures", _REMEDY)
+    if not isinstance(content, dict) or "test" not in content:
+        raise InputError(f"{where} lack 'test': {_REMEDY}")
+    return None if content["test"] is None else check_fields(_Test, content["test"], where, _REMEDY)

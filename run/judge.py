@@ -1,0 +1,63 @@
+"""What judges images: the classifier of a run's folder, or of a file that was deployed of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from torch import Tensor
+
+from ..base import InputError, resolve_device
+from ..base.reading import is_file
+from ..export.classifier.deployed import DeployedClassifier, load_deployed
+from ..train.classifier.saved import SavedClassifier, load_classifier
+from .calibration.file import Calibration, read_calibration
+
+Judged = tuple[Tensor, Sequence[bool | None]]
+"""Class probabilities, float32 `[N, K]`, and whether each image seems to be none of the classes;
+None where that cannot be told."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A classifier to predict with."""
+
+    classes: tuple[str, ...]
+    image_size: int
+    """Side in pixels of the images that it takes."""
+    judge: Callable[[Tensor], Judged]
+    """Of uint8 images `[N, image_size, image_size, 3]`."""
+
+
+def load_judge(path: Path, device: str) -> Judge:
+    """The classifier of a run's folder, or of an ONNX file; `InputError` for anything else."""
+    suffix = path.suffix.lower()
+    if suffix == ".onnx" and not path.is_dir():
+        deployed = load_deployed(path, "cpu" if device == "auto" else resolve_device(device).type)
+        card = deployed.card
+        return Judge(card.classes, card.image_size, partial(_of_file, deployed))
+    if not is_file(path, "model"):
+        saved = load_classifier(path, resolve_device(device))
+        judge = partial(_of_run, saved, read_calibration(path))
+        return Judge(saved.card.classes, saved.card.image_size, judge)
+    if suffix == ".pt2":
+        raise InputError(
+            f"{str(path)!r} is a program of torch.export, and loading one runs whatever it holds: "
+            "give the .onnx file or the run that it was made from"
+        )
+    raise InputError(
+        f"{str(path)!r} is no run's folder: give one, or an .onnx file that zeroreal deploy wrote"
+    )
+
+
+def _of_file(deployed: DeployedClassifier, images: Tensor) -> Judged:
+    return deployed.predict(images), [None] * len(images)
+
+
+def _of_run(saved: SavedClassifier, calibration: Calibration | None, images: Tensor) -> Judged:
+    logits = saved.logits(images)
+    if calibration is None:
+        return logits.softmax(1), [None] * len(logits)
+    return calibration.probabilities(logits), calibration.is_rejected(logits).tolist()
