@@ -26,6 +26,7 @@ from .prompts import prompts
 from .recipes import recipes
 from .run import run
 from .tune import tune
+from .zeroshot import zeroshot
 
 app = typer.Typer(
     help="Image classifiers from class names alone: generated images in, a tested classifier out.",
@@ -43,6 +44,7 @@ for command in (
     status,
     evaluate,
     predict,
+    zeroshot,
     export,
     build,
     tune,

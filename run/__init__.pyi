@@ -3,6 +3,9 @@ from .predict import Prediction, evaluate_run, predict_files, write_predictions
 from .report.summary import RunSummary, TestFigures
 from .settings import RunSettings
 from .start import RunResult, resume, run
+from .zeroshot.result import ZeroshotResult
+from .zeroshot.settings import ZeroshotSettings
+from .zeroshot.start import run_zeroshot
 
 __all__ = [
     "Prediction",
@@ -11,9 +14,12 @@ __all__ = [
     "RunSettings",
     "RunSummary",
     "TestFigures",
+    "ZeroshotResult",
+    "ZeroshotSettings",
     "evaluate_run",
     "predict_files",
     "resume",
     "run",
+    "run_zeroshot",
     "write_predictions",
 ]
