@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import sys
 from dataclasses import dataclass
@@ -115,4 +116,4 @@ def check_out(path: Path) -> None:
 
 
 def _known(errors: list[float]) -> list[float | None]:
-    return [None if value != value else round(value, 6) for value in errors]  # NaN is no number
+    return [None if math.isnan(value) else round(value, 6) for value in errors]

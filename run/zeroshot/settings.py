@@ -31,7 +31,7 @@ class ZeroshotSettings:
     """Real images: a folder with a sub-folder a class, a Parquet file, WebDataset shards, or
     fashion-mnist."""
     images: int | None = option(None, shown="all")
-    """Classify so many of them, as many of each class as there are."""
+    """Classify only so many of them, drawn evenly from the classes."""
     propose: int | None = option(None, shown="all classes")
     """How many candidates a run's classifier names for each image."""
     run: str | None = None
