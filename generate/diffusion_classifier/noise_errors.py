@@ -19,7 +19,7 @@ class NoiseErrors:
 
     Args:
         engines: those of the model.
-        prompts: what the UNet takes of the prompt of every class, in label order, for each template.
+        prompts: what the UNet takes of each template's prompts, a row for each class.
         norm: `l1` or `l2`.
     """
 

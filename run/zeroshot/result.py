@@ -80,7 +80,9 @@ class ZeroshotResult:
     def content(self) -> dict[str, Any]:
         """As plain values, for JSON; an error is null where a class was no candidate."""
         errors = self.found.errors.tolist()
-        rows = zip(self.indices, self.labels.tolist(), self.found.labels.tolist(), errors, strict=True)
+        rows = zip(
+            self.indices, self.labels.tolist(), self.found.labels.tolist(), errors, strict=True
+        )
         return {
             "command": shlex.join(["zeroreal", *sys.argv[1:]]),
             "settings": plain(self.settings),

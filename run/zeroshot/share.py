@@ -23,8 +23,6 @@ def balanced_order(labels: Tensor, seed: int, count: int | None = None) -> list[
     turns = [
         (turn, label, positions[place])
         for label, positions in by_class.items()
-        for turn, place in enumerate(
-            philox.shuffled(len(positions), seed, label, Stream.SHARE)
-        )
+        for turn, place in enumerate(philox.shuffled(len(positions), seed, label, Stream.SHARE))
     ]
     return [position for _, _, position in sorted(turns)][:count]

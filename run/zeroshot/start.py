@@ -14,7 +14,7 @@ from ...assets.embedded import EMBEDDED_CLASSES
 from ...base import InputError, resolve_device
 from ...base.progress import OnStage, StageProgress
 from ...data import LabelledImages, load_real_images
-from ...generate import ClassName, Classified, DiffusionClassifier, parse_classes
+from ...generate import Classified, ClassName, DiffusionClassifier, parse_classes
 from ...generate.diffusion_classifier.classified import joined
 from ...generate.plan.classes import prompt_aliases
 from ...train.classifier.saved import SavedClassifier, load_classifier

@@ -55,16 +55,16 @@ def test_latents_are_the_mode_as_the_unet_knows_it(cache, tiny_model, family):
     with torch.inference_mode():
         posterior = pipeline.vae.encode(as_diffusers_takes_them(pipeline, images)).latent_dist
     expected = posterior.mode() * pipeline.vae.config.scaling_factor
-    torch.testing.assert_close(encoder({"images": images})["latents"], expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        encoder({"images": images})["latents"], expected, rtol=1e-4, atol=1e-4
+    )
 
 
 def test_sdxl_heeds_the_statistics_of_its_latents(cache, sdxl_with_statistics, monkeypatch):
     encoder = load_engines(sdxl_with_statistics, CHOICE, cache).vae_encoder
     pipeline = StableDiffusionXLImg2ImgPipeline(**pipeline_of(sdxl_with_statistics).components)
     images = noise_images(2, encoder.spec.inputs[0].shape[1])
-    monkeypatch.setattr(
-        DiagonalGaussianDistribution, "sample", lambda self, generator: self.mode()
-    )
+    monkeypatch.setattr(DiagonalGaussianDistribution, "sample", lambda self, generator: self.mode())
     given = as_diffusers_takes_them(pipeline, images)
     with torch.inference_mode():
         expected = pipeline.prepare_latents(

@@ -60,7 +60,9 @@ class PlainLoop:
         self.is_v = self.scheduler.config.prediction_type == "v_prediction"
 
     def latents(self, image):
-        pixels = self.pipeline.image_processor.preprocess(image.permute(2, 0, 1)[None].float() / 255)
+        pixels = self.pipeline.image_processor.preprocess(
+            image.permute(2, 0, 1)[None].float() / 255
+        )
         vae = self.pipeline.vae
         return vae.encode(pixels).latent_dist.mode() * vae.config.scaling_factor
 
@@ -70,7 +72,10 @@ class PlainLoop:
         if not pooled:
             return {"encoder_hidden_states": embeddings}
         side = self.pipeline.unet.config.sample_size * self.pipeline.vae_scale_factor
-        added = {"text_embeds": pooled[0], "time_ids": torch.tensor([[side, side, 0, 0, side, side]])}
+        added = {
+            "text_embeds": pooled[0],
+            "time_ids": torch.tensor([[side, side, 0, 0, side, side]]),
+        }
         return {"encoder_hidden_states": embeddings, "added_cond_kwargs": added}
 
     def error(self, latents, seed, timestep, prompt, norm):
@@ -128,9 +133,7 @@ def test_errors_and_classes_are_those_of_a_plain_loop(
     for index, image in enumerate(given):
         label, errors = loop(image, index, stages, templates, options.get("norm", "l1"))
         assert found.labels[index] == label
-        torch.testing.assert_close(
-            found.errors[index], torch.tensor(errors), rtol=1e-3, atol=1e-5
-        )
+        torch.testing.assert_close(found.errors[index], torch.tensor(errors), rtol=1e-3, atol=1e-5)
     assert found.evaluations == 5 * (2 * 4 + 3 * 2)
 
 
@@ -204,7 +207,9 @@ def test_what_does_not_fit_is_tried_again_in_halves(classifier_of, images, monke
     monkeypatch.setattr(classifier, "batch_size", 16)
     assert [len(block) for block in classifier.blocks(images(5, 32))] == [4, 1]
     assert torch.equal(classifier(images(5, 32)).labels, expected.labels)
-    assert "16 evaluations at once do not fit into the memory of cpu: going on with 8" in caplog.text
+    assert (
+        "16 evaluations at once do not fit into the memory of cpu: going on with 8" in caplog.text
+    )
 
 
 def test_an_error_that_is_not_finite_is_told(classifier_of, images, monkeypatch):
