@@ -49,8 +49,8 @@ class NoiseErrors:
             times = some.shape[1]
             chosen = some.t().flatten()  # [times * B], the first class of every image first
             text = {name: table[chosen] for name, table in prompts.items()}
-            both = (tensor.repeat(times, 1, 1, 1) for tensor in (noised, noise))
-            missed = self._missed(*both, level, text)
+            repeated = noise.repeat(times, 1, 1, 1)
+            missed = self._missed(noised.repeat(times, 1, 1, 1), repeated, level, text)
             missed = missed.abs() if self._norm == "l1" else missed.square()
             errors.append(missed.mean((1, 2, 3)).view(times, -1).t())
         return torch.cat(errors, dim=1)
