@@ -11,7 +11,7 @@ from ..plan.prompts import template_fields
 from .stages import Stage, check_stages, parse_stages
 
 TEMPLATE = "an image of a {class}"
-STAGES = "5:3,16:1"
+STAGES = "4:4,15:1"
 PROPOSED_STAGES = "10:1"
 """Where something else proposed a few classes."""
 ENGINES = ("torch", "torch:eager", "torch:compiled")

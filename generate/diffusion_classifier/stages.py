@@ -29,7 +29,7 @@ def parse_stages(text: str) -> tuple[Stage, ...]:
         if len(numbers) != 2 or not all(number.isdecimal() for number in numbers):
             raise InputError(
                 f"{text!r} are no stages: give timesteps and how many classes are kept after them, "
-                "such as 5:3,16:1"
+                "such as 4:4,15:1"
             )
         stages.append(Stage(*map(int, numbers)))
     check_stages(stages)
@@ -44,7 +44,7 @@ def check_stages(stages: Sequence[Stage]) -> None:
         if stage.timesteps < 1 or stage.keep < 1:
             raise InputError(
                 f"stage {stage} has to have at least 1 timestep and to keep at least 1 class: give "
-                "such as 5:3,16:1"
+                "such as 4:4,15:1"
             )
         if number and stage.keep > stages[number - 1].keep:
             raise InputError(
