@@ -21,7 +21,7 @@ def zeroshot(
     given: dict[str, Any],
     out: Annotated[
         Path | None,
-        typer.Option(help="Write figures and the errors of every image to a new JSON file."),
+        typer.Option(help="Write figures and the errors of every image to a JSON file."),
     ] = None,
 ) -> None:
     """Classify labelled real images by the diffusion model itself, without training.
