@@ -28,6 +28,7 @@ from .prompts import prompts
 from .recipes import recipes
 from .run import run
 from .tune import tune
+from .zeroshot import zeroshot
 
 app = typer.Typer(
     help="Image classifiers from class names alone: generated images in, a tested classifier out.",
@@ -47,6 +48,7 @@ for command in (
     predict,
     calibrate,
     deploy,
+    zeroshot,
     export,
     build,
     tune,

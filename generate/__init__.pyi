@@ -1,5 +1,8 @@
 from .dataset.config.settings import DatasetSettings
 from .dataset.making import DatasetInterruptedError, generate_dataset
+from .diffusion_classifier.classified import Classified
+from .diffusion_classifier.classifier import DiffusionClassifier
+from .diffusion_classifier.settings import DiffusionClassifierSettings
 from .facts import GeneratorFacts
 from .filters.duplicates import DuplicateFilter, perceptual_hash
 from .filters.filter import ImageFilter, Verdict
@@ -23,9 +26,12 @@ from .tuning.tune import Tuned, tune
 
 __all__ = [
     "ClassName",
+    "Classified",
     "DataParallelGenerator",
     "DatasetInterruptedError",
     "DatasetSettings",
+    "DiffusionClassifier",
+    "DiffusionClassifierSettings",
     "DuplicateFilter",
     "GenerateSettings",
     "Generator",

@@ -74,7 +74,7 @@ def parts_of(settings: PartsSettings, unet: str | None) -> PartsChoice:
     )
 
 
-def tokenizers_of(folder: Path, info: ModelInfo, settings: GenerateSettings) -> list[CLIPTokenizer]:
+def tokenizers_of(folder: Path, info: ModelInfo, settings: PartsSettings) -> list[CLIPTokenizer]:
     """The tokenizers of the model in a folder, with what `settings` teach them."""
     inversions = () if is_exported(folder) else settings.textual_inversion
     return load_tokenizers(folder, info, [parse_inversion(text) for text in inversions])

@@ -9,6 +9,9 @@ from .predict import Prediction, evaluate_run, predict_files, write_predictions
 from .report.summary import RunSummary, TestFigures
 from .settings import RunSettings
 from .start import RunResult, resume, run
+from .zeroshot.result import ZeroshotResult
+from .zeroshot.settings import ZeroshotSettings
+from .zeroshot.start import run_zeroshot
 
 __all__ = [
     "CalibrateSettings",
@@ -21,11 +24,14 @@ __all__ = [
     "RunSettings",
     "RunSummary",
     "TestFigures",
+    "ZeroshotResult",
+    "ZeroshotSettings",
     "calibrate_run",
     "deploy_run",
     "evaluate_run",
     "predict_files",
     "resume",
     "run",
+    "run_zeroshot",
     "write_predictions",
 ]

@@ -10,7 +10,14 @@ import torch
 from ...base import InputError, unknown
 from ...engine import CudaGraphEngine, Engine
 from ...engine.onnxruntime.library import PROVIDERS
-from ..graphs.specs import DENOISE, DENOISE_FIRST, DENOISE_SHALLOW, TEXT_ENCODER, VAE_DECODER
+from ..graphs.specs import (
+    DENOISE,
+    DENOISE_FIRST,
+    DENOISE_SHALLOW,
+    TEXT_ENCODER,
+    VAE_DECODER,
+    VAE_ENCODER,
+)
 from ..model.model_info import ModelInfo
 from ..model.parts import PartsChoice
 
@@ -48,6 +55,8 @@ class EngineChoice:
     """Whether the model's own UNet takes the first steps of a distilled one's; see `find_parts`."""
     deep_cache: bool = False
     """Whether steps can reuse deep features of earlier ones; see `deep_cache`."""
+    encodes: bool = False
+    """Whether images can be encoded, too; only engine `torch` does."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,8 @@ class ModelEngines:
     """A step of the model's own UNet, where `denoise` is of a distilled one."""
     denoise_shallow: Engine | None = None
     """A step that takes the `deep_features` which `denoise` gave in an earlier one."""
+    vae_encoder: Engine | None = None
+    """Images, uint8 `[B, H, W, 3]`, to latents; there only where the choice `encodes`."""
 
     @property
     def backend(self) -> str:
@@ -118,6 +129,7 @@ def model_engines(
         generate_size=generate_size,
         denoise_first=engines.get(DENOISE_FIRST),
         denoise_shallow=engines.get(DENOISE_SHALLOW),
+        vae_encoder=engines.get(VAE_ENCODER),
     )
 
 
@@ -140,7 +152,12 @@ def check_choice(choice: EngineChoice) -> None:
     """Raise `InputError` for what the choice's engine cannot do whatever the model is."""
     if choice.backend == "torch":
         return
-    for lever, is_on in (("deep cache", choice.deep_cache), ("first steps", choice.first_steps)):
+    levers = {
+        "deep cache": choice.deep_cache,
+        "first steps": choice.first_steps,
+        "encoding images": choice.encodes,
+    }
+    for lever, is_on in levers.items():
         if is_on:
             raise InputError(
                 f"{lever} is not supported by engine {choice.backend!r}: use engine 'torch'"

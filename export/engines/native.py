@@ -14,7 +14,16 @@ from ...engine import Cache, Engine, TorchEngine, compiled_engine
 from ..graphs.deep_cache import full_step, shallow_step
 from ..graphs.modules import check_attention, load_module
 from ..graphs.onednn_linear import use_onednn_linear
-from ..graphs.specs import DENOISE, DENOISE_FIRST, DENOISE_SHALLOW, GRAPHS, VAE_DECODER, graph_specs
+from ..graphs.specs import (
+    DENOISE,
+    DENOISE_FIRST,
+    DENOISE_SHALLOW,
+    GRAPHS,
+    VAE_DECODER,
+    VAE_ENCODER,
+    graph_specs,
+    vae_encoder_spec,
+)
 from ..graphs.steps import DenoiseStep
 from ..model.parts import OWN_UNET, ModelParts, find_parts
 from ..onnx.manifest import is_exported
@@ -40,10 +49,12 @@ def torch_engines(folder: Path, choice: EngineChoice, cache: Cache) -> ModelEngi
     size = image_sides(parts.info, choice.generate_size)
     device = choice.device
     dtype = resolve_precision(choice.precision, device)
-    dtypes = dict.fromkeys(GRAPHS, dtype)
+    dtypes = dict.fromkeys((*GRAPHS, VAE_ENCODER), dtype)
     if dtype == torch.float16:
-        dtypes[VAE_DECODER] = _vae_dtype(device)
+        dtypes[VAE_DECODER] = dtypes[VAE_ENCODER] = _vae_dtype(device)
     specs = graph_specs(parts.info, dtypes, size, draws_noise=True, deep_cache=choice.deep_cache)
+    if choice.encodes:
+        specs[VAE_ENCODER] = vae_encoder_spec(parts.info, size)
     own = find_parts(folder, replace(choice.parts, unet=OWN_UNET))
     if choice.first_steps:
         first = graph_specs(own.info, dtypes, size, draws_noise=True)[DENOISE]

@@ -11,6 +11,7 @@ from ..graphs.specs import (
     GRAPHS,
     TEXT_ENCODER,
     VAE_DECODER,
+    VAE_ENCODER,
 )
 from ..onnx.manifest import Exported
 from .choice import EngineChoice
@@ -42,6 +43,7 @@ def batch_profiles(
         DENOISE_SHALLOW: {"batch": batch, "rows": rows},
         DENOISE_FIRST: {"batch": batch, "rows": rows},
         VAE_DECODER: {"batch": vae_batch or batch},
+        VAE_ENCODER: {"batch": batch},
     }
 
 

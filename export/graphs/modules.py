@@ -16,11 +16,13 @@ from ..model.components import load_text_encoders, load_unet, load_vae
 from ..model.lora_merge import merge_into_text_encoders, merge_into_unet
 from ..model.model_info import SDXL
 from ..model.parts import ModelParts
+from ..model.vae_folder import check_encodes
 from .attention_processor import MemoryEfficientAttnProcessor
 from .fused_norms import fuse_norms
 from .fused_transformers import fuse_transformers
-from .specs import DENOISE, TEXT_ENCODER
+from .specs import DENOISE, TEXT_ENCODER, VAE_ENCODER
 from .steps import DenoiseStep, TextEncoder, VaeDecoder
+from .vae_encoder import VaeEncoder
 
 if TYPE_CHECKING:
     from diffusers.models.activations import GEGLU
@@ -61,7 +63,7 @@ def _load(
         merge_into_unet(unet, parts.loras)
         unet.set_attn_processor(MemoryEfficientAttnProcessor(attention))
         return DenoiseStep(_streamlined(unet, split_gates), parts.info.guidance_channels)
-    return _vae_decoder(parts, dtype)
+    return _vae_encoder(parts, dtype) if name == VAE_ENCODER else _vae_decoder(parts, dtype)
 
 
 def _vae_decoder(parts: ModelParts, dtype: torch.dtype | None) -> VaeDecoder:
@@ -74,6 +76,14 @@ def _vae_decoder(parts: ModelParts, dtype: torch.dtype | None) -> VaeDecoder:
         # Its one wide head suits few backends.
         vae.set_attn_processor(MemoryEfficientAttnProcessor())
     return VaeDecoder(_streamlined(vae), uses_statistics=parts.info.pipeline == SDXL)
+
+
+def _vae_encoder(parts: ModelParts, dtype: torch.dtype | None) -> VaeEncoder:
+    check_encodes(parts.vae)
+    vae: Any = load_vae(parts.vae, dtype, parts.variant)
+    vae.decoder = vae.post_quant_conv = None  # images only go in
+    vae.set_attn_processor(MemoryEfficientAttnProcessor())
+    return VaeEncoder(vae, uses_statistics=parts.info.pipeline == SDXL)
 
 
 def check_attention(module: nn.Module, backend: str, device: torch.device) -> None:

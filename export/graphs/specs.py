@@ -19,6 +19,8 @@ DENOISE_SHALLOW = "denoise_shallow"
 """A fourth graph, for steps that take the deep features of an earlier one; see `deep_cache`."""
 DENOISE_FIRST = "denoise_first"
 """A fifth graph, for the first steps by a model's own UNet, before a distilled one's."""
+VAE_ENCODER = "vae_encoder"
+"""A sixth graph, for images that are given."""
 COEFFICIENTS = 7
 NEGATIVE_EMBEDDINGS = "negative_embeddings"
 """What a text encoder with clip skip gives beside, for negative prompts."""
@@ -69,6 +71,14 @@ def graph_specs(
         specs[DENOISE] = GraphSpec(DENOISE, step, (*stepped, features))
         specs[DENOISE_SHALLOW] = GraphSpec(DENOISE_SHALLOW, (*step, features), stepped)
     return specs
+
+
+def vae_encoder_spec(info: ModelInfo, generate_size: tuple[int, int]) -> GraphSpec:
+    """Inputs and outputs of the VAE encoder, for images of height and width in pixels."""
+    height, width = (side // info.vae_scale for side in generate_size)
+    given = TensorSpec("images", torch.uint8, ("batch", *generate_size, 3))
+    shape = ("batch", info.latent_channels, height, width)
+    return GraphSpec(VAE_ENCODER, (given,), (TensorSpec("latents", torch.float32, shape),))
 
 
 def _rows(info: ModelInfo) -> str:

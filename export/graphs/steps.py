@@ -172,17 +172,23 @@ class VaeDecoder(nn.Module):
     def __init__(self, vae: AutoencoderKL | AutoencoderTiny, uses_statistics: bool = False) -> None:
         super().__init__()
         self.vae = vae
-        config = vae.config
-        mean, std = getattr(config, "latents_mean", None), getattr(config, "latents_std", None)
-        if not (uses_statistics and mean and std):
-            mean, std = [0.0], [1.0]
-        shape = (1, -1, 1, 1)
-        scale = torch.tensor(std).view(shape) / config.scaling_factor
-        self.register_buffer("scale", scale, persistent=False)
-        self.register_buffer("shift", torch.tensor(mean).view(shape), persistent=False)
+        mean, std = latent_statistics(vae, uses_statistics)
+        self.register_buffer("scale", std / vae.config.scaling_factor, persistent=False)
+        self.register_buffer("shift", mean, persistent=False)
 
     def forward(self, latents: Tensor) -> Tensor:
         """Images `[B, 3, H, W]` in the VAE's dtype from float32 latents `[B, C, H/8, W/8]`."""
         unscaled = (latents * self.scale + self.shift).to(self.vae.dtype)
         images: Tensor = self.vae.decode(unscaled, return_dict=False)[0]
         return images
+
+
+def latent_statistics(
+    vae: AutoencoderKL | AutoencoderTiny, uses_statistics: bool
+) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of a VAE's latents, `[1, C or 1, 1, 1]`: 0 and 1 where none are heeded."""
+    config = vae.config
+    mean, std = getattr(config, "latents_mean", None), getattr(config, "latents_std", None)
+    if not (uses_statistics and mean and std):
+        mean, std = [0.0], [1.0]
+    return torch.tensor(mean).view(1, -1, 1, 1), torch.tensor(std).view(1, -1, 1, 1)

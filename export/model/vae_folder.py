@@ -14,6 +14,7 @@ from .values.parts import VAES
 SMALL_VAE = "tiny"
 """The name that stands for the small decoder which a model brings along."""
 _SMALL_VAE_FOLDER = "tiny_vae"
+_ENCODES = "AutoencoderKL"
 
 
 def find_vae(folder: Path, info: ModelInfo, name: str | None, variant: str | None = None) -> Path:
@@ -52,6 +53,16 @@ def vae_class(folder: Path) -> str:
             f"VAE folder {str(folder)!r} holds a {name}: {' or '.join(VAES)} is needed"
         )
     return str(name)
+
+
+def check_encodes(folder: Path) -> None:
+    """Raise `InputError` unless images can be encoded by the VAE in its own `folder`."""
+    if (kind := vae_class(folder)) != _ENCODES:
+        raise InputError(
+            f"VAE folder {str(folder)!r} holds an {kind}, whose encoder may never have been "
+            f"trained: images are encoded by an {_ENCODES} alone, so leave the VAE out, or give "
+            "another model"
+        )
 
 
 def _small_vae(folder: Path) -> Path:

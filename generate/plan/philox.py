@@ -17,6 +17,7 @@ class Stream(IntEnum):
     DOMAIN = 2
     ATTEMPT = 3
     PROMPT = 4
+    SHARE = 5
 
 
 def philox4x32(counter: tuple[int, int, int, int], key: tuple[int, int]) -> tuple[int, ...]:

@@ -102,8 +102,13 @@ def conditions_of(
         conditions["rows"] = to_device(rows, device)
         conditions["unconditional"] = to_device(unconditional, device)
     if info.pooled_channels is not None:
-        height, width = generate_size
-        # Original size, top left corner of the crop, and target size (SDXL, arXiv 2307.01952).
-        ids = torch.tensor([[height, width, 0, 0, height, width]], dtype=torch.float32)
-        conditions["time_ids"] = to_device(ids.repeat(len(conditions["pooled"]), 1), device)
+        conditions["time_ids"] = time_ids(generate_size, len(conditions["pooled"]), device)
     return {**conditions, "guidance": to_device(guidance, device)}
+
+
+def time_ids(generate_size: tuple[int, int], rows: int, device: torch.device) -> Tensor:
+    """What SDXL is told of sizes, float32 `[rows, 6]`; `generate_size` is height and width."""
+    height, width = generate_size
+    # Original size, top left corner of the crop, and target size (SDXL, arXiv 2307.01952).
+    ids = torch.tensor([[height, width, 0, 0, height, width]], dtype=torch.float32)
+    return to_device(ids.repeat(rows, 1), device)

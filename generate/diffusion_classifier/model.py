@@ -1,0 +1,53 @@
+"""Which models can classify, and the engines that they do it with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from ...base import InputError
+from ...export import EngineChoice, ModelInfo, is_exported, parse_engine
+from ...export.model.parts import OWN_UNET, find_parts
+from ..facts import parts_of
+from ..few_step_models import few_step_model
+from .settings import DiffusionClassifierSettings
+
+
+def own_info(folder: Path, settings: DiffusionClassifierSettings) -> ModelInfo:
+    """The facts about the model in `folder` with its own UNet, if that can classify.
+
+    Raises `InputError` for what `zeroreal export` wrote, and for few-step models.
+    """
+    if is_exported(folder):
+        raise InputError(
+            f"{str(folder)!r} holds exported graphs, and the VAE encoder, which classifying takes, "
+            "is none of them: give the folder that it was exported from"
+        )
+    parts = find_parts(folder, parts_of(settings, OWN_UNET))
+    is_distilled = parts.distilled is not None or not parts.info.guided
+    if is_distilled or few_step_model(folder, parts.info) is not None:
+        raise InputError(
+            f"model folder {str(folder)!r} holds a few-step model, which learnt few noise levels "
+            "and cannot classify by all: give the model that it was distilled from"
+        )
+    return parts.info
+
+
+def engine_choice(
+    settings: DiffusionClassifierSettings, device: torch.device, batch_size: int
+) -> EngineChoice:
+    """The engines of the model with its own UNet, for so many evaluations together."""
+    backend, variant = parse_engine(settings.engine)
+    size = settings.generate_size
+    return EngineChoice(
+        backend,
+        variant,
+        device,
+        settings.precision,
+        batch_size,
+        settings.attention,
+        generate_size=None if size is None else (size, size),
+        parts=parts_of(settings, OWN_UNET),
+        encodes=True,
+    )

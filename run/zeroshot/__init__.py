@@ -1,0 +1,1 @@
+"""Classifying labelled real images without training."""

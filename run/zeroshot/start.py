@@ -1,0 +1,136 @@
+"""Classifying labelled real images by a diffusion model, alone or after a trained classifier."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ...assets import FASHION_MNIST_TEST
+from ...assets.embedded import EMBEDDED_CLASSES
+from ...base import InputError, resolve_device
+from ...base.progress import OnStage, StageProgress
+from ...data import LabelledImages, load_real_images
+from ...generate import Classified, ClassName, DiffusionClassifier, parse_classes
+from ...generate.diffusion_classifier.classified import joined
+from ...generate.plan.classes import prompt_aliases
+from ...train.classifier.saved import SavedClassifier, load_classifier
+from .result import ZeroshotResult
+from .settings import ZeroshotSettings
+from .share import balanced_order
+
+
+def run_zeroshot(
+    settings: ZeroshotSettings, on_progress: OnStage = lambda progress: None
+) -> ZeroshotResult:
+    """Classify labelled real images without training; see `DiffusionClassifier`.
+
+    Interrupted by Ctrl-C, it ends with the images that are classified by then, if there are any.
+    Raises `InputError` for settings and images that cannot be used.
+    """
+    saved = None
+    if settings.run is not None:
+        saved = load_classifier(Path(settings.run), resolve_device(settings.device))
+    classes = _classes(settings, saved)
+    classifier = DiffusionClassifier(
+        classes, settings.diffusion, device=settings.device, seed=settings.seed
+    )
+    real = _real_images(settings, classes, classifier.image_size)
+    order = balanced_order(real.labels, settings.seed, settings.images)
+    candidates = None
+    if saved is not None:
+        candidates = _proposed(settings, saved, classes, real)[order]
+    found, seconds = _classified(classifier, real.images[order], order, candidates, on_progress)
+    done = order[: len(found)]
+    return ZeroshotResult(
+        settings,
+        classifier.device,
+        classifier.dtype,
+        classifier.batch_size,
+        real.source,
+        tuple(item.name for item in classes),
+        planned=len(order),
+        indices=done,
+        labels=real.labels[done],
+        found=found,
+        seconds=seconds,
+    )
+
+
+def _classes(settings: ZeroshotSettings, saved: SavedClassifier | None) -> tuple[ClassName, ...]:
+    """The classes in label order, and what prompts call them."""
+    if saved is None:
+        return parse_classes(settings.classes or EMBEDDED_CLASSES)
+    card = saved.card
+    if settings.classes is None:
+        classes = tuple(map(ClassName, card.classes, card.prompts))
+    else:
+        classes = parse_classes(settings.classes)
+    names = [item.name for item in classes]
+    if set(names) != set(card.classes):
+        raise InputError(
+            f"the classifier of run {settings.run!r} knows the classes {', '.join(card.classes)}, "
+            f"not {', '.join(names)}: leave --classes out, or give another run"
+        )
+    if settings.propose is not None and settings.propose > len(names):
+        raise InputError(
+            f"propose is {settings.propose}, but there are {len(names)} classes: give that at most"
+        )
+    return classes
+
+
+def _real_images(
+    settings: ZeroshotSettings, classes: Sequence[ClassName], size: int
+) -> LabelledImages:
+    names, source = [item.name for item in classes], settings.data
+    if source is None:
+        if set(names) != {item.name for item in parse_classes(EMBEDDED_CLASSES)}:
+            raise InputError(
+                f"there are no images of {', '.join(names)} that ship: give labelled ones with "
+                "--data"
+            )
+        source = str(FASHION_MNIST_TEST)
+    return load_real_images(source, names, size, prompt_aliases(classes), settings.reading)
+
+
+def _proposed(
+    settings: ZeroshotSettings,
+    saved: SavedClassifier,
+    classes: Sequence[ClassName],
+    real: LabelledImages,
+) -> Tensor:
+    """The likeliest classes of each image by a run's classifier: int64 `[N, propose]`."""
+    assert settings.propose is not None
+    images, size = real.images, saved.card.image_size
+    if images.shape[1] != size:
+        images = _real_images(settings, classes, size).images
+    likeliest = saved.predict(images).topk(settings.propose).indices
+    names = [item.name for item in classes]
+    return torch.tensor([names.index(name) for name in saved.card.classes])[likeliest]
+
+
+def _classified(
+    classifier: DiffusionClassifier,
+    images: Tensor,
+    indices: Sequence[int],
+    candidates: Tensor | None,
+    on_progress: OnStage,
+) -> tuple[Classified, float]:
+    """What is found block by block, until the end or Ctrl-C, and the seconds that it took."""
+    parts: list[Classified] = []
+    done, evaluations, seconds = 0, 0, 0.0
+    began = time.perf_counter()
+    try:
+        for part in classifier.blocks(images, indices, candidates):
+            parts.append(part)
+            seconds = time.perf_counter() - began
+            done, evaluations = done + len(part), evaluations + part.evaluations
+            note = f"{evaluations / seconds:.0f} evaluations/s"
+            on_progress(StageProgress("classify", done, len(images), note))
+    except KeyboardInterrupt:
+        if not parts:
+            raise
+    return joined(parts), seconds
