@@ -149,10 +149,8 @@ def _image_size(settings: RunSettings, origin: Recipe | StoredImages) -> int:
     if isinstance(origin, StoredImages):
         return origin.image_size
     chosen = settings.generate
-    if chosen.image_size is not None:
-        return chosen.image_size
-    size = chosen.generate_size or native_side(find_model(chosen.model, chosen.variant))
-    return min(both_sides(size))
+    size = chosen.image_size or chosen.generate_size
+    return min(both_sides(size or native_side(find_model(chosen.model, chosen.variant))))
 
 
 def _check_devices(settings: RunSettings, ranks: Ranks) -> None:

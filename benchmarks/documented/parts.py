@@ -100,6 +100,19 @@ PARTS = (
     ),
     Part(
         "levers",
+        "few-steps-speed-cpu.json",
+        {
+            "device": "cpu",
+            "phases": ("speed",),
+            "rounds": 5,
+            "settings": (
+                *("baseline", "few-step-4", "few-step-2", "few-step-1"),
+                *("few-step-4-tiny-vae", "few-step-2-tiny-vae"),
+            ),
+        },
+    ),
+    Part(
+        "levers",
         "few-steps-cpu.json",
         {
             "device": "cpu",
