@@ -53,7 +53,8 @@ def load_judge(path: Path, device: str) -> Judge:
 
 
 def _of_file(deployed: DeployedClassifier, images: Tensor) -> Judged:
-    return deployed.predict(images), [None] * len(images)
+    probabilities, rejected = deployed.predict(images)
+    return probabilities, [None] * len(images) if rejected is None else rejected.tolist()
 
 
 def _of_run(saved: SavedClassifier, calibration: Calibration | None, images: Tensor) -> Judged:

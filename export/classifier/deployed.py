@@ -14,8 +14,8 @@ from ...base.limits import MODEL_BYTES
 from ...base.reading import read_bytes
 from .description import REMEDY, Description, description_of
 from .files import DIGEST, model_digest
-from .graph import INPUT, OUTPUTS, Runner
-from .runners import onnx_runner, onnx_session
+from .graph import INPUT, OUTPUTS, REJECTED
+from .runners import onnx_session
 
 _AT_ONCE = 64
 
@@ -25,12 +25,19 @@ class DeployedClassifier:
     """A classifier that was loaded from a file."""
 
     card: Description
-    run: Runner
+    session: Any
+    """Of ONNX Runtime."""
 
-    def predict(self, images: Tensor) -> Tensor:
-        """Class probabilities, float32 `[N, K]`, of uint8 images `[N, S, S, 3]`."""
+    def predict(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Class probabilities, float32 `[N, K]`, of uint8 images `[N, S, S, 3]`, and rejections.
+
+        Those say whether each image is none of the classes, bool `[N]`; None where a file does not.
+        """
+        names = [OUTPUTS[0], *_further(self.card)]
         chunks = images.contiguous().split(_AT_ONCE)
-        return torch.cat([torch.from_numpy(self.run(chunk.numpy())) for chunk in chunks])
+        parts = [self.session.run(names, {INPUT: chunk.numpy()}) for chunk in chunks]
+        found = [torch.cat([*map(torch.from_numpy, some)]) for some in zip(*parts, strict=True)]
+        return found[0], found[1] if len(found) > 1 else None
 
 
 def load_deployed(path: Path, provider: str = "cpu") -> DeployedClassifier:
@@ -58,16 +65,22 @@ def load_deployed(path: Path, provider: str = "cpu") -> DeployedClassifier:
     if properties.get(DIGEST) != model_digest(model):
         raise InputError(f"{where} has changed since it was written: deploy the run again")
     session = onnx_session(content, where, provider)
-    _check_faces(session, len(card.classes), where)
-    return DeployedClassifier(card, onnx_runner(session))
+    _check_faces(session, card, where)
+    return DeployedClassifier(card, session)
 
 
-def _check_faces(session: Any, classes: int, where: str) -> None:
+def _further(card: Description) -> tuple[str, ...]:
+    """Outputs that not every file has."""
+    return () if card.reject_score is None else (REJECTED,)
+
+
+def _check_faces(session: Any, card: Description, where: str) -> None:
     """Raise `InputError` unless the graph takes and gives what ours do."""
     given = [(one.name, one.type) for one in session.get_inputs()]
     names = tuple(one.name for one in session.get_outputs())
     last = session.get_outputs()[0].shape[-1:]
-    if given != [(INPUT, "tensor(uint8)")] or names != OUTPUTS or last != [classes]:
+    wanted = (*OUTPUTS, *_further(card))
+    if given != [(INPUT, "tensor(uint8)")] or names != wanted or last != [len(card.classes)]:
         raise InputError(
             f"{where} takes {given} and gives {', '.join(names)}: give one that zeroreal deploy "
             "wrote"

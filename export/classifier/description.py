@@ -30,6 +30,11 @@ class Description:
     tested_on: str | None
     temperature: float
     """What logits are divided by."""
+    reject_score: str | None
+    """What tells pictures that are none of the classes: softmax, energy or ranks; None where they
+    are not told."""
+    reject_threshold: float | None
+    """Pictures whose score is below are rejected."""
     run_digest: str
     """SHA-256 of the run's weights."""
     zeroreal_version: str

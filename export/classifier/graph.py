@@ -14,6 +14,8 @@ from .square import to_square
 
 INPUT = "images"
 OUTPUTS = ("probabilities", "classes", "scores")
+REJECTED = "rejected"
+"""A further output, of classifiers that can tell what is none of their classes."""
 NETWORK = "network"
 """The part of the graph that was trained; its nodes' names begin with this."""
 Runner = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -32,6 +34,8 @@ class ClassifierGraph(nn.Module):
         deviation: of each channel, which these are then divided by.
         temperature: what logits are divided by.
         any_size: whether pictures are brought to S; otherwise they have that size.
+        rejects: logits to whether each picture is none of the classes, bool `[N]`; None where that
+            cannot be told.
     """
 
     mean: Tensor
@@ -45,18 +49,20 @@ class ClassifierGraph(nn.Module):
         deviation: Sequence[float],
         temperature: float = 1.0,
         any_size: bool = True,
+        rejects: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.network, self.image_size = network, image_size
-        self.temperature, self.any_size = temperature, any_size
+        self.temperature, self.any_size, self.rejects = temperature, any_size, rejects
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("deviation", torch.tensor(deviation).view(1, 3, 1, 1))
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Pictures, uint8 `[N, H, W, 3]`, as `OUTPUTS` says.
 
         Those are the probabilities of all classes, float32 `[N, K]`, and of the five likeliest
-        their numbers, int64, and probabilities, float32, both `[N, min(5, K)]`.
+        their numbers, int64, and probabilities, float32, both `[N, min(5, K)]`. Where it is known
+        what to reject, `REJECTED` follows, bool `[N]`.
         """
         pixels = images.permute(0, 3, 1, 2).float()
         if self.any_size:
@@ -64,7 +70,9 @@ class ClassifierGraph(nn.Module):
         logits = self.network((pixels / 255 - self.mean) / self.deviation)
         probabilities = (logits.float() / self.temperature).softmax(1)
         scores, classes = probabilities.topk(min(_LISTED, probabilities.shape[1]))
-        return probabilities, classes, scores
+        if self.rejects is None:
+            return probabilities, classes, scores
+        return probabilities, classes, scores, self.rejects(logits)
 
     def spec(self, classes: int) -> GraphSpec:
         """What the graph takes and gives for so many classes."""
@@ -72,6 +80,7 @@ class ClassifierGraph(nn.Module):
         side: tuple[int | str, ...] = (self.image_size, self.image_size)
         shape = ("batch", *(("height", "width") if self.any_size else side), 3)
         probabilities, numbers, scores = OUTPUTS
+        rejected = TensorSpec(REJECTED, torch.bool, ("batch",))
         return GraphSpec(
             "classifier",
             (TensorSpec(INPUT, torch.uint8, shape),),
@@ -79,6 +88,7 @@ class ClassifierGraph(nn.Module):
                 TensorSpec(probabilities, torch.float32, ("batch", classes)),
                 TensorSpec(numbers, torch.int64, ("batch", listed)),
                 TensorSpec(scores, torch.float32, ("batch", listed)),
+                *([] if self.rejects is None else [rejected]),
             ),
         )
 

@@ -19,7 +19,7 @@ from ...export.classifier.graph import ClassifierGraph
 from ...generate import ClassName
 from ...train.classifier.calibration import probabilities
 from ...train.classifier.saved import WEIGHTS, SavedClassifier, load_classifier
-from ..calibration.file import read_calibration
+from ..calibration.file import Calibration, read_calibration
 from ..folder import CONFIG
 from ..report.summary import METRICS
 
@@ -33,6 +33,7 @@ class FinishedRun:
     folder: Path
     saved: SavedClassifier
     description: Description
+    calibration: Calibration | None
 
     @property
     def classes(self) -> tuple[ClassName, ...]:
@@ -49,6 +50,7 @@ class FinishedRun:
             IMAGENET_DEFAULT_STD,
             self.description.temperature,
             any_size,
+            None if self.calibration is None else self.calibration.is_rejected,
         ).eval()
 
     def predict(self, images: Tensor) -> Tensor:
@@ -76,9 +78,12 @@ def read_run(folder: Path) -> FinishedRun:
             tested_images=0 if test is None else test.images,
             tested_on=None if test is None else public_name(test.source),
             temperature=calibration.temperature if calibration else 1.0,
+            reject_score=calibration.reject_score if calibration else None,
+            reject_threshold=calibration.reject_threshold if calibration else None,
             run_digest=file_digest(folder / WEIGHTS),
             zeroreal_version=library_versions(["zeroreal"]).get("zeroreal", "unknown"),
         ),
+        calibration,
     )
 
 

@@ -71,6 +71,8 @@ def description():
         tested_images=40,
         tested_on="cards/",
         temperature=TEMPERATURE,
+        reject_score=None,
+        reject_threshold=None,
         run_digest="ab" * 32,
         zeroreal_version="1.2",
     )

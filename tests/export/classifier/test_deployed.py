@@ -17,8 +17,9 @@ def test_a_file_of_ours_is_read_with_its_card(onnx_file, predicted):
     assert found.card.classes == tuple(COLOURS)
     assert found.card.temperature == 1.7
     images, _ = coloured(70, 16)
-    np.testing.assert_allclose(found.predict(images), predicted(images), atol=1e-5)
-    assert found.predict(images).dtype == torch.float32
+    probabilities, rejected = found.predict(images)
+    np.testing.assert_allclose(probabilities, predicted(images), atol=1e-5)
+    assert (probabilities.dtype, rejected) == (torch.float32, None)
 
 
 @pytest.mark.parametrize("content", [b"", b"no model", b"\x08\x0a" * 40])

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import onnxruntime
 import pytest
@@ -14,6 +15,8 @@ from typer.testing import CliRunner
 
 from zeroreal.base.digest import file_digest
 from zeroreal.cli.main import app
+from zeroreal.export.classifier.deployed import load_deployed
+from zeroreal.export.classifier.files import write_onnx
 from zeroreal.run import predict_files
 from zeroreal.run.calibration.file import Calibration, write_calibration
 from zeroreal.run.deploy.source import read_run
@@ -129,13 +132,31 @@ def test_the_command_writes_and_tells_and_a_fixed_size_is_used_as_the_card_says(
     assert found.probability == pytest.approx(expected.probability, abs=1e-4)
 
 
-def test_a_temperature_of_the_run_is_taken(own_run):
+SCORES = [("softmax", ()), ("energy", ()), ("ranks", (0.5, -0.25, 0.1, -0.1))]
+
+
+@pytest.mark.parametrize(("score", "weights"), SCORES)
+def test_a_calibration_of_the_run_is_taken(own_run, pictures, tmp_path, score, weights):
     images, _ = coloured(20, 16, seed=6)
-    sharp = read_run(own_run).predict(images)
+    logits = read_run(own_run).saved.logits(images)
+    ranks = weights[: logits.shape[1]]
     digest = file_digest(own_run / "classifier.safetensors")
-    write_calibration(own_run, Calibration(3.0, "softmax", 0.5, (), digest, "a test", {}))
+    bare = Calibration(3.0, score, 0.0, ranks, digest, "a test", {})
+    # Between two images' scores, so that some are rejected and some are not.
+    low, high = bare._scores(logits).sort().values[[9, 10]].tolist()
+    write_calibration(own_run, replace(bare, reject_threshold=(low + high) / 2))
     found = read_run(own_run)
-    assert found.description.temperature == 3
-    expected = (sharp.log() / 3).softmax(1)
+    expected = (logits / 3).softmax(1)
     torch.testing.assert_close(found.predict(images), expected)
-    torch.testing.assert_close(found.graph(any_size=True)(images)[0], expected)
+    probabilities, _, _, rejected = found.graph(any_size=True)(images)
+    torch.testing.assert_close(probabilities, expected)
+    assert 0 < rejected.sum() < len(images)
+
+    write_onnx(found.graph(any_size=True), found.description, tmp_path / "model.onnx")
+    deployed = load_deployed(tmp_path / "model.onnx")
+    assert (deployed.card.temperature, deployed.card.reject_score) == (3.0, score)
+    assert deployed.predict(images)[1].equal(rejected)
+    of_run = predict_files(own_run, [pictures], "cpu")
+    of_file = predict_files(tmp_path / "model.onnx", [pictures])
+    assert [one.rejected for one in of_file] == [one.rejected for one in of_run]
+    assert {one.rejected for one in of_file} <= {True, False}
