@@ -41,6 +41,7 @@ def test_the_streams_of_data_sets_made_before_stay_what_they_are():
         "DOMAIN": 2,
         "ATTEMPT": 3,
         "PROMPT": 4,
+        "SHARE": 5,
     }
 
 
