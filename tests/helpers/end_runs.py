@@ -178,6 +178,7 @@ def run_all(work, counts, seed):
     """End so many runs of each kind, at moments that `seed` draws; yields those and who escaped."""
     with contextlib.suppress(ImportError):  # an extra
         importlib.import_module("torch.utils.tensorboard")
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and rightly
     prepare(SETTINGS, lambda progress: None, Ranks(0, 1))  # imports what the forks need
     config = work / "settings.yaml"
     config.write_text(json.dumps(plain(SETTINGS)))

@@ -146,6 +146,7 @@ def go_on(folder):
 
 
 def main(folder):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and rightly
     prepare(SMALL, lambda progress: None, Ranks(0, 1))  # imports what the forks need
     assert status(lambda own: run(RARELY, own), folder / "whole") == 0
     kept = {}
