@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -143,5 +144,7 @@ def _has_enough(rank: float, count: int) -> bool:
 
 def _same(found: Any, expected: Any) -> bool:
     if isinstance(expected, float) and isinstance(found, int | float):
+        if isinstance(found, int) and abs(found) > sys.float_info.max:
+            return False
         return math.isclose(found, expected, rel_tol=1e-9, abs_tol=1e-12)
     return bool(found == expected)

@@ -89,6 +89,7 @@ def test_a_block_is_read_back():
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
+        ({"p50": 10**400}, "has p50 1000"),
         ({"p50": 1.5}, "has p50 1.5 where its values give 2.0: the file was changed"),
         ({"std": None}, "has std None where its values give"),
         ({"count": 4}, "has count 4 where its values give 3"),
