@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import sys
 import statistics
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property

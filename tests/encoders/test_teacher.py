@@ -184,3 +184,13 @@ def test_a_special_token_that_its_model_does_not_know_is_refused(folder, tmp_pat
     path.write_text(json.dumps({**json.loads(path.read_text()), "eos_token": "-1"}))
     with pytest.raises(InputError, match="has '-1' as a special token, which is not in its vocab"):
         ClipTeacher(tmp_path, CLASSES, CPU)
+
+
+@pytest.mark.parametrize("part", ["text_config", "vision_config"])
+def test_a_null_that_the_library_does_not_check_is_told(folder, tmp_path, part):
+    other = shutil.copytree(folder, tmp_path / "teacher")
+    content = json.loads((other / "config.json").read_text())
+    content[part]["layer_norm_eps"] = None
+    (other / "config.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=rf"has None as .{part}.layer_norm_eps"):
+        ClipTeacher(other, ("cat", "dog"), torch.device("cpu"))

@@ -92,7 +92,7 @@ class TextValues(ForeignValues):
     num_hidden_layers: Annotated[int, Field(ge=1, le=_MOST_LAYERS)] = 12
     num_attention_heads: PositiveInt = 8
     hidden_act: str = "quick_gelu"
-    layer_norm_eps: Epsilon | None = 1e-5
+    layer_norm_eps: Epsilon = 1e-5
     attention_dropout: Share | None = 0.0
     eos_token_id: int = 49407
 
