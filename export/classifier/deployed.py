@@ -14,8 +14,8 @@ from ...base.limits import MODEL_BYTES
 from ...base.reading import read_bytes
 from .description import REMEDY, Description, description_of
 from .files import DIGEST, model_digest
-from .graph import INPUT, OUTPUTS, REJECTED
-from .runners import onnx_session
+from .graph import INPUT, OUTPUTS, REJECTED, Runner
+from .runners import onnx_runner, onnx_session
 
 _AT_ONCE = 64
 
@@ -25,19 +25,17 @@ class DeployedClassifier:
     """A classifier that was loaded from a file."""
 
     card: Description
-    session: Any
-    """Of ONNX Runtime."""
+    run: Runner
 
     def predict(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Class probabilities, float32 `[N, K]`, of uint8 images `[N, S, S, 3]`, and rejections.
 
         Those say whether each image is none of the classes, bool `[N]`; None where a file does not.
         """
-        names = [OUTPUTS[0], *_further(self.card)]
-        chunks = images.contiguous().split(_AT_ONCE)
-        parts = [self.session.run(names, {INPUT: chunk.numpy()}) for chunk in chunks]
-        found = [torch.cat([*map(torch.from_numpy, some)]) for some in zip(*parts, strict=True)]
-        return found[0], found[1] if len(found) > 1 else None
+        parts = [self.run(chunk.numpy()) for chunk in images.contiguous().split(_AT_ONCE)]
+        rejected = [torch.from_numpy(some) for _, some in parts if some is not None]
+        probabilities = torch.cat([torch.from_numpy(some) for some, _ in parts])
+        return probabilities, torch.cat(rejected) if rejected else None
 
 
 def load_deployed(path: Path, provider: str = "cpu") -> DeployedClassifier:
@@ -66,12 +64,7 @@ def load_deployed(path: Path, provider: str = "cpu") -> DeployedClassifier:
         raise InputError(f"{where} has changed since it was written: deploy the run again")
     session = onnx_session(content, where, provider)
     _check_faces(session, card, where)
-    return DeployedClassifier(card, session)
-
-
-def _further(card: Description) -> tuple[str, ...]:
-    """Outputs that not every file has."""
-    return () if card.reject_score is None else (REJECTED,)
+    return DeployedClassifier(card, onnx_runner(session))
 
 
 def _check_faces(session: Any, card: Description, where: str) -> None:
@@ -79,7 +72,7 @@ def _check_faces(session: Any, card: Description, where: str) -> None:
     given = [(one.name, one.type) for one in session.get_inputs()]
     names = tuple(one.name for one in session.get_outputs())
     last = session.get_outputs()[0].shape[-1:]
-    wanted = (*OUTPUTS, *_further(card))
+    wanted = OUTPUTS if card.reject_score is None else (*OUTPUTS, REJECTED)
     if given != [(INPUT, "tensor(uint8)")] or names != wanted or last != [len(card.classes)]:
         raise InputError(
             f"{where} takes {given} and gives {', '.join(names)}: give one that zeroreal deploy "

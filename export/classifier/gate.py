@@ -13,6 +13,9 @@ from .graph import Runner
 
 LEAST_AGREEMENT: Mapping[str, float] = {"onnx": 0.999, "int8": 0.97, "torch": 0.999}
 """Of the images, which share a file of a target must give PyTorch's class."""
+LEAST_REJECTED_ALIKE: Mapping[str, float] = {"onnx": 0.99, "int8": 0.95, "torch": 0.99}
+"""Of which share both reject, or neither; a score lies near its threshold more often than a class
+near another."""
 LEAST_QUANTISED = 0.5
 """Of the convolutions and matrix products, which share must be in 8 bits in a file that says so."""
 _BATCH = 32
@@ -29,6 +32,8 @@ class Case:
     """Probabilities, `[N, K]`."""
     labels: NDArray[np.int64] | None = None
     """`[N]`, of real images."""
+    rejected: NDArray[np.bool_] | None = None
+    """`[N]`, of classifiers that can tell."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,8 @@ class Comparison:
     expected_classes: int
     accuracy: float | None
     """Where there are labels."""
+    rejected_alike: int | None = None
+    """Images that both reject, or neither; None of classifiers that reject none."""
 
     @property
     def merit(self) -> tuple[int, float]:
@@ -59,7 +66,11 @@ def compare(run: Runner, case: Case) -> Comparison:
     parts = [
         run(case.images[begin : begin + _BATCH]) for begin in range(0, len(case.images), _BATCH)
     ]
-    found = np.concatenate(parts)
+    found = np.concatenate([some for some, _ in parts])
+    rejected = [some for _, some in parts if some is not None]
+    alike = None
+    if case.rejected is not None:
+        alike = int((np.concatenate(rejected) == case.rejected).sum())
     difference = np.where(np.isfinite(found), np.abs(found - case.expected), np.inf)
     best, wanted = found.argmax(1), case.expected.argmax(1)
     return Comparison(
@@ -71,6 +82,7 @@ def compare(run: Runner, case: Case) -> Comparison:
         len(np.unique(best)),
         len(np.unique(wanted)),
         None if case.labels is None else float((best == case.labels).mean()),
+        alike,
     )
 
 
@@ -111,6 +123,13 @@ def check(
                 f"the {target} file predicts one class for all {one.images} images of {one.case}, "
                 f"PyTorch {one.expected_classes}: {remedy}"
             )
+    told = [one for one in comparisons if one.rejected_alike is not None]
+    alike, images = sum(one.rejected_alike or 0 for one in told), sum(one.images for one in told)
+    if alike < LEAST_REJECTED_ALIKE[target] * images:
+        raise InputError(
+            f"the {target} file rejects as PyTorch does for {alike} of {images} images, and "
+            f"{100 * LEAST_REJECTED_ALIKE[target]:g} % are needed: {remedy}"
+        )
     if quantised is not None and quantised < LEAST_QUANTISED:
         raise InputError(
             f"of the {target} file's convolutions and matrix products {100 * quantised:.0f} % are "

@@ -18,8 +18,10 @@ REJECTED = "rejected"
 """A further output, of classifiers that can tell what is none of their classes."""
 NETWORK = "network"
 """The part of the graph that was trained; its nodes' names begin with this."""
-Runner = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""What runs a file: pictures, uint8 `[N, H, W, 3]`, to probabilities `[N, K]`."""
+Found = tuple[NDArray[np.float32], NDArray[np.bool_] | None]
+"""Probabilities `[N, K]`, and what is rejected, `[N]`, of files that tell."""
+Runner = Callable[[NDArray[np.uint8]], Found]
+"""What runs a file: pictures, uint8 `[N, H, W, 3]`, to what it finds."""
 
 _LISTED = 5
 

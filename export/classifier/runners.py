@@ -17,7 +17,7 @@ from ...engine.onnxruntime.library import (
     onnxruntime_library,
     provider_not_supported_reasons,
 )
-from .graph import INPUT, OUTPUTS, Runner
+from .graph import INPUT, OUTPUTS, REJECTED, Found, Runner
 
 
 def onnx_session(model: bytes, where: str, provider: str = "cpu") -> Any:
@@ -42,10 +42,12 @@ def onnx_session(model: bytes, where: str, provider: str = "cpu") -> Any:
 
 def onnx_runner(session: Any) -> Runner:
     """What runs a session of a graph."""
+    has = {one.name for one in session.get_outputs()}
+    names = [OUTPUTS[0], *({REJECTED} & has)]
 
-    def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        probabilities: NDArray[np.float32] = session.run([OUTPUTS[0]], {INPUT: images})[0]
-        return probabilities
+    def run(images: NDArray[np.uint8]) -> Found:
+        found = session.run(names, {INPUT: images})
+        return found[0], found[1] if len(found) > 1 else None
 
     return run
 
@@ -57,8 +59,8 @@ def own_program_runner(path: Path) -> Runner:
         module = torch.export.load(path).module()
 
     @torch.inference_mode()
-    def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        probabilities: NDArray[np.float32] = module(torch.from_numpy(images))[0].numpy()
-        return probabilities
+    def run(images: NDArray[np.uint8]) -> Found:
+        found = [one.numpy() for one in module(torch.from_numpy(images))]
+        return found[0], found[len(OUTPUTS)] if len(found) > len(OUTPUTS) else None
 
     return run

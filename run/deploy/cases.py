@@ -72,7 +72,7 @@ def material(run: FinishedRun, wanted: DeploySettings, on_progress: OnStage) -> 
 def _case(
     run: FinishedRun, name: str, images: Tensor, labels: NDArray[np.int64] | None = None
 ) -> Case:
-    return Case(name, images.contiguous().numpy(), run.predict(images).numpy(), labels)
+    return _expecting(run, images, name, images.contiguous().numpy(), labels)
 
 
 def _resized(run: FinishedRun, images: Tensor, height: int, width: int) -> Case:
@@ -84,8 +84,22 @@ def _resized(run: FinishedRun, images: Tensor, height: int, width: int) -> Case:
     ]
     side = run.description.image_size
     read = [torch.from_numpy(decode(one, name, side)[0].copy()) for one in pictures]
-    expected = run.predict(torch.stack(read)).numpy()
-    return Case(name, np.stack([np.asarray(one) for one in pictures]), expected)
+    given = np.stack([np.asarray(one) for one in pictures])
+    return _expecting(run, torch.stack(read), name, given)
+
+
+def _expecting(
+    run: FinishedRun,
+    read: Tensor,
+    name: str,
+    given: NDArray[np.uint8],
+    labels: NDArray[np.int64] | None = None,
+) -> Case:
+    """Pictures as they are `given` to a file, with what the run makes of them as it has them."""
+    expected, rejected = run.predict(read)
+    return Case(
+        name, given, expected.numpy(), labels, None if rejected is None else rejected.numpy()
+    )
 
 
 def _real(run: FinishedRun, wanted: DeploySettings) -> tuple[Case, ...]:

@@ -53,9 +53,14 @@ class FinishedRun:
             None if self.calibration is None else self.calibration.is_rejected,
         ).eval()
 
-    def predict(self, images: Tensor) -> Tensor:
-        """What its files are compared with: the classifier's probabilities at its temperature."""
-        return probabilities(self.saved.logits(images), self.description.temperature)
+    def predict(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What its files are compared with: probabilities at its temperature, and rejections.
+
+        Those are float32 `[N, K]` and bool `[N]`, or None where the run is not calibrated.
+        """
+        logits = self.saved.logits(images)
+        rejected = None if self.calibration is None else self.calibration.is_rejected(logits)
+        return probabilities(logits, self.description.temperature), rejected
 
 
 def read_run(folder: Path) -> FinishedRun:

@@ -21,7 +21,7 @@ class Answers:
 
     def __call__(self, images):
         found, self.rest = self.rest[: len(images)], self.rest[len(images) :]
-        return found
+        return found, None
 
 
 def with_mistakes(count):
@@ -73,3 +73,19 @@ def test_an_int8_file_in_floats_is_refused():
     check("int8", [with_mistakes(0)], 0.5)
     with pytest.raises(InputError, match="49 % are in 8 bits"):
         check("int8", [with_mistakes(0)], 0.49)
+
+
+def rejecting(mistakes):
+    """What a file that rejects half of the images is worth, with so many mistakes."""
+    wanted = np.arange(100) % 2 == 0
+    answers, found = Answers(EXPECTED), Answers(wanted ^ (np.arange(100) < mistakes))
+    case = replace(CASE, rejected=wanted)
+    return compare(lambda images: (answers(images)[0], found(images)[0]), case)
+
+
+@pytest.mark.parametrize(("target", "most"), [("onnx", 1), ("torch", 1), ("int8", 5)])
+def test_a_file_must_reject_as_pytorch_does(target, most):
+    assert rejecting(most).rejected_alike == 100 - most
+    check(target, [rejecting(most), with_mistakes(0)])
+    with pytest.raises(InputError, match=f"for {99 - most} of 100 images"):
+        check(target, [rejecting(most + 1), with_mistakes(0)])

@@ -147,7 +147,7 @@ def test_a_calibration_of_the_run_is_taken(own_run, pictures, tmp_path, score, w
     write_calibration(own_run, replace(bare, reject_threshold=(low + high) / 2))
     found = read_run(own_run)
     expected = (logits / 3).softmax(1)
-    torch.testing.assert_close(found.predict(images), expected)
+    torch.testing.assert_close(found.predict(images)[0], expected)
     probabilities, _, _, rejected = found.graph(any_size=True)(images)
     torch.testing.assert_close(probabilities, expected)
     assert 0 < rejected.sum() < len(images)
