@@ -6,10 +6,11 @@ import logging
 import signal
 import sys
 from importlib import metadata
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.logging import RichHandler
+from typer.core import TyperGroup
 
 from .bench import bench_app
 from .build import build
@@ -30,7 +31,21 @@ from .run import run
 from .tune import tune
 from .zeroshot import zeroshot
 
+
+
+class _Told(TyperGroup):
+    """Says that a command was interrupted: typer ends it with status 130 and not a word."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            errors.print("interrupted", style="yellow")
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
+    cls=_Told,
     help="Image classifiers from class names alone: generated images in, a tested classifier out.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -90,9 +105,6 @@ def main() -> None:
     except (ValueError, OSError) as error:
         errors.print(_sentence(error), style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        errors.print("interrupted", style="yellow")
-        sys.exit(130)
 
 
 def _sentence(error: ValueError | OSError) -> str:

@@ -32,7 +32,6 @@ COLUMNS: dict[str, Column] = {
     "roof": Column("of the roof", "share_of_roof", ".0%"),
     "bound": Column("bound by", "bound_by"),
     "copying": Column("of copying", "share_of_copy", ".1%"),
-    "copy-GB/s": Column("GB/s", "copy_bytes_per_second", ".0f", 1e-9),
     "costs": Column("costs, % (quartiles)", "cost", ".2f", 100, with_quartiles=True),
     "writer-ms": Column("writer's CPU, ms an image", "writer_cpu_seconds_per_image", ".3f", 1e3),
     "own-share": Column("own share of a step", "overhead_share", ".2%"),

@@ -95,3 +95,12 @@ def test_an_interrupted_run_can_be_continued(tmp_path, number, zeroreal, small_r
     resumed = zeroreal("run", "--resume", "run", cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
     assert (tmp_path / "run" / "report.html").exists()
+
+
+def test_ctrl_c_before_there_is_anything_to_show_is_told(command, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("zeroreal.run.zeroshot.start.run_zeroshot", stop)
+    done = command("zeroshot")
+    assert (done.returncode, done.stdout, done.stderr.strip()) == (130, "", "interrupted")

@@ -34,7 +34,7 @@ def results(tmp_path):
         (tmp_path / "r.json").write_text(json.dumps(result.content()))
         return tmp_path
 
-    write(Figures(ROWS, {"copy_bytes_per_second": 7.1e10}))
+    write(Figures(ROWS, {"weight_bytes": 2.06e9}))
     tmp_path.joinpath("run.json").write_text('{"seconds": {"train": 46.755}, "name": "a"}')
     write.folder = tmp_path
     return write
@@ -82,7 +82,7 @@ def test_a_figure_against_another_row_is_that_of_the_rounds(results):
 
 
 def test_a_figure_without_a_row_is_a_fact_of_the_result(results):
-    assert between("<!-- figure: r.json column=copy-GB/s -->", results) == "71"
+    assert between("<!-- figure: r.json column=weights-GB -->", results) == "2.06"
 
 
 def test_when_and_on_what_it_was_measured(results):
