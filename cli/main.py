@@ -32,7 +32,6 @@ from .tune import tune
 from .zeroshot import zeroshot
 
 
-
 class _Told(TyperGroup):
     """Says that a command was interrupted: typer ends it with status 130 and not a word."""
 

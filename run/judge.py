@@ -32,9 +32,9 @@ class Judge:
 
 
 def load_judge(path: Path, device: str) -> Judge:
-    """The classifier of a run's folder, or of an ONNX file; `InputError` for anything else."""
+    """The classifier of a run's folder, or of a deployed file; `InputError` for anything else."""
     suffix = path.suffix.lower()
-    if suffix == ".onnx" and not path.is_dir():
+    if suffix in (".onnx", ".xml") and not path.is_dir():
         deployed = load_deployed(path, "cpu" if device == "auto" else resolve_device(device).type)
         card = deployed.card
         return Judge(card.classes, card.image_size, partial(_of_file, deployed))
@@ -45,10 +45,11 @@ def load_judge(path: Path, device: str) -> Judge:
     if suffix == ".pt2":
         raise InputError(
             f"{str(path)!r} is a program of torch.export, and loading one runs whatever it holds: "
-            "give the .onnx file or the run that it was made from"
+            "give the .onnx or .xml file, or the run that it was made from"
         )
     raise InputError(
-        f"{str(path)!r} is no run's folder: give one, or an .onnx file that zeroreal deploy wrote"
+        f"{str(path)!r} is no run's folder: give one, or an .onnx or .xml file that zeroreal "
+        "deploy wrote"
     )
 
 

@@ -1,4 +1,4 @@
-"""Reading a classifier from an ONNX file of ours, to predict with."""
+"""Reading a classifier from an ONNX or OpenVINO file of ours, to predict with."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ...base.reading import read_bytes
 from .description import REMEDY, Description, description_of
 from .files import DIGEST, model_digest
 from .graph import INPUT, OUTPUTS, REJECTED, Runner
+from .openvino_ir import read_openvino
 from .runners import onnx_runner, onnx_session
 
 _AT_ONCE = 64
@@ -39,11 +40,16 @@ class DeployedClassifier:
 
 
 def load_deployed(path: Path, provider: str = "cpu") -> DeployedClassifier:
-    """The classifier in the ONNX file at `path`.
+    """The classifier in the file at `path`: OpenVINO's where its suffix is `.xml`, ONNX otherwise.
 
-    Raises `InputError` for a file that cannot be read, is damaged, or that we did not write.
+    Raises `InputError` for a file that cannot be read, is damaged, or that we did not write, and
+    for a provider that cannot run it.
     """
     where = f"model {str(path)!r}"
+    if path.suffix.lower() == ".xml":
+        if provider != "cpu":
+            raise InputError(f"{where} runs on the CPU, not on {provider!r}: give --device cpu")
+        return DeployedClassifier(*read_openvino(path))
     try:
         import onnx
     except ImportError:

@@ -11,9 +11,19 @@ from numpy.typing import NDArray
 from ...base.errors import InputError
 from .graph import Runner
 
-LEAST_AGREEMENT: Mapping[str, float] = {"onnx": 0.999, "int8": 0.97, "torch": 0.999}
+LEAST_AGREEMENT: Mapping[str, float] = {
+    "onnx": 0.999,
+    "int8": 0.97,
+    "openvino": 0.99,
+    "torch": 0.999,
+}
 """Of the images, which share a file of a target must give PyTorch's class."""
-LEAST_REJECTED_ALIKE: Mapping[str, float] = {"onnx": 0.99, "int8": 0.95, "torch": 0.99}
+LEAST_REJECTED_ALIKE: Mapping[str, float] = {
+    "onnx": 0.99,
+    "int8": 0.95,
+    "openvino": 0.97,
+    "torch": 0.99,
+}
 """Of which share both reject, or neither; a score lies near its threshold more often than a class
 near another."""
 LEAST_QUANTISED = 0.5

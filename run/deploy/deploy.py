@@ -16,6 +16,12 @@ from ...export.classifier.gate import check, compare
 from ...export.classifier.graph import Runner
 from ...export.classifier.int8 import quantised_share, write_int8
 from ...export.classifier.losses import lossy_layers
+from ...export.classifier.openvino_ir import (
+    check_openvino,
+    read_openvino,
+    weights_beside,
+    write_openvino,
+)
 from ...export.classifier.runners import onnx_runner, onnx_session, own_program_runner
 from ...export.classifier.timing import measure
 from ...export.onnx.onnx_export import check_installed
@@ -44,6 +50,8 @@ def deploy_run(
     out = Path(out)
     check_unused(out)
     check_installed()
+    if "openvino" in settings.to:
+        check_openvino()
     finished = read_run(Path(run))
     found = material(finished, settings, on_progress)
     total = len(settings.to) + 1
@@ -53,7 +61,7 @@ def deploy_run(
             on_progress(StageProgress("deploy", number, total, target))
             files.append(_write(target, finished, found, settings, folder))
         if "onnx" not in settings.to:
-            (folder / FILES["onnx"]).unlink(missing_ok=True)  # which int8 is made from
+            (folder / FILES["onnx"]).unlink(missing_ok=True)  # which others are made from
         on_progress(StageProgress("deploy", total - 1, total, "speed"))
         deployment = Deployment(
             out,
@@ -78,6 +86,8 @@ def _write(
         write_program(graph, run.description, path)
     elif not float_file.exists():
         write_onnx(graph, run.description, float_file)
+    if target == "openvino":
+        write_openvino(float_file, run.description, path)
     is_int8 = target == "int8"
     calibrations = (
         write_int8(float_file, found.calibrating, found.choosing, path) if is_int8 else ()
@@ -86,7 +96,7 @@ def _write(
     figures = FileFigures(
         target,
         path.name,
-        path.stat().st_size,
+        _bytes(path),
         tuple(compare(runner, case) for case in found.cases),
         quantised_share=quantised_share(path) if is_int8 else None,
         calibrations=calibrations,
@@ -100,8 +110,16 @@ def _write(
     return figures
 
 
+def _bytes(path: Path) -> int:
+    """The size of a file, with that of its weights where they are apart."""
+    weights = weights_beside(path)
+    return path.stat().st_size + (weights.stat().st_size if path.suffix == ".xml" else 0)
+
+
 def _runner(path: Path) -> Runner:
     """What runs a file that was just written."""
+    if path.suffix == ".xml":
+        return read_openvino(path)[1]
     if path.suffix == ".pt2":
         return own_program_runner(path)
     return onnx_runner(

@@ -8,7 +8,12 @@ from ...base.errors import InputError, unknown
 from ...base.settings import option, section
 from ...data.settings import ReadSettings
 
-FILES = {"onnx": "model.onnx", "int8": "model-int8.onnx", "torch": "model.pt2"}
+FILES = {
+    "onnx": "model.onnx",
+    "int8": "model-int8.onnx",
+    "openvino": "model.xml",
+    "torch": "model.pt2",
+}
 """The targets, and what the file of each is called."""
 SIZES = ("any", "fixed")
 FEWEST = 12
@@ -28,8 +33,8 @@ class DeploySettings:
     """
 
     to: tuple[str, ...] = option(("onnx",), read=_targets, shown="onnx")
-    """What to write, separated by commas: onnx, int8 (ONNX in 8 bits) and torch (a program of
-    torch.export)."""
+    """What to write, separated by commas: onnx, int8 (ONNX in 8 bits), openvino (weights in
+    halves) and torch (a program of torch.export)."""
     size: str = "any"
     """Which pictures the files take: any, or fixed, of the classifier's own size, for devices that
     cannot resize."""

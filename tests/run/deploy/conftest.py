@@ -9,6 +9,7 @@ from coloured import COLOURS, coloured
 from zeroreal.export.classifier.timing import measure
 from zeroreal.run import DeploySettings, RunSettings, deploy_run, run
 from zeroreal.run.deploy import deploy as deploying
+from zeroreal.run.deploy.settings import FILES
 from zeroreal.train import TrainSettings
 
 
@@ -48,5 +49,5 @@ def own_run(finished, tmp_path):
 @pytest.fixture(scope="session")
 def deployment(finished, cards, tmp_path_factory):
     """All that can be deployed."""
-    settings = DeploySettings(to=("onnx", "int8", "torch"), synthetic=180, data=cards(40, 1))
+    settings = DeploySettings(to=tuple(FILES), synthetic=180, data=cards(40, 1))
     return deploy_run(finished, tmp_path_factory.mktemp("deployed") / "out", settings)

@@ -102,7 +102,7 @@ def test_a_file_that_fails_leaves_nothing(finished, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"to": ("onnx", "openvino")}, "unknown target 'openvino': .*known are int8, onnx, torch"),
+        ({"to": ("onnx", "tflite")}, "unknown target 'tflite': .*are int8, onnx, openvino, torch"),
         ({"to": ()}, "are none"),
         ({"to": ("onnx", "onnx")}, "one twice"),
         ({"size": "small"}, "unknown size 'small'"),
@@ -121,5 +121,5 @@ def test_a_program_is_not_loaded(deployment):
 
 def test_a_file_of_another_kind_is_no_run(tmp_path):
     (tmp_path / "model.bin").write_bytes(b"x")
-    with pytest.raises(InputError, match=r"is no run's folder: give one, or an .onnx file"):
+    with pytest.raises(InputError, match=r"is no run's folder: give one, or an .onnx or .xml file"):
         predict_files(tmp_path / "model.bin", [VERSION_1 / "garment.png"])
