@@ -29,6 +29,7 @@ from .prompts import prompts
 from .recipes import recipes
 from .run import run
 from .tune import tune
+from .worth import worth
 from .zeroshot import zeroshot
 
 
@@ -62,6 +63,7 @@ for command in (
     predict,
     calibrate,
     deploy,
+    worth,
     zeroshot,
     export,
     build,

@@ -9,6 +9,9 @@ from .predict import Prediction, evaluate_run, predict_files, write_predictions
 from .report.summary import RunSummary, TestFigures
 from .settings import RunSettings
 from .start import RunResult, resume, run
+from .worth.settings import WorthSettings
+from .worth.start import measure_worth
+from .worth.worth import Worth
 from .zeroshot.result import ZeroshotResult
 from .zeroshot.settings import ZeroshotSettings
 from .zeroshot.start import run_zeroshot
@@ -24,11 +27,14 @@ __all__ = [
     "RunSettings",
     "RunSummary",
     "TestFigures",
+    "Worth",
+    "WorthSettings",
     "ZeroshotResult",
     "ZeroshotSettings",
     "calibrate_run",
     "deploy_run",
     "evaluate_run",
+    "measure_worth",
     "predict_files",
     "resume",
     "run",

@@ -1,0 +1,1 @@
+"""How many real images a run's synthetic ones are worth."""
