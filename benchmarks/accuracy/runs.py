@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from ...assets import FASHION_MNIST_TEST
-from ...base import resolve_device
+from ...base import InputError, resolve_device
 from ...base.files import write_atomically
 from ...data import load_real_images
 from ...data.fashion_mnist import as_rgb, load_fashion_mnist
@@ -30,7 +30,8 @@ IMAGE_SIZE = 32
 _CHUNK = 1_000  # images of a file
 # Not tuned: which engine is the fastest must not decide over accuracy.
 _ENGINE: Mapping[str, Any] = {"engine": "torch", "tune": "off"}
-_HELD_OUT = 5_000  # the end of the training split, which the embedded model has not seen
+_SPLIT = 60_000  # images of Fashion-MNIST's training split
+_HELD_OUT = 5_000  # at its end, which the embedded model has not seen
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ class AccuracyRuns:
         work: the folder where everything is kept.
         real: holds Fashion-MNIST's IDX files; None leaves held-out images out.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
+
+    Raises `InputError` for files that hold another number of images.
     """
 
     def __init__(self, work: Path, real: Path | None, device: str) -> None:
@@ -70,6 +73,11 @@ class AccuracyRuns:
         self._held_out: tuple[Tensor, Tensor] | None = None
         if real is not None:
             images, labels = load_fashion_mnist(real, "train")
+            if len(images) != _SPLIT:
+                raise InputError(
+                    f"{str(real)!r} holds {len(images):,} of Fashion-MNIST's {_SPLIT:,} training "
+                    "images, of which the last are held out: give all of them with --real"
+                )
             self._held_out = as_rgb(images[-_HELD_OUT:], IMAGE_SIZE), labels[-_HELD_OUT:]
 
     def accuracy(self, name: str, change: Mapping[str, Any], seed: int, images: int) -> Accuracy:

@@ -22,14 +22,26 @@ if TYPE_CHECKING:
 
 OPSET = 18
 """Of ONNX: what runtimes of 2023 and later take."""
+_MOST = 2**31 - 2**20
+"""Bytes of weights in one ONNX file: protobuf's 2 GiB less what the graph takes."""
 DIGEST = "digest"
 """The property that tells a changed file."""
 
 
 def write_onnx(graph: ClassifierGraph, description: Description, path: Path) -> None:
-    """Write `graph` to `path` as one ONNX file, checked by ONNX's own checker."""
+    """Write `graph` to `path` as one ONNX file, checked by ONNX's own checker.
+
+    Raises `InputError` for more weights than such a file can hold.
+    """
     check_installed()
     import onnx
+
+    weights = sum(one.nbytes for one in graph.state_dict().values())
+    if weights > _MOST:
+        raise InputError(
+            f"the classifier has {weights / 1e9:.2f} GB of weights, and one ONNX file holds "
+            f"{_MOST / 1e9:.2f} GB: deploy it with --to torch, or train a smaller one"
+        )
 
     spec = graph.spec(len(description.classes))
     with _exporting("onnx"):

@@ -43,6 +43,7 @@ def measure(real, tmp_path, monkeypatch):
     monkeypatch.setattr(tricks, "IMAGES", 40)
     monkeypatch.setattr(tricks, "_REAL", 40)
     monkeypatch.setattr(lever_accuracy, "FASHION_MNIST_TEST", real)
+    monkeypatch.setattr(lever_accuracy, "_SPLIT", 80)
     monkeypatch.setattr(lever_accuracy, "_HELD_OUT", 40)
     monkeypatch.setattr(lever_accuracy, "_CHUNK", 40)
     monkeypatch.setattr(
@@ -129,3 +130,8 @@ def test_a_trick_whose_settings_are_others_is_measured_again(measure, monkeypatc
 def test_an_unknown_trick_gets_one_sentence(measure):
     with pytest.raises(InputError, match="unknown trick 'jpeg 51': did you mean 'jpeg 50'"):
         measure("jpeg 51")
+
+
+def test_a_part_of_the_training_split_is_refused(real, tmp_path):
+    with pytest.raises(InputError, match="holds 80 of Fashion-MNIST's 60,000 training images"):
+        AccuracyRuns(tmp_path, real, "cpu")

@@ -12,6 +12,7 @@ from PIL import Image
 
 from zeroreal.base import InputError
 from zeroreal.data.decode import decode
+from zeroreal.export.classifier import files
 from zeroreal.export.classifier.files import OPSET, write_onnx, write_program
 from zeroreal.export.classifier.graph import ClassifierGraph
 
@@ -111,3 +112,10 @@ def test_a_network_that_cannot_be_exported_is_refused(description, tmp_path):
     with pytest.raises(InputError, match=r"cannot be written for onnx .*svd.*: leave onnx out"):
         write_onnx(graph, description, tmp_path / "model.onnx")
     assert not (tmp_path / "model.onnx").exists()
+
+
+def test_more_weights_than_a_file_holds_are_refused(graph, description, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_MOST", 1000)
+    with pytest.raises(InputError, match="of weights, and one ONNX file holds .* --to torch"):
+        write_onnx(graph, description, tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
