@@ -116,6 +116,6 @@ def test_a_network_that_cannot_be_exported_is_refused(description, tmp_path):
 
 def test_more_weights_than_a_file_holds_are_refused(graph, description, tmp_path, monkeypatch):
     monkeypatch.setattr(files, "_MOST", 1000)
-    with pytest.raises(InputError, match="of weights, and one ONNX file holds .* --to torch"):
+    with pytest.raises(InputError, match=r"of weights, and one ONNX file holds .* --to torch"):
         write_onnx(graph, description, tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
