@@ -27,6 +27,7 @@ from .generate import generate
 from .predict import predict
 from .prompts import prompts
 from .recipes import recipes
+from .reproduce import reproduce
 from .run import run
 from .tune import tune
 from .worth import worth
@@ -64,6 +65,7 @@ for command in (
     calibrate,
     deploy,
     worth,
+    reproduce,
     zeroshot,
     export,
     build,

@@ -7,6 +7,8 @@ from .deploy.settings import DeploySettings
 from .interruption import RunInterruptedError
 from .predict import Prediction, evaluate_run, predict_files, write_predictions
 from .report.summary import RunSummary, TestFigures
+from .reproduce.comparison import Reproduction
+from .reproduce.reproduce import reproduce_run
 from .settings import RunSettings
 from .start import RunResult, resume, run
 from .worth.settings import WorthSettings
@@ -22,6 +24,7 @@ __all__ = [
     "DeploySettings",
     "Deployment",
     "Prediction",
+    "Reproduction",
     "RunInterruptedError",
     "RunResult",
     "RunSettings",
@@ -36,6 +39,7 @@ __all__ = [
     "evaluate_run",
     "measure_worth",
     "predict_files",
+    "reproduce_run",
     "resume",
     "run",
     "run_zeroshot",

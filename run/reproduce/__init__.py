@@ -1,0 +1,1 @@
+"""Making a run again, and saying what came out the same."""
