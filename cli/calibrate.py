@@ -61,3 +61,4 @@ def _print(calibration: Calibration, run: Path) -> None:
     )
     output.print(f"{calibration.note[0].upper()}{calibration.note[1:]}", highlight=False)
     output.print(f"Used from now on: {run / 'calibration.json'}", markup=False, soft_wrap=True)
+    output.print(f"Page: {run / 'calibration.html'}", markup=False, soft_wrap=True)

@@ -36,6 +36,7 @@ from ..report.summary import METRICS
 from ..settings import RunSettings
 from .file import Calibration, write_calibration
 from .images import CLASSES, DEGRADED, LEARNT, OFF, Answers, ImageMaker
+from .page import write_page
 from .settings import PARTS, CalibrateSettings
 from .things import other_things, varied
 
@@ -85,6 +86,7 @@ def calibrate_run(
     )
     calibration = _measured(bare, measure, saved, real, outside)
     write_calibration(folder, calibration)
+    write_page(folder, folder.resolve().name, calibration)
     return calibration
 
 
