@@ -66,6 +66,7 @@ def bench(
     date = datetime.now().astimezone().isoformat(timespec="seconds")
     environment = result_environment(device)
     conditions = Conditions(device)
+    is_timed = getattr(settings, "is_timed", True)
 
     def keep(figures: Figures) -> BenchmarkResult:
         result = BenchmarkResult(
@@ -74,7 +75,9 @@ def bench(
             date=date,
             environment={**environment, "conditions": conditions.content()},
             settings=settings_content(settings),
-            figures=replace(figures, reasons=(*figures.reasons, *conditions.reasons())),
+            figures=replace(
+                figures, reasons=(*figures.reasons, *(conditions.reasons() if is_timed else ()))
+            ),
         )
         if path is not None:
             write_result(path, result, chosen.columns)

@@ -69,6 +69,11 @@ class LeversSettings:
     table: Path | None = None
     """Write the table that time budgets go by."""
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether a busy machine changes what is measured."""
+        return "speed" in self.phases
+
 
 @dataclass(frozen=True)
 class TricksSettings:
@@ -86,3 +91,8 @@ class TricksSettings:
     """Where images are kept, also those of the benchmark of levers."""
     work: Path = Path("build/tricks")
     """Where accuracies are kept."""
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether a busy machine changes what is measured: accuracies it does not."""
+        return False

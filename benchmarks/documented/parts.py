@@ -117,8 +117,10 @@ PARTS = (
         {
             "device": "cpu",
             "phases": ("images",),
-            "seeds": (0, 1),
-            "settings": ("baseline", "few-step-4", "few-step-2", "few-step-1"),
+            "settings": (
+                *("baseline", "few-step-4", "few-step-2", "few-step-1", "few-step-4-first-1"),
+                *("few-step-4-tiny-vae", "few-step-2-tiny-vae"),
+            ),
         },
     ),
     Part("levers", "levers-cpu.json", {"device": "cpu"}, needs_real=True),

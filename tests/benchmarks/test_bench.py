@@ -12,6 +12,7 @@ from pace import PACE, PaceSettings
 from zeroreal.base import InputError
 from zeroreal.benchmarks import bench as front
 from zeroreal.benchmarks import registry
+from zeroreal.benchmarks.accuracy.settings import LeversSettings
 from zeroreal.benchmarks.bench import bench, write_page
 from zeroreal.report.results import conditions
 from zeroreal.report.results.reading import read_result
@@ -70,6 +71,17 @@ def test_a_result_has_machine_settings_and_conditions(pace):
     assert measured.settings == {"what": "count", "folder": str(pace.folder), "device": "cpu"}
     assert measured.environment["cpu"]["threads"] >= 1
     assert set(measured.environment["conditions"]) >= {"busy_share_before", "stolen_share"}
+
+
+@pytest.mark.parametrize(("phases", "is_timed"), [(("images",), False), (("speed",), True)])
+def test_accuracies_do_not_depend_on_how_busy_it_was(phases, is_timed):
+    assert LeversSettings(phases=phases).is_timed is is_timed
+
+
+def test_what_is_not_timed_is_valid_on_a_busy_machine(pace, monkeypatch):
+    monkeypatch.setattr(front.Conditions, "reasons", lambda self: ["it was busy"])
+    monkeypatch.setattr(PaceSettings, "is_timed", False, raising=False)
+    assert pace().is_valid
 
 
 def test_a_machine_that_was_busy_makes_a_result_invalid(pace, monkeypatch):
