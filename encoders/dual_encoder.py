@@ -35,6 +35,8 @@ class Towers:
     """Side in pixels of what the image encoder sees."""
     scale: float
     bias: float
+    dtype: torch.dtype
+    """What it computes in."""
     is_sigmoid: bool
     """Whether it was trained to tell each pair by itself (SigLIP, arXiv 2303.15343)."""
 
@@ -54,6 +56,9 @@ class DualEncoder:
         image_size: side in pixels of what the model sees; it takes square images of any size.
         scale: what cosines are multiplied with to be logits.
         bias: what is added to them then, 0 but for models with a sigmoid.
+        kind: such as `clip`, as its library calls it.
+        context_length: most tokens of a text.
+        dtype: what it computes in.
         is_sigmoid: whether a logit is of one pair alone, for a sigmoid, and not for a softmax.
         long_texts: how many of the texts so far were longer than the model reads.
     """
@@ -63,6 +68,7 @@ class DualEncoder:
         self._towers = towers
         self.image_size, self.context_length = towers.image_size, towers.context_length
         self.scale, self.bias, self.is_sigmoid = towers.scale, towers.bias, towers.is_sigmoid
+        self.dtype = towers.dtype
         self.long_texts = 0
         self.dimension = self._probe()
 

@@ -11,8 +11,7 @@ from ..base.errors import InputError
 from ..export.model.model_folder import find_folder
 from . import open_clip_folder, transformers_folder
 from .dual_encoder import DualEncoder
-
-EMBEDDED = "embedded"
+from .settings import EMBEDDED
 
 
 def find_encoder(name: str | Path) -> Path:

@@ -60,6 +60,7 @@ def load_towers(folder: Path, device: torch.device) -> Towers:
         process(torch.zeros(1, 3, 64, 64, dtype=torch.uint8)).shape[-1],
         float(model.logit_scale.float().exp()),
         0.0 if bias is None else float(bias),
+        dtype,
         bias is not None,
     )
 

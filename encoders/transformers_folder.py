@@ -121,6 +121,7 @@ class _TransformersModel:
             self._image_size(),
             scale,
             float(model.logit_bias) if is_sigmoid else 0.0,
+            model.dtype,
             is_sigmoid,
         )
 

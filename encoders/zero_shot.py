@@ -10,8 +10,8 @@ from torch import Tensor
 from ..base.articles import with_articles
 from ..base.errors import InputError
 from .dual_encoder import DualEncoder
+from .settings import TEMPLATES
 
-TEMPLATES = ("a photo of a {class}",)
 _FIELD = "{class}"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from ..encoders.load import EMBEDDED
+from ..encoders.settings import EMBEDDED
 from ..export.model.parts import FEW_STEP_UNET, OWN_UNET
 from ..export.model.vae_folder import SMALL_VAE
 from ..generate.plan.recipe import shipped_recipes
