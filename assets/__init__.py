@@ -1,4 +1,4 @@
-"""Where the embedded files lie: the default pipeline, an encoder, a small real test set, a vocabulary.
+"""Where the embedded files lie: the default pipeline, an encoder, a test set, a vocabulary.
 
 Each folder holds its own licence and says where its contents come from.
 """

@@ -86,7 +86,9 @@ class DualEncoder:
         if not len(images):
             return torch.empty(0, self.dimension, device=self.device)
         parts = images.to(self.device).permute(0, 3, 1, 2).split(_BATCH)
-        return self._unit(torch.cat([self._towers.embed_images(part) for part in parts]), "an image")
+        return self._unit(
+            torch.cat([self._towers.embed_images(part) for part in parts]), "an image"
+        )
 
     @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> Tensor:

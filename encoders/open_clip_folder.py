@@ -82,7 +82,7 @@ def _weights(folder: Path) -> Path:
     named = [path for path in files if path.name in _WEIGHTS]
     if len(named or files) > 1:
         raise InputError(
-            f"encoder folder {str(folder)!r} has several safetensors files, of which none is called "
+            f"encoder folder {str(folder)!r} has several safetensors files, and none is called "
             f"{_WEIGHTS[0]}: rename the right one"
         )
     return (named or files)[0]
@@ -106,13 +106,15 @@ def _processing(open_clip: Any, model: Any, folder: Path) -> Callable[[Tensor], 
 
     Raises `InputError` for one that takes pictures of Pillow only.
     """
-    from torchvision.transforms import CenterCrop, Normalize, Resize
+    from torchvision.transforms import CenterCrop, Normalize, Resize, v2
 
     configuration = open_clip.transform.PreprocessCfg(**model.visual.preprocess_cfg)
     of_pixels, normalise = [], []
     for step in open_clip.transform.image_transform_v2(configuration, is_train=False).transforms:
         name = getattr(step, "__name__", type(step).__name__)
-        if isinstance(step, Resize | CenterCrop):
+        if isinstance(step, Resize):  # as Pillow does, where the device is a CPU
+            of_pixels.append(v2.Resize(step.size, step.interpolation, step.max_size))
+        elif isinstance(step, CenterCrop):
             of_pixels.append(step)
         elif isinstance(step, Normalize):
             normalise.append(step)

@@ -28,9 +28,7 @@ def class_weights(
     Raises `InputError` for a template without `{class}` or with another field.
     """
     check_templates(templates)
-    texts = [
-        with_articles(template, {"class": name}) for template in templates for name in classes
-    ]
+    texts = [with_articles(template, {"class": name}) for template in templates for name in classes]
     each = encoder.embed_texts(texts).view(len(templates), len(classes), -1)
     return F.normalize(each.mean(0), dim=1)
 

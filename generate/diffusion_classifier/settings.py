@@ -25,7 +25,7 @@ class DiffusionClassifierSettings(PartsSettings):
     Raises `InputError` for values out of range.
     """
 
-    template: tuple[str, ...] = option((), shown=f"{TEMPLATE}; for encoders, a photo of a {{class}}")
+    template: tuple[str, ...] = option((), shown=f"{TEMPLATE}; of encoders, a photo of a {{class}}")
     """A prompt with {class} in it; can be given several times: the timesteps then take one each in
     turn, encoders their mean."""
     stages: tuple[Stage, ...] | None = option(

@@ -89,13 +89,13 @@ class ZeroshotSettings:
         """Raise `InputError` for what an encoder has no use for."""
         if self.classifier == "diffusion":
             raise InputError(
-                f"encoder {self.encoder!r} was given, but classifier 'diffusion': leave one of them "
-                "out"
+                f"encoder {self.encoder!r} was given, but classifier 'diffusion': leave one of "
+                "them out"
             )
         idle = sorted(changed(self.diffusion) - {"template"})
         idle += [name for name in ("propose", "run") if getattr(self, name) is not None]
         if idle:
             raise InputError(
-                f"encoder {self.encoder!r} was given, and {idle[0].replace('_', ' ')}, which it has "
-                "no use for: leave one of them out"
+                f"encoder {self.encoder!r} was given, and {idle[0].replace('_', ' ')}, which it "
+                "has no use for: leave one of them out"
             )

@@ -130,9 +130,7 @@ def _classified(
             parts.append(part)
             seconds = time.perf_counter() - began
             done += len(part)
-            on_progress(
-                StageProgress("classify", done, len(images), approach.note(parts, seconds))
-            )
+            on_progress(StageProgress("classify", done, len(images), approach.note(parts, seconds)))
     except KeyboardInterrupt:
         if not parts:
             raise

@@ -59,9 +59,8 @@ def test_the_share_does_not_change_what_an_image_is_taken_for(garments):
         for count in (6, None)
     )
     assert all_of_them.indices[:6] == few.indices
-    torch.testing.assert_close(
-        all_of_them.found.classified.errors[:6], few.found.classified.errors, rtol=1e-4, atol=1e-6, equal_nan=True
-    )
+    ours, theirs = all_of_them.found.classified.errors[:6], few.found.classified.errors
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6, equal_nan=True)
 
 
 def test_a_runs_classifier_proposes_what_diffusion_decides_among(garments):
