@@ -1,4 +1,4 @@
-"""Where the embedded files lie: the default pipeline, a small real test set, a vocabulary.
+"""Where the embedded files lie: the default pipeline, an encoder, a test set, a vocabulary.
 
 Each folder holds its own licence and says where its contents come from.
 """
@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["CLIP_MERGES", "FASHION_MNIST_TEST", "TINY_FASHION"]
+__all__ = ["CLIP_MERGES", "FASHION_MNIST_TEST", "TINY_CLIP", "TINY_FASHION"]
 
 TINY_FASHION = Path(__file__).parent / "tiny-fashion"
 """A latent diffusion pipeline of Fashion-MNIST, in the folder format of `diffusers`."""
+
+TINY_CLIP = Path(__file__).parent / "tiny-clip"
+"""A dual encoder of garments, a `CLIPModel` in the folder format of `transformers`."""
 
 FASHION_MNIST_TEST = Path(__file__).parent / "fashion-mnist-test" / "test.parquet"
 """Real images of the Fashion-MNIST test split: PNG bytes and labels."""

@@ -16,8 +16,9 @@ _HEAD_SIZE = 64  # of Stable Diffusion 2.x and SDXL
 def doctor(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
-    """Show the device, libraries and versions, and which engines can serve or why not."""
+    """Show the device, libraries and versions, and which engines and encoders serve or why not."""
     from ..base import describe_environment, resolve_device, resolve_precision
+    from ..encoders import encoder_statuses
     from ..engine import engine_statuses
     from ..kernels import ATTENTION_BACKENDS, attention_not_supported_reasons, native_library_status
 
@@ -46,3 +47,12 @@ def doctor(
         state = "loaded" if library.loaded else "not loaded"
         engines.add_row(f"native kernels, {name}", state, escape(library.reason or ""))
     output.print(engines)
+
+    encoders = Table(title="Dual encoders")
+    encoders.add_column("kind")
+    encoders.add_column("state")
+    encoders.add_column("why not")
+    for kind in encoder_statuses():
+        state = "usable" if kind.usable else "not usable"
+        encoders.add_row(kind.name, state, escape("; ".join(kind.not_supported_reasons)))
+    output.print(encoders)

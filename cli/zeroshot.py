@@ -21,10 +21,10 @@ def zeroshot(
     given: dict[str, Any],
     out: Annotated[
         Path | None,
-        typer.Option(help="Write figures and the errors of every image to a JSON file."),
+        typer.Option(help="Write figures, and what led to each image's class, to a JSON file."),
     ] = None,
 ) -> None:
-    """Classify labelled real images by the diffusion model itself, without training.
+    """Classify labelled real images without training, by the diffusion model itself or an encoder.
 
     Ctrl-C ends it with the figures of the images that are classified by then.
     """
@@ -47,11 +47,4 @@ def zeroshot(
 
 def _print(result: ZeroshotResult) -> None:
     output.print(accuracy_table(result.test))
-    output.print(
-        f"{result.evaluations_per_image:.0f} evaluations of the UNet an image (stages "
-        f"{result.stages}), {result.evaluations_per_second:.0f} a second, "
-        f"{result.images_per_second:.2f} images/s",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    output.print(result.sentence, markup=False, highlight=False, soft_wrap=True)

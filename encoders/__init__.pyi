@@ -1,5 +1,14 @@
-from .teacher import ClipTeacher
+from .dual_encoder import DualEncoder
+from .kinds import EncoderStatus, encoder_statuses
+from .load import find_encoder, load_encoder
+from .zero_shot import ZeroShotClassifier, class_weights
 
 __all__ = [
-    "ClipTeacher",
+    "DualEncoder",
+    "EncoderStatus",
+    "ZeroShotClassifier",
+    "class_weights",
+    "encoder_statuses",
+    "find_encoder",
+    "load_encoder",
 ]

@@ -12,7 +12,7 @@ import torch
 from ..base import InputError
 from ..base.digest import file_digest, key_digest
 from ..base.settings import plain
-from ..export.model.model_folder import find_folder
+from ..encoders import find_encoder
 from ..generate.dataset.config.config import FREE
 from ..generate.dataset.config.model_digest import model_digest
 from .parts import Parts
@@ -22,6 +22,7 @@ from .stored.images import StoredImages
 _log = logging.getLogger(__name__)
 
 _MODEL, _TEACHER = "model", "teacher"
+_DECIDING = (".json", ".model", ".safetensors")  # of an encoder's files
 _ROUNDING = ("threads", "torch")
 _FREE = {*FREE["generate"], "vae"}  # which is in the model's digest, too
 
@@ -105,6 +106,6 @@ def _teacher(name: str | None) -> str | None:
     """The digest of a teacher's files; None without one."""
     if name is None:
         return None
-    folder = find_folder(name, "CLIP teacher", "to train on hard labels alone")
-    files = sorted(path for path in folder.iterdir() if path.suffix in (".json", ".safetensors"))
+    folder = find_encoder(name)
+    files = sorted(path for path in folder.iterdir() if path.suffix in _DECIDING)
     return key_digest({path.name: file_digest(path) for path in files})

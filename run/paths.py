@@ -6,6 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from ..encoders.settings import EMBEDDED
 from ..export.model.parts import FEW_STEP_UNET, OWN_UNET
 from ..export.model.vae_folder import SMALL_VAE
 from ..generate.plan.recipe import shipped_recipes
@@ -36,7 +37,7 @@ def _may_be_paths() -> dict[str, Collection[str]]:
         "generate.lora": (),
         "generate.textual_inversion": (),
         "generate.vae": (SMALL_VAE,),
-        "gap.teacher": (),
+        "gap.teacher": (EMBEDDED,),
         "gap.batch_norm_data": (),
     }
 

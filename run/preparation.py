@@ -19,7 +19,7 @@ from ..base.ranks import Ranks, least
 from ..base.sides import both_sides
 from ..data import LabelledImages, load_real_images
 from ..data.source import load_unlabelled
-from ..encoders import ClipTeacher
+from ..encoders import ZeroShotClassifier, load_encoder
 from ..export import find_model, native_side
 from ..generate import ClassName, Recipe, SamplePlan, SampleSpec, parse_classes
 from ..generate.plan.classes import prompt_aliases
@@ -216,10 +216,11 @@ def _unlabelled_images(settings: RunSettings, image_size: int) -> Tensor | None:
 
 def _load_teacher(
     settings: RunSettings, classes: tuple[ClassName, ...], device: torch.device
-) -> ClipTeacher | None:
+) -> ZeroShotClassifier | None:
     if settings.gap.teacher is None:
         return None
-    return ClipTeacher(settings.gap.teacher, [item.prompt for item in classes], device)
+    encoder = load_encoder(settings.gap.teacher, device)
+    return ZeroShotClassifier(encoder, [item.prompt for item in classes])
 
 
 def _pool_size(
@@ -284,7 +285,7 @@ def _make_pool(size: PoolSize, trainer: Trainer, soft_classes: int | None) -> Im
 
 
 def _softening(
-    teacher: ClipTeacher, classes: int, weight: float
+    teacher: ZeroShotClassifier, classes: int, weight: float
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """What gives soft targets for images and labels."""
 

@@ -20,7 +20,8 @@ class GapSettings:
     """What bridges the gap between synthetic and real images, beside degrading the former."""
 
     teacher: str | None = None
-    """A CLIP model, by folder or hub id, whose probabilities soften the labels."""
+    """A dual encoder, such as CLIP, whose probabilities soften the labels: its folder, its hub
+    id, or embedded."""
     teacher_weight: float = 0.5
     """The teacher's share of the targets."""
     batch_norm_data: str | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,20 @@ def load_checked(kind: Any, folder: Path, wanted: str | None = None, **arguments
             "copy it again, with its config.json"
         )
     return module
+
+
+@contextmanager
+def no_loading_bar() -> Iterator[None]:
+    """Inside, `transformers` draws no bar while it loads weights."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _some(names: Collection[str]) -> str:

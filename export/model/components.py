@@ -13,7 +13,7 @@ from torch import nn
 from ...base.errors import InputError
 from ...base.printable import short
 from ...base.tensor_files import open_tensors
-from .checked_load import load_checked
+from .checked_load import load_checked, no_loading_bar
 from .json_files import read_json
 from .model_info import ModelInfo, text_encoder_values
 from .textual_inversion import TextualInversion, add_to_text_encoders, add_to_tokenizers
@@ -85,7 +85,7 @@ def load_text_encoders(
     index = read_json(folder / "model_index.json")
     encoders = []
     for name in info.text_encoders:
-        with _one_sentence(folder / name), _no_loading_bar():
+        with _one_sentence(folder / name), no_loading_bar():
             kind = getattr(transformers, index[name][1])
             encoders.append(load_checked(kind, folder / name, variant, dtype=dtype or "auto"))
     if inversions:
@@ -132,19 +132,6 @@ def _one_sentence(folder: Path) -> Iterator[None]:
     except Exception as error:  # the libraries raise many kinds
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"model folder {str(folder)!r} cannot be loaded: {reason}") from None
-
-
-@contextmanager
-def _no_loading_bar() -> Iterator[None]:
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
 
 
 def stored_dtype(part: Path, variant: str | None = None) -> torch.dtype:

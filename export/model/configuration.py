@@ -10,7 +10,7 @@ from ...base.foreign import ForeignValues, Values, check_values
 from ...base.printable import short
 from ...base.reading import read_text
 from .values.files import ModelIndex, ShardIndex, TokenizerValues, Vocabulary
-from .values.parts import VAES, ClipValues, TextValues, UNetValues
+from .values.parts import VAES, DualEncoderValues, TextValues, UNetValues
 from .values.scheduler import SchedulerValues
 
 _REMEDY = "copy it again"
@@ -58,9 +58,9 @@ def complete_text_encoder(folder: Path, given: dict[str, Any]) -> dict[str, Any]
     return _complete(TextValues, folder / "config.json", given)
 
 
-def check_clip(path: Path, given: dict[str, Any]) -> None:
-    """Raise `InputError` for values of a CLIP model that the library does not take."""
-    _checked(ClipValues, path, given)
+def check_dual_encoder(path: Path, given: dict[str, Any]) -> None:
+    """Raise `InputError` for values of a dual encoder that the library does not take."""
+    _checked(DualEncoderValues, path, given)
 
 
 def model_index(path: Path, given: dict[str, Any]) -> ModelIndex:

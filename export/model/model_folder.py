@@ -33,13 +33,20 @@ def find_model(name: str | Path | None, variant: str | None = None) -> Path:
     path = Path(name)
     if path.suffix == ".safetensors" and path.is_file():
         return unpacked(path)
-    return find_folder(name, "model", "for the embedded model", variant)
+    return find_folder(name, "model", "leave it out for the embedded model", variant)
 
 
-def find_folder(name: str | Path, kind: str, default: str, variant: str | None = None) -> Path:
+def find_folder(
+    name: str | Path,
+    kind: str,
+    otherwise: str,
+    variant: str | None = None,
+    library: str = "diffusers",
+) -> Path:
     """The local folder called `name`, or the local snapshot of the hub id, `owner/name@revision`.
 
-    `kind` says in errors what was looked for, and `default` what leaving it out is good for.
+    `kind` says in errors what was looked for, `library` what saves such folders, and `otherwise`
+    what else one can do than give one.
     """
     folder = Path(name)
     if folder.is_dir():
@@ -48,14 +55,14 @@ def find_folder(name: str | Path, kind: str, default: str, variant: str | None =
     if is_hub_id(str(name)) and not folder.exists():
         return download(kind, str(name), variant)
     if folder.exists():
-        raise _file_for_folder(folder, kind)
+        raise _file_for_folder(folder, kind, library)
     raise InputError(
-        f"{kind} folder {str(name)!r} does not exist: give a folder that diffusers saved, a hub id "
-        f"such as 'owner/name', or leave it out {default}"
+        f"{kind} folder {str(name)!r} does not exist: give a folder that {library} saved, a "
+        f"hub id such as 'owner/name', or {otherwise}"
     )
 
 
-def _file_for_folder(path: Path, kind: str) -> InputError:
+def _file_for_folder(path: Path, kind: str, library: str) -> InputError:
     """The error for a file where a folder is needed."""
     if path.suffix in _PICKLES:
         return InputError(
@@ -63,7 +70,7 @@ def _file_for_folder(path: Path, kind: str) -> InputError:
             f"{'file or ' if kind == 'model' else ''}folder of safetensors"
         )
     return InputError(
-        f"{kind} {str(path)!r} is a file: give a folder that diffusers saved, or a hub id such as "
+        f"{kind} {str(path)!r} is a file: give a folder that {library} saved, or a hub id such as "
         "'owner/name'"
     )
 

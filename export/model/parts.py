@@ -124,7 +124,7 @@ def few_step_unet(folder: Path) -> Distilled | None:
 
 def _other_unet(folder: Path, name: str) -> Path:
     if name != FEW_STEP_UNET:
-        return find_folder(name, "UNet", "for the model's own")
+        return find_folder(name, "UNet", "leave it out for the model's own")
     if not (folder / _FEW_STEP_FOLDER).is_dir():
         raise InputError(
             f"UNet {FEW_STEP_UNET!r} was asked for, model folder {str(folder)!r} has none "

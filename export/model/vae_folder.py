@@ -32,7 +32,10 @@ def find_vae(folder: Path, info: ModelInfo, name: str | None, variant: str | Non
     """
     if name is None:
         return folder / "vae"
-    found = _small_vae(folder) if name == SMALL_VAE else find_folder(name, "VAE", "for its own")
+    if name == SMALL_VAE:
+        found = _small_vae(folder)
+    else:
+        found = find_folder(name, "VAE", "leave it out for its own")
     config = complete_vae(found, read_json(found / "config.json"), vae_class(found))
     channels, scale = config["latent_channels"], vae_scale(config)
     if (channels, scale) != (info.latent_channels, info.vae_scale):

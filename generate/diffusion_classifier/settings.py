@@ -25,9 +25,9 @@ class DiffusionClassifierSettings(PartsSettings):
     Raises `InputError` for values out of range.
     """
 
-    template: tuple[str, ...] = option((), shown=TEMPLATE)
-    """A prompt with {class} in it; can be given several times, and the timesteps then take one each
-    in turn."""
+    template: tuple[str, ...] = option((), shown=f"{TEMPLATE}; of encoders, a photo of a {{class}}")
+    """A prompt with {class} in it; can be given several times: the timesteps then take one each in
+    turn, encoders their mean."""
     stages: tuple[Stage, ...] | None = option(
         None, read=parse_stages, shown=f"{STAGES}, or {PROPOSED_STAGES} with --propose"
     )

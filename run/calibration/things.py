@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...base import InputError
+from ...base.articles import indefinite_article
 from ...base.reading import read_text
 from ...generate import ClassName, Recipe, SamplePlan, SampleSpec
-from ...generate.plan.prompts import indefinite_article
 from ...generate.plan.recipe import GuidanceRange
 
 _SHIPPED = Path(__file__).with_name("things.txt")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import shlex
 import sys
 from dataclasses import dataclass
@@ -16,9 +15,9 @@ from torch import Tensor
 from ...base import InputError, describe_environment
 from ...base.files import write_atomically
 from ...base.settings import plain
-from ...generate import Classified
 from ...train.classifier.evaluate import Evaluation
 from ..report.summary import TestFigures, test_content, test_figures
+from .approach import Found
 from .settings import ZeroshotSettings
 
 
@@ -28,10 +27,6 @@ class ZeroshotResult:
 
     settings: ZeroshotSettings
     device: torch.device
-    dtype: torch.dtype
-    """What the UNet computed in."""
-    batch_size: int
-    """Evaluations of the UNet together."""
     source: str
     classes: tuple[str, ...]
     planned: int
@@ -40,7 +35,7 @@ class ZeroshotResult:
     """Of the images that were classified, in the data."""
     labels: Tensor
     """int64 `[N]`: their true classes."""
-    found: Classified
+    found: Found
     seconds: float
     """What classifying took, without loading."""
 
@@ -62,46 +57,33 @@ class ZeroshotResult:
         return self.images / self.seconds
 
     @property
-    def evaluations_per_second(self) -> float:
-        """Of the UNet."""
-        return self.found.evaluations / self.seconds
-
-    @property
-    def evaluations_per_image(self) -> float:
-        """Of the UNet."""
-        return self.found.evaluations / self.images
-
-    @property
-    def stages(self) -> str:
-        """As settings take them."""
-        stages = self.settings.diffusion.stages_for(self.settings.propose is not None)
-        return ",".join(map(str, stages))
+    def sentence(self) -> str:
+        """What it took, for people."""
+        return f"{self.found.sentence(self.seconds)}, {self.images_per_second:.2f} images/s"
 
     def content(self) -> dict[str, Any]:
-        """As plain values, for JSON; an error is null where a class was no candidate."""
-        errors = self.found.errors.tolist()
+        """As plain values, for JSON."""
         rows = zip(
-            self.indices, self.labels.tolist(), self.found.labels.tolist(), errors, strict=True
+            self.indices,
+            self.labels.tolist(),
+            self.found.labels.tolist(),
+            self.found.rows(),
+            strict=True,
         )
         return {
             "command": shlex.join(["zeroreal", *sys.argv[1:]]),
             "settings": plain(self.settings),
             "classes": list(self.classes),
-            "templates": list(self.settings.diffusion.templates),
-            "stages": self.stages,
-            "dtype": str(self.dtype).removeprefix("torch."),
-            "batch_size": self.batch_size,
+            "templates": list(self.settings.templates),
             "planned": self.planned,
             "test": test_content(self.test),
-            "evaluations": self.found.evaluations,
-            "evaluations_per_image": self.evaluations_per_image,
+            **self.found.content(self.seconds),
             "seconds": self.seconds,
             "images_per_second": self.images_per_second,
-            "evaluations_per_second": self.evaluations_per_second,
             "environment": describe_environment(self.device),
             "predictions": [
-                {"image": index, "label": label, "predicted": predicted, "errors": _known(values)}
-                for index, label, predicted, values in rows
+                {"image": index, "label": label, "predicted": predicted, **row}
+                for index, label, predicted, row in rows
             ],
         }
 
@@ -115,7 +97,3 @@ def check_out(path: Path) -> None:
     """Raise `InputError` unless a result can be written to `path`."""
     if path.is_dir() or not path.parent.is_dir():
         raise InputError(f"the result cannot be written to {str(path)!r}: name a file in a folder")
-
-
-def _known(errors: list[float]) -> list[float | None]:
-    return [None if math.isnan(value) else round(value, 6) for value in errors]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...base.errors import InputError, unknown
-from ...base.settings import option, section
+from ...base.settings import changed, option, section
 from ...data.settings import ReadSettings
+from ...encoders.settings import TEMPLATES
 from ...generate.diffusion_classifier.settings import DiffusionClassifierSettings
 from ...generate.plan.classes import class_entries
 
-CLASSIFIERS = ("diffusion",)
+CLASSIFIERS = ("diffusion", "encoder")
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,11 @@ class ZeroshotSettings:
     Raises `InputError` for values out of range.
     """
 
-    classifier: str = "diffusion"
-    """diffusion: the class whose prompt lets the model that generates tell noise from the image."""
+    classifier: str | None = option(None, shown="encoder with --encoder, else diffusion")
+    """diffusion: the class whose prompt lets the model that generates tell noise from the image;
+    encoder: the class whose texts a dual encoder finds most like the image."""
+    encoder: str | None = None
+    """The dual encoder: a folder that transformers or open_clip saved, a hub id, or embedded."""
     classes: tuple[str, ...] | None = option(
         None, read=class_entries, shown="the run's, or the embedded model's ten garments"
     )
@@ -46,8 +50,15 @@ class ZeroshotSettings:
     reading: ReadSettings = section(ReadSettings, panel="Reading images")
 
     def __post_init__(self) -> None:
-        if self.classifier not in CLASSIFIERS:
+        if self.classifier not in (None, *CLASSIFIERS):
             raise unknown("classifier", self.classifier, CLASSIFIERS)
+        if self.classifier == "encoder" and self.encoder is None:
+            raise InputError(
+                "classifier 'encoder' was given without one: name it with --encoder, such as "
+                "--encoder embedded"
+            )
+        if self.encoder is not None:
+            self._check_with_encoder()
         if self.images is not None and self.images < 1:
             raise InputError(f"images is {self.images}: at least 1 is needed")
         if not 0 <= self.seed < 2**64:
@@ -65,4 +76,26 @@ class ZeroshotSettings:
             raise InputError(
                 f"run {self.run!r} was given, but nothing that it proposes: say how many "
                 "candidates with --propose"
+            )
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """Those that are used."""
+        if self.encoder is None:
+            return self.diffusion.templates
+        return self.diffusion.template or TEMPLATES
+
+    def _check_with_encoder(self) -> None:
+        """Raise `InputError` for what an encoder has no use for."""
+        if self.classifier == "diffusion":
+            raise InputError(
+                f"encoder {self.encoder!r} was given, but classifier 'diffusion': leave one of "
+                "them out"
+            )
+        idle = sorted(changed(self.diffusion) - {"template"})
+        idle += [name for name in ("propose", "run") if getattr(self, name) is not None]
+        if idle:
+            raise InputError(
+                f"encoder {self.encoder!r} was given, and {idle[0].replace('_', ' ')}, which it "
+                "has no use for: leave one of them out"
             )

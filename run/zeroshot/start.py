@@ -1,10 +1,11 @@
-"""Classifying labelled real images by a diffusion model, alone or after a trained classifier."""
+"""Classifying labelled real images without training, alone or after a trained classifier."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,10 +15,12 @@ from ...assets.embedded import EMBEDDED_CLASSES
 from ...base import InputError, resolve_device
 from ...base.progress import OnStage, StageProgress
 from ...data import LabelledImages, load_real_images
-from ...generate import Classified, ClassName, DiffusionClassifier, parse_classes
-from ...generate.diffusion_classifier.classified import joined
+from ...generate import ClassName, parse_classes
 from ...generate.plan.classes import prompt_aliases
 from ...train.classifier.saved import SavedClassifier, load_classifier
+from .approach import Approach, Found
+from .by_diffusion import ByDiffusion
+from .by_encoder import ByEncoder
 from .result import ZeroshotResult
 from .settings import ZeroshotSettings
 from .share import balanced_order
@@ -26,30 +29,31 @@ from .share import balanced_order
 def run_zeroshot(
     settings: ZeroshotSettings, on_progress: OnStage = lambda progress: None
 ) -> ZeroshotResult:
-    """Classify labelled real images without training; see `DiffusionClassifier`.
+    """Classify labelled real images without training.
 
-    Interrupted by Ctrl-C, it ends with the images that are classified by then, if there are any.
-    Raises `InputError` for settings and images that cannot be used.
+    See `DiffusionClassifier` and, with an encoder, `ZeroShotClassifier`. Interrupted by Ctrl-C, it
+    ends with the images that are classified by then, if there are any. Raises `InputError` for
+    settings and images that cannot be used.
     """
     saved = None
     if settings.run is not None:
         saved = load_classifier(Path(settings.run), resolve_device(settings.device))
     classes = _classes(settings, saved)
-    classifier = DiffusionClassifier(
-        classes, settings.diffusion, device=settings.device, seed=settings.seed
-    )
-    real = _real_images(settings, classes, classifier.image_size)
+    approach: Approach[Any]
+    if settings.encoder is not None:
+        approach = ByEncoder(settings, classes)
+    else:
+        approach = ByDiffusion(settings, classes)
+    real = _real_images(settings, classes, approach.image_size)
     order = balanced_order(real.labels, settings.seed, settings.images)
     candidates = None
     if saved is not None:
         candidates = _proposed(settings, saved, classes, real)[order]
-    found, seconds = _classified(classifier, real.images[order], order, candidates, on_progress)
-    done = order[: len(found)]
+    found, seconds = _classified(approach, real.images[order], order, candidates, on_progress)
+    done = order[: len(found.labels)]
     return ZeroshotResult(
         settings,
-        classifier.device,
-        classifier.dtype,
-        classifier.batch_size,
+        approach.device,
         real.source,
         tuple(item.name for item in classes),
         planned=len(order),
@@ -113,24 +117,22 @@ def _proposed(
 
 
 def _classified(
-    classifier: DiffusionClassifier,
+    approach: Approach[Any],
     images: Tensor,
     indices: Sequence[int],
     candidates: Tensor | None,
     on_progress: OnStage,
-) -> tuple[Classified, float]:
+) -> tuple[Found, float]:
     """What is found block by block, until the end or Ctrl-C, and the seconds that it took."""
-    parts: list[Classified] = []
-    done, evaluations, seconds = 0, 0, 0.0
+    parts, done, seconds = [], 0, 0.0
     began = time.perf_counter()
     try:
-        for part in classifier.blocks(images, indices, candidates):
+        for part in approach.blocks(images, indices, candidates):
             parts.append(part)
             seconds = time.perf_counter() - began
-            done, evaluations = done + len(part), evaluations + part.evaluations
-            note = f"{evaluations / seconds:.0f} evaluations/s"
-            on_progress(StageProgress("classify", done, len(images), note))
+            done += len(part)
+            on_progress(StageProgress("classify", done, len(images), approach.note(parts, seconds)))
     except KeyboardInterrupt:
         if not parts:
             raise
-    return joined(parts), seconds
+    return approach.found(parts), seconds

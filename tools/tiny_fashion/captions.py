@@ -7,6 +7,7 @@ recipes are in distribution. A caption without a domain describes the plain phot
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 
@@ -53,7 +54,8 @@ def _with_article(phrase: str) -> str:
     return f"{'an' if phrase[0].lower() in 'aeiou' else 'a'} {phrase}"
 
 
-def _fill(template: str, wording: str, domain: str) -> str:
+def filled(template: str, wording: str, domain: str) -> str:
+    """The caption, with the right articles."""
     return template.format_map(
         {
             "class": wording,
@@ -69,16 +71,20 @@ def captions(class_name: str, domain: str | None) -> list[str]:
     canonical, *others = CLASS_WORDINGS[class_name]
     templates = PLAIN_TEMPLATES if domain is None else DOMAIN_TEMPLATES
     wordings = [canonical] * len(others) + others
-    return [_fill(template, w, domain or "") for template, w in product(templates, wordings)]
+    return [filled(template, w, domain or "") for template, w in product(templates, wordings)]
 
 
-def write_tokenizer(folder: Path, domains: list[str]) -> None:
-    """Train byte-level BPE in CLIP's form on all captions; save it as a `CLIPTokenizer` folder."""
-    corpus = [
+def corpus(domains: list[str]) -> list[str]:
+    """Every caption once or more, in lower case."""
+    return [
         caption.lower()
         for name, domain in product(CLASS_WORDINGS, [None, *domains])
         for caption in captions(name, domain)
     ]
+
+
+def write_tokenizer(folder: Path, texts: Iterable[str], most_tokens: int = 1024) -> None:
+    """Train byte-level BPE in CLIP's form on captions; save it as a `CLIPTokenizer` folder."""
     tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     # CLIP splits at spaces and punctuation and marks word ends instead of word starts.
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -91,9 +97,12 @@ def write_tokenizer(folder: Path, domains: list[str]) -> None:
     tokenizer.decoder = decoders.BPEDecoder(suffix="</w>")
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
-        vocab_size=1024, min_frequency=2, initial_alphabet=alphabet, end_of_word_suffix="</w>"
+        vocab_size=most_tokens,
+        min_frequency=2,
+        initial_alphabet=alphabet,
+        end_of_word_suffix="</w>",
     )
-    tokenizer.train_from_iterator(corpus, trainer)
+    tokenizer.train_from_iterator(texts, trainer)
     merges = [tuple(merge) for merge in json.loads(tokenizer.to_str())["model"]["merges"]]
 
     # CLIP's vocabulary order: bytes, bytes at a word's end, merges, special tokens.

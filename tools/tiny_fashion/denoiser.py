@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from .captions import CLASS_WORDINGS, MAX_TOKENS, captions, write_tokenizer
+from .captions import CLASS_WORDINGS, MAX_TOKENS, captions, corpus, write_tokenizer
 from .data import Garments
 from .domains import DOMAINS
 from .settings import (
@@ -116,7 +116,7 @@ def train_denoiser(
     latents: dict[str, Tensor], garments: Garments, settings: Settings, work: Path
 ) -> nn.ModuleDict:
     """Train on v-prediction with min-SNR weights (arXiv 2303.09556); gives the moving average."""
-    write_tokenizer(work / "tokenizer", list(DOMAINS))
+    write_tokenizer(work / "tokenizer", corpus(list(DOMAINS)))
     tokenizer = CLIPTokenizer.from_pretrained(work / "tokenizer")
     table = CaptionTable(tokenizer)
     torch.manual_seed(settings.seed)

@@ -81,8 +81,8 @@ class TinyVaeValues(ForeignValues):
     scaling_factor: PositiveFloat = 1.0
 
 
-class TextValues(ForeignValues):
-    """Of a CLIP text encoder."""
+class _TextValues(ForeignValues):
+    """Of any text encoder."""
 
     vocab_size: Annotated[int, Field(ge=1, le=_MOST_TOKENS)] = 49408
     max_position_embeddings: Channels = 77
@@ -94,30 +94,41 @@ class TextValues(ForeignValues):
     hidden_act: str = "quick_gelu"
     layer_norm_eps: Epsilon = 1e-5
     attention_dropout: Share | None = 0.0
+
+
+class TextValues(_TextValues):
+    """Of a CLIP text encoder."""
+
     eos_token_id: int = 49407
 
 
+class DualTextValues(_TextValues):
+    """Of the text encoder of a dual encoder, which need not be CLIP's."""
+
+    eos_token_id: int | list[int] | None = 49407
+
+
 class VisionValues(ForeignValues):
-    """Of a CLIP image encoder."""
+    """Of the image encoder of a dual encoder."""
 
     hidden_size: Channels = 768
     intermediate_size: Channels = 3072
     num_hidden_layers: Annotated[int, Field(ge=1, le=_MOST_LAYERS)] = 12
     num_attention_heads: PositiveInt = 12
     num_channels: Literal[3] = 3
-    image_size: Channels = 224
+    image_size: Channels | list[Channels] = 224
     patch_size: Channels = 32
     hidden_act: str = "quick_gelu"
     layer_norm_eps: Epsilon = 1e-5
     attention_dropout: Share = 0.0
 
 
-class ClipValues(ForeignValues):
-    """Of a `CLIPModel`; what ends in `_dict` is where old ones have the same."""
+class DualEncoderValues(ForeignValues):
+    """Of a `CLIPModel` and its kin; what ends in `_dict` is where old ones have the same."""
 
-    model_type: Literal["clip"]
-    text_config: TextValues | None = None
-    text_config_dict: TextValues | None = None
+    model_type: str
+    text_config: DualTextValues | None = None
+    text_config_dict: DualTextValues | None = None
     vision_config: VisionValues | None = None
     vision_config_dict: VisionValues | None = None
     projection_dim: Channels = 512

@@ -139,8 +139,8 @@ def test_the_library_of_articles_is_spared_its_checks_of_types_and_no_other_is()
 
 
 def test_type_checks_that_are_not_there_need_not_be_left_out(monkeypatch):
-    from zeroreal.generate.plan import prompts
+    from zeroreal.base import articles
 
     monkeypatch.setitem(sys.modules, "typeguard", None)  # importing it fails
-    with prompts._without_type_checks():
+    with articles._without_type_checks():
         pass

@@ -45,7 +45,7 @@ def test_a_balanced_share_of_the_shipped_images_is_classified_by_default():
     result = run_zeroshot(settings(images=20), told.append)
     assert (result.images, result.planned, result.test.images) == (20, 20, 20)
     assert [row.images for row in result.test.per_class] == [2] * 10
-    assert result.evaluations_per_image == 10 + 2
+    assert result.found.evaluations_per_image == 10 + 2
     assert result.test.chance == pytest.approx(0.1)
     assert (told[-1].stage, told[-1].done, told[-1].total) == ("classify", 20, 20)
     right = int((result.labels == result.found.labels).sum())
@@ -59,21 +59,20 @@ def test_the_share_does_not_change_what_an_image_is_taken_for(garments):
         for count in (6, None)
     )
     assert all_of_them.indices[:6] == few.indices
-    torch.testing.assert_close(
-        all_of_them.found.errors[:6], few.found.errors, rtol=1e-4, atol=1e-6, equal_nan=True
-    )
+    ours, theirs = all_of_them.found.classified.errors[:6], few.found.classified.errors
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6, equal_nan=True)
 
 
 def test_a_runs_classifier_proposes_what_diffusion_decides_among(garments):
     # In another order than the run has them.
     classes = ("sneaker", "dress", "coat", "bag")
     result = run_zeroshot(settings(data=garments, classes=classes, propose=2, run=str(RUN)))
-    assert result.evaluations_per_image == 1 * 2 + 1 * 2
+    assert result.found.evaluations_per_image == 1 * 2 + 1 * 2
     saved = load_classifier(RUN, torch.device("cpu"))
     images = load_images(garments, 32, CARD["classes"]).images
     for row, index in enumerate(result.indices):
         likeliest = saved.predict(images[index : index + 1])[0].topk(2).indices.tolist()
-        tried = (~result.found.errors[row].isnan()).nonzero()[:, 0].tolist()
+        tried = (~result.found.classified.errors[row].isnan()).nonzero()[:, 0].tolist()
         assert {classes[label] for label in tried} == {CARD["classes"][one] for one in likeliest}
 
 
@@ -91,7 +90,7 @@ def test_an_interruption_ends_with_what_is_known(garments):
         settings(data=garments, classes=tuple(CARD["classes"]), diffusion=quick), stop
     )
     assert (result.images, result.planned, result.test.images) == (3, 20, 3)
-    assert result.found.errors.shape == (3, 4)
+    assert result.found.classified.errors.shape == (3, 4)
 
 
 def test_an_interruption_before_anything_is_known_is_raised(monkeypatch):

@@ -1,0 +1,1 @@
+"""Parts of the script that made the embedded dual encoder."""
