@@ -24,6 +24,7 @@ from .evaluate import evaluate
 from .export import export
 from .generate import generate
 from .predict import predict
+from .probe import probe
 from .prompts import prompts
 from .recipes import recipes
 from .run import run
@@ -47,6 +48,7 @@ for command in (
     evaluate,
     predict,
     calibrate,
+    probe,
     deploy,
     zeroshot,
     export,

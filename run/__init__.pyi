@@ -6,6 +6,8 @@ from .deploy.figures import Deployment
 from .deploy.settings import DeploySettings
 from .interruption import RunInterruptedError
 from .predict import Prediction, evaluate_run, predict_files, write_predictions
+from .probe.probe import ProbeResult, probe_run
+from .probe.settings import ProbeSettings
 from .report.summary import RunSummary, TestFigures
 from .settings import RunSettings
 from .start import RunResult, resume, run
@@ -19,6 +21,8 @@ __all__ = [
     "DeploySettings",
     "Deployment",
     "Prediction",
+    "ProbeResult",
+    "ProbeSettings",
     "RunInterruptedError",
     "RunResult",
     "RunSettings",
@@ -30,6 +34,7 @@ __all__ = [
     "deploy_run",
     "evaluate_run",
     "predict_files",
+    "probe_run",
     "resume",
     "run",
     "run_zeroshot",
