@@ -27,8 +27,8 @@ def probe(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="The folder for the report, by default the run's; with --robustify that of the new "
-            "run, by default one beside it.",
+            help="The folder for the report, by default the run's; with --robustify that of the "
+            "new run, by default one beside it.",
             file_okay=False,
         ),
     ] = None,

@@ -20,7 +20,7 @@ from .corruptions.draws import draws_of
 from .corruptions.table import SEVERITIES, corrupted
 from .report.measuring import corruption_figures
 
-_CHOOSING = 1000  # images
+_CHOOSING = 500  # images
 _HURTS = 0.01  # of accuracy
 _AT_ONCE = 250  # images that are corrupted together
 
@@ -46,8 +46,8 @@ def hurting(
     chosen = tuple(row.name for row in rows if row.lost >= _HURTS)
     if not chosen:
         raise InputError(
-            f"none of the corruptions {', '.join(names)} costs a point of accuracy on the images of "
-            "training, so there is nothing to fine-tune on: hold out fewer with --hold-out"
+            f"none of the corruptions {', '.join(names)} costs a point of accuracy on the images "
+            "of training, so there is nothing to fine-tune on: hold out fewer with --hold-out"
         )
     return chosen
 

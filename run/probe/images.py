@@ -1,4 +1,4 @@
-"""The images that a classifier is probed with: labelled photographs, or ones that a run generates."""
+"""The images that a classifier is probed with: labelled ones, or ones that its run generates."""
 
 from __future__ import annotations
 

@@ -73,14 +73,12 @@ def robustify(
     check_rights(folder)
     judge = judge_of(saved)
     found = probe_images(run, judge, settings, on_progress)
-    conditions = [
-        *corruption_conditions(NAMES, settings.seed),
-        *other_conditions(judge.image_size, settings.seed),
-    ]
+    corruptions = corruption_conditions(NAMES, settings.seed)
+    others = other_conditions(judge.image_size, settings.seed)
     tuned = _tuned(run, saved, settings, on_progress)
-    before = ask_all(judge, found, conditions, on_progress, "before")
+    before = ask_all(judge, found, corruptions, on_progress, "before")
     began = time.perf_counter()
-    after = ask_all(judge_of(tuned.saved), found, conditions, on_progress, "after")
+    after = ask_all(judge_of(tuned.saved), found, [*corruptions, *others], on_progress, "after")
     report = report_on(
         after,
         found,

@@ -21,7 +21,7 @@ _TEXT = "SALE"
 def marked(images: Tensor, name: str, seed: int, indices: Tensor) -> Tensor:
     """Images, uint8 `[B, S, S, 3]`, with a mark in a corner that is drawn for each.
 
-    `name` is one of `MARKS`; seed and `indices`, int64 `[B]`, decide the corner, as `draws_of` says.
+    `name` is one of `MARKS`; seed and `indices`, int64 `[B]`, decide the corner: see `draws_of`.
     """
     canvases = _canvases(name, images.shape[1]).to(images.device)
     corners = draws_of(seed, f"mark {name}", indices).uniform((), 0).mul(4).long()

@@ -1,4 +1,7 @@
-"""Blur: out of focus, behind frosted glass, by motion and by zooming. See `noise.py` on arguments."""
+"""Blur: out of focus, behind frosted glass, by motion and by zooming.
+
+See `noise.py` on arguments.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ def glass_blur(pixels: Tensor, draws: Draws, glass: tuple[float, int, int]) -> T
 
 
 def motion_blur(pixels: Tensor, draws: Draws, motion: tuple[int, float]) -> Tensor:
-    """A trace in a direction within 45 degrees of the horizontal; a radius and a sigma, in pixels."""
+    """A trace within 45 degrees of the horizontal, of a radius and a sigma in pixels."""
     degrees = draws.uniform((), 0) * 90 - 45
     return moved(pixels, *motion, degrees)
 

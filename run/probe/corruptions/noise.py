@@ -26,7 +26,7 @@ def shot_noise(pixels: Tensor, draws: Draws, photons: int) -> Tensor:
     levels = (pixels * 255).round().long()
     table = _poisson_table(photons, pixels.device)
     width = len(table) // 256
-    wanted = levels + draws.uniform(pixels.shape[1:], 0)
+    wanted = (levels + draws.uniform(pixels.shape[1:], 0)).contiguous()
     counts = torch.searchsorted(table, wanted, right=True) - levels * width
     return counts.float() / photons
 

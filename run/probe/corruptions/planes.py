@@ -1,4 +1,4 @@
-"""Filtering and resampling of planes `[..., S, S]` as matrix products, with the borders of SciPy."""
+"""Filtering and resampling of planes `[..., S, S]`, with the borders of SciPy."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def gaussian_matrix(side: int, sigma: float, radius: int, border: str) -> Tensor
 
 
 def gaussian(planes: Tensor, sigma: float, truncate: float = 4.0, border: str = NEAREST) -> Tensor:
-    """`scipy.ndimage.gaussian_filter` over the last two dimensions, cut off at `truncate` sigmas."""
+    """`scipy.ndimage.gaussian_filter` of the last two dimensions, cut off at `truncate` sigmas."""
     side, radius = planes.shape[-1], int(truncate * sigma + 0.5)
     return on_both_axes(planes, gaussian_matrix(side, sigma, radius, border)) if radius else planes
 
@@ -75,7 +75,7 @@ def box_matrix(before: int, after: int) -> Tensor:
 
 
 def zoomed(planes: Tensor, factor: float) -> Tensor:
-    """Planes `[B, C, S, S]` enlarged about their middle, linearly between the outer pixels' centres.
+    """Planes `[B, C, S, S]` enlarged about their middle, linearly from corner centre to centre.
 
     As the published `clipped_zoom` and `scipy.ndimage.zoom` of order 1 do.
     """

@@ -51,7 +51,7 @@ def frost(pixels: Tensor, draws: Draws, shares: tuple[float, float]) -> Tensor:
 
 
 def fog(pixels: Tensor, draws: Draws, plumes: tuple[float, float]) -> Tensor:
-    """Plasma of a strength and a decay over the picture, all brought back to its brightest value."""
+    """Plasma of a strength and a decay, then all brought back to the picture's brightest value."""
     strength, decay = plumes
     brightest = pixels.amax((1, 2, 3), keepdim=True)
     hazy = pixels + strength * plasma(draws, pixels.shape[-1], decay)[:, None]

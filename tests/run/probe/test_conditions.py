@@ -75,14 +75,12 @@ def test_another_size_is_pillows(images):
         picture = Image.fromarray(before)
         for side in (16, SIDE):
             picture = picture.resize((side, side), Image.Resampling.BILINEAR)
-        assert np.abs(np.asarray(picture).astype(int) - after).max() <= 1
+        assert np.abs(np.asarray(picture).astype(int) - after).max() <= 2  # each rounds twice
 
 
 def test_a_low_quality_loses_more(images):
     apart = [
-        (condition(JPEG, level).apply(images[:3], torch.arange(3)).float() - images[:3])
-        .abs()
-        .mean()
+        (condition(JPEG, level).apply(images, torch.arange(40)).float() - images).abs().mean()
         for level in (95, 10)
     ]
     assert 0 < apart[0] < apart[1]
@@ -94,13 +92,9 @@ def test_a_mark_lies_in_one_corner_and_leaves_the_rest(images, name):
     found = condition(MARK, name=name).apply(images, numbers)
     changed = (found != images).any(3)
     half = SIDE // 2
+    places = [(y, x) for y in (0, half) for x in (0, half)]
     quarters = torch.stack(
-        [
-            changed[:, y : y + half, x : x + half].flatten(1).sum(1)
-            for y in (0, half)
-            for x in (0, half)
-        ],
-        dim=1,
+        [changed[:, y : y + half, x : x + half].flatten(1).sum(1) for y, x in places], dim=1
     )
     corners = quarters.argmax(1)
     assert set(corners.tolist()) == {0, 1, 2, 3}

@@ -12,13 +12,22 @@ from pages import Page
 from zeroreal.base import InputError, file_digest
 from zeroreal.run import ProbeSettings, evaluate_run, predict_files, probe_run, resume
 from zeroreal.run.deploy.source import read_run
-from zeroreal.run.probe import fine_tuning
+from zeroreal.run.probe import asking, fine_tuning
 from zeroreal.run.probe.corruptions.table import corrupted
 from zeroreal.run.probe.settings import NAMES, RobustifySettings
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "run-version-1"
 CPU = torch.device("cpu")
 TUNING = RobustifySettings(epochs=2, copies=2)
+BRIEF = RobustifySettings(epochs=1, copies=1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _chosen_quickly():
+    """A few images choose the corruptions."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fine_tuning, "_CHOOSING", 40)
+        yield
 
 
 def digests(folder):
@@ -113,25 +122,19 @@ def test_copies_are_under_the_corruptions_that_are_named():
     assert len(seen) == 10
 
 
-def test_nothing_is_left_where_it_is_broken_off(finished, cards, tmp_path):
+@pytest.mark.parametrize("stage", ["choose", "train", "before"])
+def test_nothing_is_left_where_it_is_broken_off(finished, cards, tmp_path, monkeypatch, stage):
     def stop(progress):
-        if progress.stage == "after" and progress.done == progress.total:
+        if progress.stage == stage and progress.done > 0:
             raise KeyboardInterrupt
 
-    tuning = RobustifySettings(epochs=1, copies=1)
+    monkeypatch.setattr(asking, "_MOST", 10)  # so that some are answered
     settings = ProbeSettings(
-        data=cards(20, 1), images=20, robustify=True, tuning=tuning, device="cpu"
+        data=cards(20, 1), images=20, robustify=True, tuning=BRIEF, device="cpu"
     )
-    probe_run(finished, settings, tmp_path / "whole", stop)  # all images were done
-    assert (tmp_path / "whole" / "metrics.json").is_file()
-
-    def stop_early(progress):
-        if progress.stage == "train":
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        probe_run(finished, settings, tmp_path / "out", stop_early)
-    assert [path.name for path in tmp_path.iterdir()] == ["whole"]
+        probe_run(finished, settings, tmp_path / "out", stop)
+    assert list(tmp_path.iterdir()) == []
 
 
 def refused(run, out=None, **values):
@@ -165,9 +168,7 @@ def test_a_run_that_bears_everything_has_nothing_to_mend(finished, cards, tmp_pa
 
 def test_a_run_of_the_embedded_model_is_trained_on_its_own_images_again(tmp_path):
     run = Path(shutil.copytree(FIXTURE / "finished", tmp_path / "run"))
-    settings = ProbeSettings(
-        robustify=True, device="cpu", images=8, tuning=RobustifySettings(epochs=1, copies=1)
-    )
+    settings = ProbeSettings(robustify=True, device="cpu", images=8, tuning=BRIEF)
     result = probe_run(run, settings)
     assert result.folder == tmp_path / "run-robust"
     assert result.report.robustified.images == 64
