@@ -1,7 +1,7 @@
 """The corruptions by name, with their published severities, and what applies them.
 
 Small pictures get the severities of CIFAR-10-C, which were made for 32 pixels, larger ones those of
-ImageNet-C, made for 224 (`make_cifar_c.py`, `make_imagenet_c.py` in github.com/hendrycks/robustness).
+ImageNet-C, made for 224. See `make_cifar_c.py` and `make_imagenet_c.py`, hendrycks/robustness.
 Lengths in pixels are as published, whatever the picture's side, but for `elastic`.
 """
 
