@@ -37,7 +37,7 @@ class RobustifySettings:
     hold_out: tuple[str, ...] = option(HELD_OUT, read=corruption_names, shown=", ".join(HELD_OUT))
     """Corruptions that are not trained on, so that it shows how far the rest helps against others;
     '' for none."""
-    epochs: int = 4
+    epochs: int = 3
     """How often each image and each copy is trained on."""
     copies: int = 3
     """Corrupted copies of each image, beside the image itself; a corruption and a severity is drawn
