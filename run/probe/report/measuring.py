@@ -115,15 +115,12 @@ def nearest(answers: Answers, labels: Tensor, classes: Sequence[str]) -> tuple[N
     """The images whose two likeliest classes are the least apart."""
     best = answers.shares.topk(2)
     margins = best.values[:, 0] - best.values[:, 1]
-    return tuple(
-        Near(
-            place,
-            classes[int(labels[place])],
-            *(classes[label] for label in best.indices[place].tolist()),
-            float(margins[place]),
-        )
-        for place in margins.argsort(stable=True)[:_NEAR].tolist()
-    )
+    found = []
+    for place in margins.argsort(stable=True)[:_NEAR].tolist():
+        first, second = best.indices[place].tolist()
+        true, margin = classes[int(labels[place])], float(margins[place])
+        found.append(Near(place, true, classes[first], classes[second], margin))
+    return tuple(found)
 
 
 def _marked_class(
