@@ -44,7 +44,7 @@ def test_the_command_fine_tunes_into_a_new_run(run, command, tmp_path):
         (["{run}", "--images", "0"], "images is 0"),
         (["{run}", "--data", "nowhere"], "'nowhere' does not exist"),
         (["{run}", "--data", "{broken}"], "broken"),
-        (["{run}", "--epochs", "3"], "give --robustify, too"),
+        (["{run}", "--epochs", "5"], "give --robustify, too"),
         (["{run}", "--robustify", "--out", "{run}"], "is not a new or empty folder"),
         (["{run}", "--robustify", "--hold-out", "rain"], "unknown corruption 'rain'"),
     ],
