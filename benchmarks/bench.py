@@ -66,7 +66,6 @@ def bench(
     date = datetime.now().astimezone().isoformat(timespec="seconds")
     environment = result_environment(device)
     conditions = Conditions(device)
-    is_timed = getattr(settings, "is_timed", True)
 
     def keep(figures: Figures) -> BenchmarkResult:
         result = BenchmarkResult(
@@ -75,9 +74,7 @@ def bench(
             date=date,
             environment={**environment, "conditions": conditions.content()},
             settings=settings_content(settings),
-            figures=replace(
-                figures, reasons=(*figures.reasons, *(conditions.reasons() if is_timed else ()))
-            ),
+            figures=replace(figures, reasons=(*figures.reasons, *_doubts(settings, conditions))),
         )
         if path is not None:
             write_result(path, result, chosen.columns)
@@ -89,6 +86,11 @@ def bench(
     if repeats == 1:
         return keep(measure(settings, progress))
     return keep(repeated(measure, settings, repeats, progress))
+
+
+def _doubts(settings: Any, conditions: Conditions) -> list[str]:
+    """What of the conditions spoils the figures: nothing, where `settings` say no time is taken."""
+    return conditions.reasons() if getattr(settings, "is_timed", True) else []
 
 
 def write_page(path: Path) -> Path:

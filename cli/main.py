@@ -25,6 +25,7 @@ from .evaluate import evaluate
 from .export import export
 from .generate import generate
 from .predict import predict
+from .probe import probe
 from .prompts import prompts
 from .recipes import recipes
 from .reproduce import reproduce
@@ -63,6 +64,7 @@ for command in (
     evaluate,
     predict,
     calibrate,
+    probe,
     deploy,
     worth,
     reproduce,

@@ -64,15 +64,18 @@ def sample_grid(
         pen.text(anchor, _clip(name), fill=_INK, font=_font(), anchor="rm")
         members = (labels == row).nonzero()[:columns, 0].tolist()
         for column, index in enumerate(members):
-            tile = Image.fromarray(images[index].cpu().numpy()).resize(
-                (width, height), _filter(images)
-            )
-            grid.paste(tile, (left + column * (width + _GAP), top))
+            grid.paste(enlarged(images[index]), (left + column * (width + _GAP), top))
         if not members:
             pen.text((left, top + height // 2), "no image", fill=_FAINT, font=_font(), anchor="lm")
     if note:
         pen.text((left, grid.height - _MARGIN), note, fill=_FAINT, font=_font(), anchor="ls")
     return grid
+
+
+def enlarged(image: Tensor) -> Image.Image:
+    """An image, uint8 `[H, W, 3]`, at the size that grids show it; see `sample_grid`."""
+    height, width = _cell_size(*image.shape[:2])
+    return Image.fromarray(image.cpu().numpy()).resize((width, height), _filter(image[None]))
 
 
 def confusion_picture(confusion: Tensor, classes: Sequence[str]) -> Image.Image:

@@ -6,6 +6,8 @@ from .deploy.figures import Deployment
 from .deploy.settings import DeploySettings
 from .interruption import RunInterruptedError
 from .predict import Prediction, evaluate_run, predict_files, write_predictions
+from .probe.probe import ProbeResult, probe_run
+from .probe.settings import ProbeSettings
 from .report.summary import RunSummary, TestFigures
 from .reproduce.comparison import Reproduction
 from .reproduce.reproduce import reproduce_run
@@ -24,6 +26,8 @@ __all__ = [
     "DeploySettings",
     "Deployment",
     "Prediction",
+    "ProbeResult",
+    "ProbeSettings",
     "Reproduction",
     "RunInterruptedError",
     "RunResult",
@@ -39,6 +43,7 @@ __all__ = [
     "evaluate_run",
     "measure_worth",
     "predict_files",
+    "probe_run",
     "reproduce_run",
     "resume",
     "run",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from ..base import InputError, resolve_device
@@ -25,8 +26,12 @@ class Judge:
     """A classifier to predict with."""
 
     classes: tuple[str, ...]
+    prompts: tuple[str, ...]
+    """What prompts call the classes, in the same order."""
     image_size: int
     """Side in pixels of the images that it takes."""
+    device: torch.device
+    """Where it computes; images may lie there, or on the CPU."""
     judge: Callable[[Tensor], Judged]
     """Of uint8 images `[N, image_size, image_size, 3]`."""
 
@@ -37,11 +42,11 @@ def load_judge(path: Path, device: str) -> Judge:
     if suffix in (".onnx", ".xml") and not path.is_dir():
         deployed = load_deployed(path, "cpu" if device == "auto" else resolve_device(device).type)
         card = deployed.card
-        return Judge(card.classes, card.image_size, partial(_of_file, deployed))
+        judge = partial(_of_file, deployed)
+        return Judge(card.classes, card.prompts, card.image_size, torch.device("cpu"), judge)
     if not is_file(path, "model"):
         saved = load_classifier(path, resolve_device(device))
-        judge = partial(_of_run, saved, read_calibration(path))
-        return Judge(saved.card.classes, saved.card.image_size, judge)
+        return judge_of(saved, read_calibration(path))
     if suffix == ".pt2":
         raise InputError(
             f"{str(path)!r} is a program of torch.export, and loading one runs whatever it holds: "
@@ -51,6 +56,12 @@ def load_judge(path: Path, device: str) -> Judge:
         f"{str(path)!r} is no run's folder: give one, or an .onnx or .xml file that zeroreal "
         "deploy wrote"
     )
+
+
+def judge_of(saved: SavedClassifier, calibration: Calibration | None = None) -> Judge:
+    """A classifier that was loaded, with its calibration where it has one."""
+    card, judge = saved.card, partial(_of_run, saved, calibration)
+    return Judge(card.classes, card.prompts, card.image_size, saved.device, judge)
 
 
 def _of_file(deployed: DeployedClassifier, images: Tensor) -> Judged:

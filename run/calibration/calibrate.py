@@ -17,8 +17,6 @@ from ...base.settings import plain
 from ...data import LabelledImages
 from ...data.source import load_unlabelled
 from ...generate import ClassName, Recipe
-from ...generate.plan.content import recipe_content
-from ...generate.suited import suited_recipe
 from ...train.classifier.calibration import (
     SCORES,
     auroc,
@@ -28,11 +26,9 @@ from ...train.classifier.calibration import (
     reject_scores,
 )
 from ...train.classifier.saved import WEIGHTS, SavedClassifier, load_classifier
-from ..folder import check_rights, read_config, read_made_with
-from ..generator import make_generator
-from ..identity import check_model
+from ..folder import check_rights
 from ..preparation import real_test_images
-from ..report.summary import METRICS
+from ..regenerated import generated_run, generator_of
 from ..settings import RunSettings
 from .file import Calibration, write_calibration
 from .images import CLASSES, DEGRADED, LEARNT, OFF, Answers, ImageMaker
@@ -59,7 +55,12 @@ def calibrate_run(
     images that cannot be used.
     """
     settings, folder = settings or CalibrateSettings(), Path(run)
-    run_settings, recipe = _generated_run(folder)
+    run_settings, recipe = generated_run(
+        folder,
+        "calibrating takes images that it was not trained on",
+        "calibrate a run that generated its images",
+    )
+    check_rights(folder)
     saved = load_classifier(folder, resolve_device(settings.device))
     real = _real_images(run_settings, settings, saved)
     outside = None
@@ -123,30 +124,6 @@ def fitted_to(answers: Mapping[str, Answers]) -> tuple[Tensor, Tensor]:
     return logits, F.one_hot(degraded.labels, logits.shape[1]).repeat(2, 1)
 
 
-def _generated_run(folder: Path) -> tuple[RunSettings, Recipe]:
-    """Settings and recipe of a finished run that generated its images; `InputError` for another."""
-    settings, origin = read_config(folder)
-    if not (folder / METRICS).is_file():
-        raise InputError(
-            f"the run in {str(folder)!r} is not finished: continue it with "
-            f"zeroreal run --resume {folder}"
-        )
-    if settings.images is not None:
-        raise InputError(
-            f"the run in {str(folder)!r} was trained on the dataset {settings.images!r}, and "
-            "calibrating takes images that it was not trained on: calibrate a run that generated "
-            "its images"
-        )
-    check_rights(folder)
-    recipe = suited_recipe(settings, settings.generate)
-    if recipe_content(recipe) != origin:
-        raise InputError(
-            f"recipe {settings.recipe!r} has changed since the run in {str(folder)!r} began: "
-            "restore it, or start a new run"
-        )
-    return settings, recipe
-
-
 def _real_images(
     run: RunSettings, settings: CalibrateSettings, saved: SavedClassifier
 ) -> LabelledImages | None:
@@ -166,9 +143,7 @@ def _maker(
 ) -> ImageMaker:
     classes = _classes(saved)
     things = _things(run, settings, classes)
-    run = replace(run, device=settings.device, devices=())
-    generator = make_generator(run, recipe.guided, on_progress)
-    check_model(read_made_with(folder), generator.facts.folder, run, folder)
+    generator = generator_of(folder, run, recipe, settings.device, on_progress)
     asked = 2 if things else 1  # kinds of others that are generated
     total = PARTS * (settings.images // PARTS * len(classes) + settings.others // PARTS * asked)
     done = 0

@@ -10,7 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from coloured import COLOURS, coloured
 from PIL import Image
+
+from zeroreal.run import RunSettings, run
+from zeroreal.train import TrainSettings
 
 
 def png(image):
@@ -80,3 +84,22 @@ def write_dataset():
         return str(folder)
 
     return write
+
+
+@pytest.fixture(scope="session")
+def cards(tmp_path_factory, write_dataset):
+    """A function that writes pictures of colours as folders of classes."""
+
+    def write(count, seed):
+        folder = tmp_path_factory.mktemp("cards") / "cards"
+        return write_dataset(folder, "folders", *coloured(count, 16, seed), list(COLOURS))
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, cards):
+    """The folder of a small run on such pictures that is finished; not to be changed."""
+    train = TrainSettings(epochs=6, batch_size=32)
+    settings = RunSettings(images=cards(300, 0), data=cards(40, 1), device="cpu", train=train)
+    return run(settings, tmp_path_factory.mktemp("runs") / "run").folder

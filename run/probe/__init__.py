@@ -1,0 +1,1 @@
+"""What a classifier cannot bear: corruptions, shifts, sizes, marks; and mending it."""

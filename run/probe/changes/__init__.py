@@ -1,0 +1,1 @@
+"""What images are changed by: marks, shifts, sizes, JPEG, and all of these as conditions."""

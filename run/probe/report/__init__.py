@@ -1,0 +1,1 @@
+"""What probing came to: figures, advice, the page."""
