@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.logging import RichHandler
 
+from .audit import audit
 from .bench import bench_app
 from .build import build
 from .cache import cache_app
@@ -49,6 +50,7 @@ for command in (
     calibrate,
     deploy,
     zeroshot,
+    audit,
     export,
     build,
     tune,
