@@ -118,7 +118,7 @@ def agreement(
     counts = torch.bincount(labels * classes + found, minlength=classes**2).view(classes, classes)
     totals = counts.sum(1)
     right = found == labels
-    taken = counts / totals.clamp(min=1)[:, None]
+    taken = counts.double() / totals.clamp(min=1)[:, None]
     own = taken.diagonal().tolist()
     scales = _shares(right, [f"{scale:.0f}" for scale in guidance])
     return Agreement(

@@ -130,9 +130,7 @@ class KeptImages:
         except InputError:
             raise
         except Exception as error:  # whatever the library says
-            raise InputError(
-                f"{_WHAT} {str(path)!r} cannot be read ({error}): remove the file"
-            ) from None
+            raise InputError(f"{_WHAT} {str(path)!r} cannot be read ({error}): remove it") from None
         return one
 
     def save(self, name: str, made_by: dict[str, Any], found: CandidateImages) -> None:
