@@ -15,6 +15,8 @@ from ..base.errors import InputError
 _log = logging.getLogger(__name__)
 
 _BATCH = 256
+_PIXELS_ON_CPU = 32 * 224**2
+"""Of a batch: larger ones of large images leave the caches."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,9 @@ class DualEncoder:
         self.scale, self.bias, self.is_sigmoid = towers.scale, towers.bias, towers.is_sigmoid
         self.dtype = towers.dtype
         self.long_texts = 0
+        self._batch = _BATCH
+        if device.type == "cpu":
+            self._batch = max(1, min(_BATCH, _PIXELS_ON_CPU // self.image_size**2))
         self.dimension = self._probe()
 
     @torch.inference_mode()
@@ -85,7 +90,7 @@ class DualEncoder:
             )
         if not len(images):
             return torch.empty(0, self.dimension, device=self.device)
-        parts = images.to(self.device).permute(0, 3, 1, 2).split(_BATCH)
+        parts = images.to(self.device).permute(0, 3, 1, 2).split(self._batch)
         return self._unit(
             torch.cat([self._towers.embed_images(part) for part in parts]), "an image"
         )

@@ -173,7 +173,8 @@ def _most_tokens(family: Family, text: Any, tokenizer: Any) -> int:
     positions = text.max_position_embeddings
     if text.model_type == "altclip_text_model":  # as RoBERTa's, begin behind that of the padding
         positions -= text.pad_token_id + 1
-    return min(positions, tokenizer.model_max_length, family.most_tokens or positions)
+    most: int = min(positions, tokenizer.model_max_length, family.most_tokens or positions)
+    return most
 
 
 def _image_processor(folder: Path, device: torch.device) -> Any:

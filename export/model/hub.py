@@ -13,7 +13,7 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?")
 _PARTS = re.compile(r"unet|vae|scheduler|(text_encoder|tokenizer)(_2)?")
 _OURS = ("few_step_unet", "tiny_vae")
 """What models that zeroreal made bring along, of which `model_index.json` says nothing."""
-_FILES = ("*.json", "*.txt", "*.safetensors")
+_FILES = ("*.json", "*.txt", "*.safetensors", "*.model")
 _VARIANTS = "*.*.safetensors"
 """Of `model.fp16.safetensors`: read only where there are no plain files."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -38,7 +39,7 @@ def run_zeroshot(
     if settings.run is not None:
         saved = load_classifier(Path(settings.run), resolve_device(settings.device))
     classes = _classes(settings, saved)
-    approach: Approach
+    approach: Approach[Any]
     if settings.encoder is not None:
         approach = ByEncoder(settings, classes)
     else:
@@ -116,7 +117,7 @@ def _proposed(
 
 
 def _classified(
-    approach: Approach,
+    approach: Approach[Any],
     images: Tensor,
     indices: Sequence[int],
     candidates: Tensor | None,

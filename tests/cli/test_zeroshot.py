@@ -52,3 +52,43 @@ def test_bad_input_gets_one_sentence_and_status_2(command, tmp_path, arguments, 
     assert done.returncode == 2
     assert complaint in done.shown
     assert "Traceback" not in done.shown
+
+
+def test_an_encoder_s_table_and_file(command, tmp_path):
+    path = tmp_path / "found.json"
+    long = "a photo of a {class} " + "that nobody wears any more " * 20
+    encoder = ["--encoder", "embedded", "--device", "cpu", "--images", "20"]
+    done = command(
+        "zeroshot", *encoder, "--template", "a {class}", "--template", long, "--out", path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Accuracy on 20 real images" in done.stdout
+    assert "encoder embedded (clip) at 32 pixels" in done.shown
+    assert done.shown.count("10 of 20 texts are longer than the 32 tokens that encoder") == 1
+    found = json.loads(path.read_text())
+    assert found["templates"] == ["a {class}", long]
+    assert (found["encoder"], found["long_texts"], found["image_size"]) == ("clip", 10, 32)
+    rows = found["predictions"]
+    assert found["test"]["accuracy"] == sum(row["label"] == row["predicted"] for row in rows) / 20
+    for row in rows:
+        assert sum(row["scores"]) == pytest.approx(1, abs=1e-4)
+        assert row["scores"][row["predicted"]] == max(row["scores"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--classifier", "encoder"], "classifier 'encoder' was given without one: name it with"),
+        (["--encoder", "embedded", "--classifier", "diffusion"], "but classifier 'diffusion'"),
+        (["--encoder", "embedded", "--stages", "1:1"], "and stages, which it has no use for"),
+        (["--encoder", "embedded", "--model", "x"], "and model, which it has no use for"),
+        (["--encoder", "embedded", "--propose", "3", "--run", "x"], "and propose, which it has no"),
+        (["--encoder", "embeded"], "encoder folder 'embeded' does not exist"),
+        (["--encoder", "{tmp}"], "has neither config.json, of transformers, nor"),
+    ],
+)
+def test_what_an_encoder_cannot_take_gets_one_sentence(command, tmp_path, arguments, complaint):
+    done = command("zeroshot", *(str(tmp_path) if a == "{tmp}" else a for a in arguments))
+    assert done.returncode == 2
+    assert complaint in done.shown
+    assert "Traceback" not in done.shown

@@ -15,7 +15,7 @@ from zeroreal.run.zeroshot.share import balanced_order
 CPU = torch.device("cpu")
 CLASSES = parse_classes(EMBEDDED_CLASSES)
 MOST_BYTES = 3_000_000
-FLOOR = 0.7
+FLOOR = 0.78
 
 
 @pytest.fixture(scope="module")

@@ -133,10 +133,10 @@ def _align(folder):
 
 
 def _altclip(folder):
-    tokenizer = roberta_tokenizer(36)
+    tokenizer = roberta_tokenizer(512)
     text = {
         "vocab_size": len(tokenizer),
-        "max_position_embeddings": 44,
+        "max_position_embeddings": 38,
         "project_dim": 16,
         "pad_token_id": tokenizer.pad_token_id,
     }

@@ -132,6 +132,9 @@ def test_paths_become_absolute_and_names_do_not(tmp_path, monkeypatch):
     assert found["recipe"] == str(tmp_path / "mine.yaml")
     assert found["images"] == str(tmp_path / "photos/{0..3}.tar")
     assert found["gap"]["teacher"] == "openai/clip"
+    (tmp_path / "embedded").mkdir()
+    given["gap"] = {**given["gap"], "teacher": "embedded"}
+    assert with_absolute_paths(given)["gap"]["teacher"] == "embedded"
     assert (found["generate"]["unet"], found["generate"]["vae"]) == ("own", "tiny")
     assert found["generate"]["model"] is None
     assert found["generate"]["lora"] == [

@@ -128,3 +128,17 @@ def test_the_report_says_whether_the_classifier_is_zero_shot(finish, unlabelled,
     finish(gap=GapSettings(batch_norm_data=str(unlabelled)))
     assert "It is not zero-shot" in report.read_text()
     assert str(unlabelled) in report.read_text()
+
+
+def test_a_teacher_softens_the_labels_and_is_told_of(finish, tmp_path):
+    finish()
+    plain = load_file(tmp_path / "run" / "classifier.safetensors")
+    (tmp_path / "run").rename(tmp_path / "plain")
+    metrics, _ = finish(gap=GapSettings(teacher="embedded"))
+    assert metrics["training"]["teacher"] == "embedded"
+    softened = load_file(tmp_path / "run" / "classifier.safetensors")
+    assert any(not torch.equal(softened[name], plain[name]) for name in plain)
+    assert (
+        "labels were softened by the\nembedded encoder"
+        in (tmp_path / "run" / "report.html").read_text()
+    )

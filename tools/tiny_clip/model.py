@@ -14,6 +14,7 @@ from .captions import corpus
 
 _DIMENSION = 128
 _WORD_END = "</w>"
+_OWN = ("_name_or_path", "architectures", "dtype")  # of a configuration by itself
 
 
 def new_tokenizer(folder: Path) -> CLIPTokenizer:
@@ -27,7 +28,7 @@ def new_model(tokenizer: CLIPTokenizer, pipeline: Path) -> CLIPModel:
     text = CLIPTextModel.from_pretrained(pipeline / "text_encoder")
     config = CLIPConfig(
         text_config={
-            **text.config.to_dict(),
+            **{name: value for name, value in text.config.to_dict().items() if name not in _OWN},
             "vocab_size": len(tokenizer),
             "bos_token_id": tokenizer.bos_token_id,
             "eos_token_id": tokenizer.eos_token_id,

@@ -81,8 +81,8 @@ class TinyVaeValues(ForeignValues):
     scaling_factor: PositiveFloat = 1.0
 
 
-class TextValues(ForeignValues):
-    """Of a CLIP text encoder."""
+class _TextValues(ForeignValues):
+    """Of any text encoder."""
 
     vocab_size: Annotated[int, Field(ge=1, le=_MOST_TOKENS)] = 49408
     max_position_embeddings: Channels = 77
@@ -94,10 +94,15 @@ class TextValues(ForeignValues):
     hidden_act: str = "quick_gelu"
     layer_norm_eps: Epsilon = 1e-5
     attention_dropout: Share | None = 0.0
+
+
+class TextValues(_TextValues):
+    """Of a CLIP text encoder."""
+
     eos_token_id: int = 49407
 
 
-class DualTextValues(TextValues):
+class DualTextValues(_TextValues):
     """Of the text encoder of a dual encoder, which need not be CLIP's."""
 
     eos_token_id: int | list[int] | None = 49407

@@ -6,6 +6,7 @@ import pytest
 from huggingface_hub.utils import filter_repo_objects
 
 from zeroreal.base import InputError
+from zeroreal.encoders import find_encoder
 from zeroreal.export import find_model
 
 PLAIN = "diffusion_pytorch_model.safetensors"
@@ -98,3 +99,9 @@ def test_the_root_of_a_cache_is_told_with_its_snapshot(tmp_path):
     shutil.rmtree(root / "snapshots" / "abc")
     with pytest.raises(InputError, match="fetch it again"):
         find_model(root)
+
+
+def test_of_a_dual_encoder_the_tokenizer_s_model_is_fetched_too(hub):
+    files = {"config.json", "preprocessor_config.json", "model.safetensors", "spiece.model"}
+    hub([*files, "pytorch_model.bin"])
+    assert fetched(find_encoder("owner/name")) == files

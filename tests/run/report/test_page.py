@@ -221,8 +221,9 @@ def test_a_browser_shows_the_page(written, tmp_path):
     assert not page.all("script")
 
 
-def test_a_classifier_that_saw_real_images_is_not_called_zero_shot(tmp_path):
-    training = SUMMARY["training"] | {"batch_norm_data": "photos/"}
+@pytest.mark.parametrize("what", [{"batch_norm_data": "photos/"}, {"teacher": "embedded"}])
+def test_a_classifier_that_saw_real_images_is_not_called_zero_shot(tmp_path, what):
+    training = SUMMARY["training"] | what
     write_report(tmp_path / "plain.html", summary_of(SUMMARY), {})
     write_report(tmp_path / "adapted.html", summary_of(SUMMARY | {"training": training}), {})
     assert "It never saw a real image" in (tmp_path / "plain.html").read_text()
