@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from gzip import BadGzipFile, GzipFile
 from pathlib import Path
-from typing import IO
 
 from ...base import InputError
 from ...base.articles import plural
@@ -91,7 +91,7 @@ def _lines(path: Path) -> Iterator[str]:
     try:
         with open_regular(path, "caption corpus") as file:
             is_packed = file.peek(len(_GZIP)).startswith(_GZIP)
-            opened: IO[bytes] = GzipFile(fileobj=file) if is_packed else file
+            opened: io.BufferedIOBase = GzipFile(fileobj=file) if is_packed else file
             while line := opened.readline(_LONGEST):
                 yield line.decode()
     except (EOFError, BadGzipFile) as error:

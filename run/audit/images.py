@@ -60,7 +60,7 @@ def generated(
 
     Raises `InputError` where none is a picture, and where they do not fit into memory.
     """
-    images, labels, specs = [], [], list[SampleSpec]()
+    images, labels, specs = list[Tensor](), list[Tensor](), list[SampleSpec]()
     began = time.perf_counter()
     for batch in generator.generate(plan):
         if not images:
@@ -124,14 +124,12 @@ class KeptImages:
         try:
             with open_tensors(path, _WHAT) as file:
                 seconds = float(file.metadata()["seconds"])
-                one = CandidateImages(
-                    *(file.get_tensor(part) for part in ("images", "labels", "places")), seconds
-                )
+                images, labels, places = map(file.get_tensor, ("images", "labels", "places"))
         except InputError:
             raise
         except Exception as error:  # whatever the library says
             raise InputError(f"{_WHAT} {str(path)!r} cannot be read ({error}): remove it") from None
-        return one
+        return CandidateImages(images, labels, places, seconds)
 
     def save(self, name: str, made_by: dict[str, Any], found: CandidateImages) -> None:
         """Keep a candidate's images."""

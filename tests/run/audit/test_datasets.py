@@ -6,7 +6,11 @@ import pytest
 import torch
 from coloured import COLOURS, coloured
 
+from zeroreal.assets import FASHION_MNIST_TEST
+from zeroreal.assets.embedded import EMBEDDED_CLASSES
 from zeroreal.base import InputError
+from zeroreal.data import load_images
+from zeroreal.generate import parse_classes
 from zeroreal.run import AuditSettings, run_audit
 
 NAMES = tuple(COLOURS)
@@ -42,6 +46,19 @@ def test_a_class_with_another_s_images_is_named(poisoned, dataset, colour_encode
     assert content["warnings"] == [sentence]
     page = (tmp_path / "out" / "audit.html").read_text()
     assert "100% of the images of &#39;blue&#39; look like &#39;green&#39;" in page
+
+
+def test_the_encoder_that_ships_catches_real_images_of_another_class(write_dataset, tmp_path):
+    names = [item.name for item in parse_classes(EMBEDDED_CLASSES)]
+    real = load_images(FASHION_MNIST_TEST, 32, names)
+    rows = [(real.labels == label).nonzero()[:12, 0] for label in range(10)]
+    rows[names.index("coat")] = (real.labels == names.index("bag")).nonzero()[20:32, 0]
+    labels = torch.arange(10).repeat_interleave(12).tolist()
+    folder = tmp_path / "garments"
+    write_dataset(folder, "folders", real.images[torch.cat(rows)], labels, names)
+    settings = {"classes": EMBEDDED_CLASSES, "encoder": None}
+    (sentence,) = audited(tmp_path, f"images={folder}", **settings).warnings
+    assert "of the images of 'coat' look like 'bag'" in sentence
 
 
 def test_without_real_images_only_what_needs_none_is_told(dataset, colour_encoder, tmp_path):
