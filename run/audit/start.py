@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -64,7 +65,7 @@ def run_audit(
     has changed; by default `runs/<time>-audit`. Raises `InputError` for what cannot be used, and
     `AuditInterruptedError` after Ctrl-C.
     """
-    began = time.perf_counter()
+    began, busy = time.perf_counter(), busy_note()
     classes = parse_classes(settings.classes)
     candidates = parse_candidates(settings.candidates, settings.generate)
     plans = {
@@ -85,9 +86,25 @@ def run_audit(
     except KeyboardInterrupt:
         raise AuditInterruptedError(folder, len(measured), len(candidates)) from None
     result = _result(settings, folder, tools, candidates, measured, captions, began)
+    if busy is not None:
+        result = replace(result, notes=(*result.notes, busy))
     result.write()
     write_page(result, {one.figures.name: one.shown for one in measured})
     return result
+
+
+def busy_note() -> str | None:
+    """What to say of a machine with other work to do than the audit, which has not begun."""
+    if not hasattr(os, "getloadavg"):
+        return None
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load < cores / 2 or resolve_device("auto").type != "cpu":
+        return None
+    return (
+        f"the machine was busy when the audit began (load {load:.1f} on {cores} cores): images a "
+        "second, and the ranks in equal time, are not to be trusted: audit on an idle one, "
+        "or go by the coverage of equally many images"
+    )
 
 
 class _Auditor:

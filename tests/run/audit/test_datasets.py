@@ -141,6 +141,15 @@ def test_values_out_of_range_are_refused(changes, complaint):
         AuditSettings(**changes)
 
 
+@pytest.mark.parametrize(("load", "told"), [(9.5, True), (0.1, False)])
+def test_a_machine_with_other_work_is_told_of(
+    load, told, dataset, colour_encoder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("os.getloadavg", lambda: (load, 0, 0))
+    found = audited(tmp_path, f"images={dataset('sound', *coloured(40, 8))}")
+    assert any(f"was busy when the audit began (load {load}" in one for one in found.notes) == told
+
+
 def test_the_names_of_classes_are_compared(dataset, colour_encoder, tmp_path):
     found = audited(tmp_path, f"images={dataset('sound', *coloured(40, 8))}")
     assert len(found.pairs) == 6
