@@ -6,6 +6,7 @@ import sys
 import torch
 
 from zeroreal.base.settings import values_of
+from zeroreal.encoders import encoder_statuses
 from zeroreal.engine import engine_statuses
 from zeroreal.export.engines.choice import VARIANTS
 from zeroreal.kernels import ATTENTION_BACKENDS
@@ -16,7 +17,8 @@ def test_doctor_says_what_is_usable_and_why_not(command):
     done = command("doctor", "--device", "cpu")
     assert done.returncode == 0, done.stderr
     rows = {line.split("│")[1].strip(): line for line in done.stdout.splitlines() if "│" in line}
-    statuses = {status.name: status.usable for status in engine_statuses(torch.device("cpu"))}
+    every = (*engine_statuses(torch.device("cpu")), *encoder_statuses())
+    statuses = {status.name: status.usable for status in every}
     attention = {"attention, sdpa": True, "attention, math": True, "attention, cudnn": False}
     for name, usable in {**statuses, **attention}.items():
         assert ("not usable" in rows[name]) != usable, name

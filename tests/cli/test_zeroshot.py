@@ -54,7 +54,7 @@ def test_bad_input_gets_one_sentence_and_status_2(command, tmp_path, arguments, 
     assert "Traceback" not in done.shown
 
 
-def test_an_encoder_s_table_and_file(command, tmp_path):
+def test_an_encoder_s_table_and_file(command, tmp_path, caplog):
     path = tmp_path / "found.json"
     long = "a photo of a {class} " + "that nobody wears any more " * 20
     encoder = ["--encoder", "embedded", "--device", "cpu", "--images", "20"]
@@ -64,7 +64,7 @@ def test_an_encoder_s_table_and_file(command, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "Accuracy on 20 real images" in done.stdout
     assert "encoder embedded (clip) at 32 pixels" in done.shown
-    assert done.shown.count("10 of 20 texts are longer than the 32 tokens that encoder") == 1
+    assert caplog.text.count("10 of 20 texts are longer than the 32 tokens that encoder") == 1
     found = json.loads(path.read_text())
     assert found["templates"] == ["a {class}", long]
     assert (found["encoder"], found["long_texts"], found["image_size"]) == ("clip", 10, 32)

@@ -66,7 +66,7 @@ def test_it_tells_domains_apart(encoder):
     from zeroreal.generate import Generator, SamplePlan, load_recipe
 
     recipe = load_recipe("multi-domain")
-    plan = SamplePlan(recipe, CLASSES, 10)
+    plan = SamplePlan(recipe, CLASSES[::3], 10)
     images, _ = Generator(device="cpu", tune="off").images(plan)
     prompts = [f"a {name} of" for name in recipe.domains]
     labels = torch.tensor(
@@ -83,7 +83,7 @@ def test_it_is_small_and_plain(encoder):
         assert {weights.get_slice(name).get_dtype() for name in weights.keys()} == {"F16"}  # noqa: SIM118
     assert {"README.md", "LICENSE"} <= {path.name for path in files}
     assert (encoder.kind, encoder.image_size, encoder.dimension) == ("clip", 32, 128)
-    model = CLIPModel.from_pretrained(TINY_CLIP)  # as anybody may
+    model = CLIPModel.from_pretrained(TINY_CLIP, dtype=torch.float32)  # as anybody may
     tokens = CLIPTokenizer.from_pretrained(TINY_CLIP)(["a coat"], return_tensors="pt")
     text = torch.nn.functional.normalize(model.get_text_features(**tokens).pooler_output)
     torch.testing.assert_close(encoder.embed_texts(["a coat"]), text.detach())
