@@ -32,6 +32,11 @@ def indefinite_article(phrase: str) -> str:
     return str(_english().a(phrase)).split(maxsplit=1)[0]
 
 
+def plural(phrase: str) -> str:
+    """The plural of a noun phrase: "ankle boots"."""
+    return str(_english().plural(phrase))
+
+
 @lru_cache(maxsize=1)
 def _english() -> inflect.engine:
     with _without_type_checks():

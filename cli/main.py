@@ -12,6 +12,7 @@ import typer
 from rich.logging import RichHandler
 from typer.core import TyperGroup
 
+from .audit import audit
 from .bench import bench_app
 from .build import build
 from .cache import cache_app
@@ -69,6 +70,7 @@ for command in (
     worth,
     reproduce,
     zeroshot,
+    audit,
     export,
     build,
     tune,

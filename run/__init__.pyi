@@ -1,3 +1,6 @@
+from .audit.result import AuditResult
+from .audit.settings import AuditSettings
+from .audit.start import AuditInterruptedError, run_audit
 from .calibration.calibrate import calibrate_run
 from .calibration.file import Calibration
 from .calibration.settings import CalibrateSettings
@@ -21,6 +24,9 @@ from .zeroshot.settings import ZeroshotSettings
 from .zeroshot.start import run_zeroshot
 
 __all__ = [
+    "AuditInterruptedError",
+    "AuditResult",
+    "AuditSettings",
     "CalibrateSettings",
     "Calibration",
     "DeploySettings",
@@ -47,6 +53,7 @@ __all__ = [
     "reproduce_run",
     "resume",
     "run",
+    "run_audit",
     "run_zeroshot",
     "write_predictions",
 ]

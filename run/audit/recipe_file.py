@@ -1,0 +1,65 @@
+"""The recipe that an audit recommends, as files that `zeroreal run` takes."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ...base.files import write_atomically
+from ...base.sides import sides_text
+from ...generate import Recipe
+from .candidates import Candidate
+
+RECIPE = "recipe.yaml"
+
+
+def write_recipe(folder: Path, recipe: Recipe) -> Path:
+    """Write a recipe, with its parts beside it, and give the path of its file."""
+    path = folder / RECIPE
+    if not recipe.merge:
+        _write(path, _leaf(recipe, recipe.name))
+        return path
+    parts = [path.with_stem(f"{path.stem}-{number}") for number in range(1, len(recipe.leaves) + 1)]
+    for part, leaf in zip(parts, recipe.leaves, strict=True):
+        _write(part, _leaf(leaf, leaf.name))
+    content = {"name": recipe.name, "description": recipe.description}
+    _write(path, {**content, "merge": [part.name for part in parts]})
+    return path
+
+
+def run_command(candidate: Candidate, path: Path, classes: Sequence[str] | None) -> str:
+    """The command that generates by the recipe in `path`; None for the classes by default."""
+    words = ["zeroreal", "run", "--recipe", str(path)]
+    if classes is not None:
+        words += ["--classes", ",".join(classes)]
+    for flag, value in candidate.options.items():
+        words += _option(flag, value)
+    return shlex.join(words)
+
+
+def _option(flag: str, value: Any) -> list[str]:
+    if isinstance(value, bool):
+        return [flag if value else flag.replace("--", "--no-", 1)]
+    if flag == "--generate-size":
+        return [flag, sides_text(value)]
+    if flag == "--guidance-interval":
+        return [flag, ":".join(f"{level:g}" for level in value)]
+    if isinstance(value, tuple):
+        return [word for one in value for word in (flag, one)]
+    return [flag, str(value)]
+
+
+def _leaf(leaf: Recipe, name: str) -> dict[str, Any]:
+    content = leaf.model_dump(mode="json", exclude_unset=True, exclude={"merge"})
+    if leaf.file is not None:
+        content["prompts"] = str(Path(leaf.file.path).absolute())
+    return {**content, "name": name, "guidance": leaf.model_dump(mode="json")["guidance"]}
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    write_atomically(path, text.encode())

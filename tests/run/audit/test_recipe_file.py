@@ -1,0 +1,56 @@
+"""The recipe that is recommended is the one that was audited."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import save_file
+
+from zeroreal.generate import load_recipe
+from zeroreal.generate.plan.content import recipe_content
+from zeroreal.generate.settings import GenerateSettings
+from zeroreal.run.audit.candidates import parse_candidates
+from zeroreal.run.audit.recipe_file import run_command, write_recipe
+
+
+@pytest.fixture
+def mine(tmp_path):
+    (tmp_path / "prompts.json").write_text('{"coat": ["a coat"], "bag": ["a bag"]}')
+    path = tmp_path / "mine.yaml"
+    path.write_text("prompts: prompts.json\nnegative_prompt: blurred\nguidance: 3\n")
+    merged = tmp_path / "both.yaml"
+    merged.write_text("merge: [mine.yaml, merged]\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "guidance"),
+    [
+        *[(name, None) for name in ("base", "multi-domain", "random-guidance", "merged")],
+        *[(name, (1.0, 3.0)) for name in ("base", "merged")],
+        *[(name, None) for name in ("mine.yaml", "both.yaml", "prompts.json")],
+    ],
+)
+def test_what_is_read_again_makes_the_same_images(name, guidance, mine, tmp_path):
+    recipe = load_recipe(mine / name if "." in name else name, guidance)
+    out = tmp_path / "out"
+    out.mkdir()
+    path = write_recipe(out, recipe)
+    assert recipe_content(load_recipe(path)) == recipe_content(recipe)
+    assert load_recipe(path).description == recipe.description
+    assert yaml.safe_load(path.read_text())["name"] == recipe.name
+
+
+def test_the_command_has_what_differs_from_the_defaults(tmp_path):
+    lora = tmp_path / "x.safetensors"
+    layer = "unet.mid_block.attentions.0.proj"
+    weights = {"lora_A": torch.ones(2, 4), "lora_B": torch.ones(4, 2)}
+    save_file({f"{layer}.{name}.weight": one for name, one in weights.items()}, lora)
+    text = f"base,steps=8,cuda-graphs=false,guidance-interval=0.3:5,generate-size=24x16,lora={lora}"
+    (one,) = parse_candidates([text], GenerateSettings(precision="fp32", unet="own"))
+    assert run_command(one, Path("recipe.yaml"), ["cat", "dog: small dog"]) == (
+        f"zeroreal run --recipe recipe.yaml --classes 'cat,dog: small dog' --lora {lora} "
+        "--precision fp32 --no-cuda-graphs --unet own --steps 8 --generate-size 24x16 "
+        "--guidance-interval 0.3:5"
+    )
