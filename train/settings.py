@@ -23,7 +23,9 @@ GAP = "Between synthetic and real images"
 
 AUGMENTATIONS: Mapping[str, AugmentRanges] = {
     "none": AugmentRanges(),
-    "default": AugmentRanges(flip=0.5, shift=0.07, zoom=0.1, brightness=0.1, contrast=0.2),
+    "default": AugmentRanges(
+        flip=0.5, shift=0.07, zoom=0.1, brightness=0.1, contrast=0.2, erase=0.5
+    ),
     "strong": AugmentRanges(
         area=(0.5, 1.0),
         aspect=(0.75, 1.3333),
@@ -36,8 +38,8 @@ AUGMENTATIONS: Mapping[str, AugmentRanges] = {
         erase=0.25,
     ),
 }
-"""By name. `default` mirrors, shifts and zooms a little, and changes light; `strong` crops, turns,
-changes colours and erases as well."""
+"""By name. `default` mirrors, shifts and zooms a little, changes light, and erases a part of every
+second image; `strong` crops, turns and changes colours as well."""
 
 BEST_QUALITY = 95
 """The highest JPEG quality that is drawn."""
