@@ -28,6 +28,7 @@ from .predict import predict
 from .prompts import prompts
 from .recipes import recipes
 from .run import run
+from .serve import serve
 from .tune import tune
 from .worth import worth
 from .zeroshot import zeroshot
@@ -63,6 +64,7 @@ for command in (
     predict,
     calibrate,
     deploy,
+    serve,
     worth,
     zeroshot,
     export,

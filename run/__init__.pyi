@@ -7,6 +7,8 @@ from .deploy.settings import DeploySettings
 from .interruption import RunInterruptedError
 from .predict import Prediction, evaluate_run, predict_files, write_predictions
 from .report.summary import RunSummary, TestFigures
+from .serve.server import serve_run
+from .serve.settings import ServeSettings
 from .settings import RunSettings
 from .start import RunResult, resume, run
 from .worth.settings import WorthSettings
@@ -26,6 +28,7 @@ __all__ = [
     "RunResult",
     "RunSettings",
     "RunSummary",
+    "ServeSettings",
     "TestFigures",
     "Worth",
     "WorthSettings",
@@ -39,5 +42,6 @@ __all__ = [
     "resume",
     "run",
     "run_zeroshot",
+    "serve_run",
     "write_predictions",
 ]
