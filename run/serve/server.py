@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,9 +30,9 @@ def serve_run(
     where libraries are missing.
     """
     _check_installed()
-    with _listening(settings.host, settings.port) as listening:
+    with listening_at(settings.host, settings.port) as listening:
         judge = load_judge(Path(path), settings.device)
-        return asyncio.run(_served(judge, settings, listening, on_ready))
+        return asyncio.run(_until_signalled(judge, settings, listening, on_ready))
 
 
 def _check_installed() -> None:
@@ -42,7 +43,7 @@ def _check_installed() -> None:
             )
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listening_at(host: str, port: int) -> socket.socket:
     """A socket that is bound to an address; `InputError` where it cannot be."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -66,12 +67,23 @@ def _listening(host: str, port: int) -> socket.socket:
     return found
 
 
-async def _served(
+async def _until_signalled(
     judge: Judge,
     settings: ServeSettings,
     listening: socket.socket,
     on_ready: Callable[[str], object],
 ) -> signal.Signals:
+    ended = _signalled()
+    async with answering(judge, settings, listening) as address:
+        on_ready(address)
+        return await ended
+
+
+@asynccontextmanager
+async def answering(
+    judge: Judge, settings: ServeSettings, listening: socket.socket
+) -> AsyncIterator[str]:
+    """Inside, a server answers at this address; at the end it answers what is under way."""
     # Here, because they need libraries that may be missing.
     from aiohttp import web
 
@@ -80,13 +92,11 @@ async def _served(
 
     app = application(Service(judge, settings), settings)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=settings.patience)
-    ended = _signalled()
     await runner.setup()
     try:
-        await web.SockSite(runner, listening, backlog=_BACKLOG).start()
         host, port = listening.getsockname()[:2]
-        on_ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
-        return await ended
+        await web.SockSite(runner, listening, backlog=_BACKLOG).start()
+        yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
     finally:
         await runner.cleanup()
 
