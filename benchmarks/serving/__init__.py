@@ -6,7 +6,7 @@ from ..benchmark import IMAGES_PER_SECOND, RATIO, Benchmark
 BENCHMARKS = (
     Benchmark(
         name="serve",
-        help="""A classifier over HTTP: images/s against the model alone, latency, malformed requests.
+        help="""A classifier over HTTP: images/s, latency and malformed requests.
 
         Clients send binary tensors from a process of their own, first as many as are answered,
         then a bounded load at random moments, whose latency counts from when a request was due.

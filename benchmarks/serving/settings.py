@@ -5,8 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...base.errors import InputError
 from ...base.settings import option
-from ...train.settings import TrainSettings
+from ...run.settings import RunSettings
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    if not all(part.strip().isdecimal() for part in text.split(",")):
+        raise InputError(f"{text!r} are no sizes of batches: give numbers such as 8,32,128")
+    return tuple(int(part) for part in text.split(","))
 
 
 @dataclass(frozen=True)
@@ -15,10 +22,10 @@ class ServeBenchSettings:
 
     model: Path | None = option(None, shown="one of random weights")
     """The folder of a finished run, or a file deployed of one."""
-    classifier: str = TrainSettings.classifier
+    classifier: str = RunSettings.classifier
     """Of random weights, for pictures of 32 pixels."""
-    batches: tuple[int, ...] = (8, 32, 128)
-    """Sizes of batches, of which the model's best is served."""
+    batches: tuple[int, ...] = option((8, 32, 128), read=_sizes)
+    """Comma-separated: sizes of batches, of which the model's best is served."""
     deadline: float = 5.0
     """Milliseconds that a request waits for others."""
     clients: int = 8

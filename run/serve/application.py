@@ -24,7 +24,12 @@ _log = logging.getLogger(__name__)
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _BODIES = 4
 """Requests of the largest size that are read at once."""
-_BROKEN = (ClientError, http_exceptions.HttpProcessingError, web.RequestPayloadError)
+_BROKEN = (
+    ConnectionError,
+    ClientError,
+    http_exceptions.HttpProcessingError,
+    web.RequestPayloadError,
+)
 
 
 class _Addresses:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -91,7 +92,10 @@ async def answering(
     from .service import Service
 
     app = application(Service(judge, settings), settings)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=settings.patience)
+    # Of what is no HTTP, its clients are told; a log of it would be theirs to fill.
+    quiet = logging.getLogger(f"{__name__}.http")
+    quiet.setLevel(logging.CRITICAL)
+    runner = web.AppRunner(app, access_log=None, logger=quiet, shutdown_timeout=settings.patience)
     await runner.setup()
     try:
         host, port = listening.getsockname()[:2]

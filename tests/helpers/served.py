@@ -5,7 +5,7 @@ import http.client
 import json
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 
@@ -102,15 +102,15 @@ def infer_binary(port, images):
     return found
 
 
-def raw(port, request, patience=20):
-    """What is answered to bytes after which nothing follows."""
-    with socket.create_connection(("127.0.0.1", port), timeout=patience) as connection:
-        try:
-            connection.sendall(request)
-            connection.shutdown(socket.SHUT_WR)
-            parts = []
-            while part := connection.recv(65536):
-                parts.append(part)
-        except (ConnectionResetError, BrokenPipeError):
-            return b""
-        return b"".join(parts)
+def raw(port, request, patience=0.2):
+    """What is answered to bytes after which nothing follows; empty where nothing is for long."""
+    parts = []
+    with (
+        suppress(ConnectionResetError, BrokenPipeError, TimeoutError),
+        socket.create_connection(("127.0.0.1", port), timeout=10) as connection,
+    ):
+        connection.sendall(request)
+        connection.settimeout(patience)
+        while part := connection.recv(65536):
+            parts.append(part)
+    return b"".join(parts)

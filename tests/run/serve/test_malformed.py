@@ -2,10 +2,12 @@
 
 import gzip
 import re
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
-from served import INFER, call, infer_binary, raw, served
+from served import INFER, binary, call, error, infer_binary, raw, served
 
 from zeroreal.benchmarks.serving.malformed import malformed_requests
 
@@ -20,7 +22,8 @@ def memory(port):
 
 def statuses(port, count, seed):
     """The statuses that are answered; those without an answer as None."""
-    answers = [raw(port, one) for one in malformed_requests(count, seed)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(partial(raw, port), malformed_requests(count, seed)))
     found = [re.match(rb"HTTP/1\.[01] (\d+) ", one) for one in answers]
     assert all(status or not answer for status, answer in zip(found, answers, strict=True))
     return [status and int(status[1]) for status in found]
@@ -40,7 +43,7 @@ def test_150_malformed_requests_change_nothing(judge, pictures, caplog):
     with served(judge) as port:
         found = survived(port, pictures(3, 32, 32), 150, 1)
     assert {400, 404, 413} <= set(found)
-    assert not [one for one in caplog.records if one.exc_info and one.name.startswith("zeroreal")]
+    assert caplog.records == []
 
 
 @pytest.mark.slow
@@ -59,7 +62,5 @@ def test_a_body_that_unpacks_to_too_much_is_refused(port):
 
 
 def test_a_crowd_of_tiny_pictures_is_refused_before_they_grow(port):
-    from served import binary, error
-
     status, sentence = error(port, *binary(np.zeros((2000, 1, 1, 3), np.uint8)))
     assert (status, "2000 images" in sentence) == (413, True)

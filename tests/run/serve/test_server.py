@@ -103,12 +103,13 @@ def test_more_than_the_limits_is_refused(held, pictures, garment):
 
 
 def test_a_body_that_does_not_come_is_not_waited_for_long(held):
-    with served(held.judge, replace(QUIET, patience=0.2)) as port:
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as slow:
-            slow.sendall(
-                f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{{".encode()
-            )
-            assert slow.recv(4096).startswith(b"HTTP/1.1 408")
+    begun = f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{{"
+    with (
+        served(held.judge, replace(QUIET, patience=0.2)) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=10) as slow,
+    ):
+        slow.sendall(begun.encode())
+        assert slow.recv(4096).startswith(b"HTTP/1.1 408")
 
 
 def test_a_classifier_that_fails_is_told_and_serves_on(held, pictures, caplog):
@@ -142,6 +143,7 @@ for _ in range(2):
     except SystemExit as end:
         print(end.code, file=sys.stderr, flush=True)
 """
+SAID = {signal.SIGINT: ["interrupted\n", "130\n"], signal.SIGTERM: ["0\n"]}
 
 
 def test_what_is_under_way_is_answered_before_a_signal_ends_it():
