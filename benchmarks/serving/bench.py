@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -43,13 +43,14 @@ def measure_serve(settings: ServeBenchSettings, progress: Progress = SILENT) -> 
         ):
             rows: list[Row] = []
             facts = {"max_batch": batch}
+            parts: tuple[Callable[[], list[Row]], ...] = (
+                lambda: _throughput(alone, clients, batch, settings, progress),
+                lambda: _latency(alone, clients, batch, settings, progress),
+                lambda: _malformed(address, settings, progress),
+            )
             try:
-                for part in (
-                    _throughput(alone, clients, batch, settings, progress),
-                    _latency(alone, clients, batch, settings, progress),
-                    _malformed(address, settings, progress),
-                ):
-                    rows += part
+                for part in parts:
+                    rows += part()
                     progress.keep(Figures(tuple(rows), facts, finished=False))
             except KeyboardInterrupt:
                 return Figures(tuple(rows), facts, finished=False)
@@ -57,8 +58,10 @@ def measure_serve(settings: ServeBenchSettings, progress: Progress = SILENT) -> 
 
 
 def _check(settings: ServeBenchSettings) -> None:
-    for name in ("clients", "images", "most_requests", "rounds", "malformed"):
-        check_counts({name: getattr(settings, name)})
+    names = ("images", "most_requests", "rounds", "malformed")
+    check_counts({name: getattr(settings, name) for name in names})
+    if settings.clients is not None:
+        check_counts({"clients": settings.clients})
     check_counts({"batch": min(settings.batches, default=0)})
     if not 0 < settings.load < 1:
         raise InputError(f"load is {settings.load}: give a share of the model's, such as 0.3")
@@ -93,7 +96,8 @@ def _throughput(
 ) -> list[Row]:
     """The model's images/s and the server's, in turns."""
     own, served = list[float](), list[float]()
-    load = (settings.clients, settings.images)
+    clients_at_once = settings.clients or max(1, -(-2 * batch // settings.images))
+    load = (clients_at_once, settings.images)
     clients.call("throughput", *load, 0.5)
     for number in range(settings.rounds):
         taken = alone.call("seconds", batch, settings.seconds)

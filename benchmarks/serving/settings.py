@@ -28,7 +28,7 @@ class ServeBenchSettings:
     """Comma-separated: sizes of batches, of which the model's best is served."""
     deadline: float = 5.0
     """Milliseconds that a request waits for others."""
-    clients: int = 8
+    clients: int | None = option(None, shown="as many as fill two batches")
     """Requests under way at once, to find the throughput."""
     images: int = 8
     """In each of these; under the bounded load there is one."""
