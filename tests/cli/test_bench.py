@@ -87,7 +87,6 @@ WHOLE = [
     "kernels",
     "export",
     "load",
-    "serve",
 ]
 
 

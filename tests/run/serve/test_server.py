@@ -8,10 +8,12 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from importlib import util
 
 import numpy as np
 import pytest
+import torch
 from served import INFER, QUIET, asked, binary, call, error, infer, infer_binary, served
 from small_runs import script_environment
 from typer.testing import CliRunner
@@ -19,6 +21,7 @@ from typer.testing import CliRunner
 from zeroreal.base import InputError
 from zeroreal.cli.main import app
 from zeroreal.run import ServeSettings, predict_files
+from zeroreal.run.judge import Judge
 from zeroreal.run.serve.server import listening_at
 
 
@@ -56,6 +59,21 @@ def test_requests_that_are_joined_get_the_answers_they_get_alone(judge, pictures
         for one, found in zip(requests, joined, strict=True):
             alone = infer(port, one)
             assert found["probabilities"] == pytest.approx(alone["probabilities"], abs=1e-5)
+
+
+def test_joined_requests_get_their_own_rejections():
+    def judge(images):
+        return torch.full((len(images), 2), 0.5), (images.float().mean((1, 2, 3)) < 9).tolist()
+
+    levels = [[0], [99, 0], [99], [0, 99, 99], [99, 0]]
+    requests = [np.array(some, np.uint8).repeat(48).reshape(-1, 4, 4, 3) for some in levels]
+    with (
+        served(Judge(("a", "b"), 4, judge), replace(QUIET, max_batch=9, deadline=5000)) as port,
+        ThreadPoolExecutor(5) as pool,
+    ):
+        found = [one["rejected"].tolist() for one in pool.map(partial(infer, port), requests)]
+        assert found == [[level == 0 for level in some] for some in levels]
+        assert b"zeroreal_batch_images_count 1.0" in call(port, "GET", "/metrics")[2]
 
 
 def test_batches_are_full_at_most_and_wait_no_longer_than_the_deadline(held, pictures):
