@@ -12,6 +12,7 @@ from . import (
     kernels,
     latency,
     loading,
+    serving,
     startup,
     training,
     waterfall,
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         *dataset.BENCHMARKS,
         *kernels.BENCHMARKS,
         *startup.BENCHMARKS,
+        *serving.BENCHMARKS,
     )
 }
 """In the order in which help lists them."""

@@ -31,6 +31,7 @@ from .prompts import prompts
 from .recipes import recipes
 from .reproduce import reproduce
 from .run import run
+from .serve import serve
 from .tune import tune
 from .worth import worth
 from .zeroshot import zeroshot
@@ -67,6 +68,7 @@ for command in (
     calibrate,
     probe,
     deploy,
+    serve,
     worth,
     reproduce,
     zeroshot,

@@ -14,6 +14,8 @@ from .probe.settings import ProbeSettings
 from .report.summary import RunSummary, TestFigures
 from .reproduce.comparison import Reproduction
 from .reproduce.reproduce import reproduce_run
+from .serve.server import serve_run
+from .serve.settings import ServeSettings
 from .settings import RunSettings
 from .start import RunResult, resume, run
 from .worth.settings import WorthSettings
@@ -39,6 +41,7 @@ __all__ = [
     "RunResult",
     "RunSettings",
     "RunSummary",
+    "ServeSettings",
     "TestFigures",
     "Worth",
     "WorthSettings",
@@ -55,5 +58,6 @@ __all__ = [
     "run",
     "run_audit",
     "run_zeroshot",
+    "serve_run",
     "write_predictions",
 ]

@@ -23,7 +23,8 @@ Found = tuple[NDArray[np.float32], NDArray[np.bool_] | None]
 Runner = Callable[[NDArray[np.uint8]], Found]
 """What runs a file: pictures, uint8 `[N, H, W, 3]`, to what it finds."""
 
-_LISTED = 5
+LISTED = 5
+"""How many of the likeliest classes are given, if there are so many."""
 
 
 class ClassifierGraph(nn.Module):
@@ -71,14 +72,14 @@ class ClassifierGraph(nn.Module):
             pixels = to_square(pixels, self.image_size)
         logits = self.network((pixels / 255 - self.mean) / self.deviation)
         probabilities = (logits.float() / self.temperature).softmax(1)
-        scores, classes = probabilities.topk(min(_LISTED, probabilities.shape[1]))
+        scores, classes = probabilities.topk(min(LISTED, probabilities.shape[1]))
         if self.rejects is None:
             return probabilities, classes, scores
         return probabilities, classes, scores, self.rejects(logits)
 
     def spec(self, classes: int) -> GraphSpec:
         """What the graph takes and gives for so many classes."""
-        listed = min(_LISTED, classes)
+        listed = min(LISTED, classes)
         side: tuple[int | str, ...] = (self.image_size, self.image_size)
         shape = ("batch", *(("height", "width") if self.any_size else side), 3)
         probabilities, numbers, scores = OUTPUTS

@@ -49,8 +49,8 @@ def write_openvino(float_file: Path, description: Description, path: Path) -> No
     for name, text in {**description.properties(), DIGEST: _BLANK}.items():
         model.set_rt_info(text, [_OURS, name])
     openvino.save_model(model, path, compress_to_fp16=True)
-    blank = path.read_bytes()
-    digest = _digest(blank, weights_beside(path).read_bytes())
+    blank, weights = (_read(part, "the file") for part in (path, weights_beside(path)))
+    digest = _digest(blank, weights)
     path.write_bytes(blank.replace(_BLANK.encode(), digest.encode(), 1))
 
 

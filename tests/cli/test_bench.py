@@ -204,6 +204,22 @@ OPTIONS = {
         },
     ),
     "load": ({}, {"runs": 2}),
+    "serve": (
+        {},
+        {
+            "model": Path("m.onnx"),
+            "classifier": "resnet18",
+            "deadline": 2.0,
+            "clients": 4,
+            "images": 2,
+            "load": 0.5,
+            "most_requests": 50,
+            "seconds": 1.0,
+            "rounds": 2,
+            "malformed": 10,
+            "device": "cpu",
+        },
+    ),
 }
 """By benchmark: what is given by its place, and by options, which are named as the settings."""
 NEEDED = {"trace": {"contender": "ours:torch/fp32@2"}}

@@ -36,7 +36,9 @@ def test_impossible_ranges_are_refused(options, message):
 def test_augmentations_change_what_they_were_measured_with():
     assert {
         "none": AugmentRanges(),
-        "default": AugmentRanges(flip=0.5, shift=0.07, zoom=0.1, brightness=0.1, contrast=0.2),
+        "default": AugmentRanges(
+            flip=0.5, shift=0.07, zoom=0.1, brightness=0.1, contrast=0.2, erase=0.5
+        ),
         "strong": AugmentRanges(
             area=(0.5, 1.0),
             aspect=(0.75, 1.3333),

@@ -97,7 +97,7 @@ def older_recipe(removed):
     return written
 
 
-@pytest.mark.parametrize("removed", ["mixup", "augment.erase", "degrade.jpeg", "degrade"])
+@pytest.mark.parametrize("removed", ["mixup", "augment.rotate", "degrade.jpeg", "degrade"])
 def test_a_setting_that_is_new_and_at_its_default_is_no_difference(removed, state, same, load_with):
     same(load_with(older_recipe(removed), recipe()), state(1))
 
