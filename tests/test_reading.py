@@ -24,7 +24,11 @@ READERS = {
     "pq.read_schema": ("data/parquet.py",),
     "safe_open": ("base/tensor_files.py",),
     "load_file": (),
-    "Image.open": ("data/decode.py", "report/pictures.py"),  # the latter: a picture of its own
+    "Image.open": (
+        "data/decode.py",
+        "report/pictures.py",  # pictures of their own, as in the next
+        "run/probe/corruptions/digital.py",
+    ),
 }
 WHOLE = {
     "base/device.py",

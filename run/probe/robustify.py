@@ -17,7 +17,7 @@ from typing import Any
 from ...base import InputError, resolve_device
 from ...base.files import write_atomically
 from ...base.progress import OnStage
-from ...base.reading import load_json
+from ...base.reading import load_json, read_bytes
 from ...export.onnx.output_folder import appearing, check_unused
 from ...generate import ClassName
 from ...train.classifier.evaluate import counted
@@ -169,7 +169,7 @@ def _write_run(run: Path, folder: Path, saved: SavedClassifier, report: ProbeRep
     """
     settings, _ = read_config(run)
     save_classifier(folder, saved.model, saved.card)
-    write_atomically(folder / CONFIG, (run / CONFIG).read_bytes())
+    write_atomically(folder / CONFIG, read_bytes(run / CONFIG, "configuration"))
     content = load_json(run / METRICS, "figures", _REMEDY)
     if not isinstance(content, dict):
         raise InputError(f"figures {str(run / METRICS)!r} are no values by their names: {_REMEDY}")

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from ...base import InputError
 from ...base.digest import key_digest
 from ...base.files import write_atomically
-from ...base.limits import MODEL_BYTES
 from ...base.progress import OnStage, StageProgress
 from ...base.reading import load_json, read_bytes
 from ...train import Trainer, TrainSettings
@@ -108,7 +107,7 @@ class _Curve:
         path = self._run.folder / KEPT / f"{of_class}-{seed}-{self._key(train, of_class, seed)}"
         tested = len(self._halves.tested)
         if path.exists():
-            kept = np.frombuffer(read_bytes(path, "kept training", MODEL_BYTES), np.uint8)
+            kept = np.frombuffer(read_bytes(path, "kept training"), np.uint8)
             if len(kept) == tested and kept.max(initial=0) <= 1:
                 return kept.astype(bool)
         found = self._trained(of_class, seed, train)

@@ -49,7 +49,9 @@ class Held:
         self.go, self.begun = threading.Event(), threading.Event()
         self.go.set()
         self.sizes = []
-        self.judge = Judge(("dark", "light"), 4, self._judge)
+        self.judge = Judge(
+            ("dark", "light"), ("dark", "light"), 4, torch.device("cpu"), self._judge
+        )
 
     def _judge(self, images):
         self.sizes.append(len(images))

@@ -92,7 +92,7 @@ def test_rejections_are_given_where_they_are_known():
         return torch.full((len(images), 2), 0.5), dark.tolist()
 
     images = np.stack([np.full((4, 4, 3), level, np.uint8) for level in (0, 255)])
-    with served(Judge(("a", "b"), 4, of)) as port:
+    with served(Judge(("a", "b"), ("a", "b"), 4, torch.device("cpu"), of)) as port:
         assert infer(port, images)["rejected"].tolist() == [True, False]
         assert infer_binary(port, images)["rejected"].tolist() == [True, False]
         assert told(port, "/v2/models/classifier")["outputs"][-1]["datatype"] == "BOOL"

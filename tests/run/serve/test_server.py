@@ -68,7 +68,10 @@ def test_joined_requests_get_their_own_rejections():
     levels = [[0], [99, 0], [99], [0, 99, 99], [99, 0]]
     requests = [np.array(some, np.uint8).repeat(48).reshape(-1, 4, 4, 3) for some in levels]
     with (
-        served(Judge(("a", "b"), 4, judge), replace(QUIET, max_batch=9, deadline=5000)) as port,
+        served(
+            Judge(("a", "b"), ("a", "b"), 4, torch.device("cpu"), judge),
+            replace(QUIET, max_batch=9, deadline=5000),
+        ) as port,
         ThreadPoolExecutor(5) as pool,
     ):
         found = [one["rejected"].tolist() for one in pool.map(partial(infer, port), requests)]
@@ -153,7 +156,8 @@ def judge(images):
         time.sleep(0.5)
     return torch.full((len(images), 2), 0.5), [None] * len(images)
 
-server.load_judge = lambda path, device: Judge(("a", "b"), 4, judge)
+NAMES = ("a", "b")
+server.load_judge = lambda path, device: Judge(NAMES, NAMES, 4, torch.device("cpu"), judge)
 sys.argv = ["zeroreal", "serve", "none", "--port", "0"]
 for _ in range(2):
     try:
