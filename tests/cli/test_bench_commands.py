@@ -23,6 +23,7 @@ COMMANDS = (
     "kernels",
     "export",
     "load",
+    "serve",
     "gpu",
     "all",
     "tables",

@@ -188,13 +188,20 @@ class Worker:
         self._store.remove(f"{PENDING}/{folder}")
 
     def _open_shard(self, shard: ShardRange) -> OpenShard:
-        """A shard to write; one that cannot be written to leaves nothing."""
-        try:
-            under_way = self._new_shard(shard)
-        except BaseException:
-            with suppress(Exception):
-                self._remove_pending(shard)
-            raise
+        """A shard to write; one that cannot be written to leaves nothing.
+
+        Where its folder is removed at that moment, as `_unless_lost` says, it is opened again.
+        """
+        for left in reversed(range(_MOST_LOSSES)):
+            try:
+                under_way = self._new_shard(shard)
+            except BaseException as error:
+                with suppress(Exception):
+                    self._remove_pending(shard)
+                if not (left and isinstance(error, FileNotFoundError)):
+                    raise
+            else:
+                break
         self._open.append(under_way)
         return under_way
 

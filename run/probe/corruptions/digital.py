@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from ....base.transfer import to_device
 from .draws import Draws
 from .planes import REFLECT, box_matrix, gaussian
 
@@ -59,7 +60,7 @@ def jpeg(pixels: Tensor, draws: Draws, quality: int) -> Tensor:
         file = io.BytesIO()
         Image.fromarray(picture).save(file, "JPEG", quality=quality)
         found[place] = np.asarray(Image.open(file))
-    return torch.from_numpy(found).to(pixels.device).permute(0, 3, 1, 2).float() / 255
+    return to_device(torch.from_numpy(found), pixels.device).permute(0, 3, 1, 2).float() / 255
 
 
 def affine_places(moves: Tensor, side: int) -> tuple[Tensor, Tensor]:

@@ -37,6 +37,7 @@ def fakes(tmp_path, monkeypatch):
 
     test = SimpleNamespace(images=range(100), labels=None)
     monkeypatch.setattr(lever_accuracy, "load_real_images", lambda *arguments: test)
+    monkeypatch.setattr(lever_accuracy, "_SPLIT", 6_000)
     monkeypatch.setattr(lever_accuracy, "Generator", FakeGenerator)
     monkeypatch.setattr(lever_accuracy, "Trainer", FakeTrainer)
     split = torch.zeros(6_000, 28, 28, dtype=torch.uint8), torch.zeros(6_000, dtype=torch.int64)
