@@ -1,4 +1,4 @@
-"""`zeroreal evaluate`: a run's classifier on other real images."""
+"""`zeroreal evaluate`: a run's or a file's classifier on other real images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from .options import with_options
 @with_options(ReadSettings)
 def evaluate(
     given: dict[str, Any],
-    run: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
+    run: Annotated[
+        Path, typer.Argument(help="The folder of a finished run, or a file of zeroreal deploy.")
+    ],
     data: Annotated[
         str,
         typer.Option(
@@ -25,7 +27,7 @@ def evaluate(
     ],
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
-    """Test a run's classifier on real images."""
+    """Test the classifier of a run, or of a deployed file, on real images."""
     from ..base.settings import build
     from ..run import evaluate_run
 

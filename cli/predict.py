@@ -13,7 +13,8 @@ from .console import errors, percent
 
 def predict(
     run: Annotated[
-        Path, typer.Argument(help="The folder of a finished run, or an ONNX file deployed of one.")
+        Path,
+        typer.Argument(help="The folder of a finished run, or an ONNX or OpenVINO file of one."),
     ],
     images: Annotated[
         list[str],

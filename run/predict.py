@@ -14,6 +14,8 @@ from torch import Tensor
 from ..base import InputError, resolve_device
 from ..base.files import write_atomically
 from ..base.printable import text_cell
+from ..base.reading import is_file
+from ..data import LabelledImages
 from ..data.decode import decode_all
 from ..data.folders import is_image
 from ..data.named import named_files
@@ -50,18 +52,38 @@ def evaluate_run(
     device: str = "auto",
     reading: ReadSettings = _AS_STORED,
 ) -> TestFigures:
-    """Test a run's classifier on real images, and its probabilities where it is calibrated."""
-    saved = load_classifier(Path(run), resolve_device(device))
-    calibration = read_calibration(Path(run))
-    card = saved.card
-    aliases = list(zip(card.prompts, card.classes, strict=True))
-    real = load_real_images(data, card.classes, card.image_size, aliases, reading)
+    """Test a run's classifier, or a deployed file's, on real images.
+
+    Where a run is calibrated, its probabilities are tested, too; `run` is its folder, or a file
+    that was deployed of one. Raises `InputError` for what cannot be used.
+    """
+    path = Path(run)
+    if is_file(path, "model"):
+        judge = load_judge(path, device)
+        real = _real(data, judge.classes, judge.prompts, judge.image_size, reading)
+        probabilities, _ = judge.judge(real.images)
+        counts = counted(probabilities, real.labels, len(judge.classes))
+        return test_figures(counts, real.source, judge.classes)
+    saved = load_classifier(path, resolve_device(device))
+    calibration, card = read_calibration(path), saved.card
+    real = _real(data, card.classes, card.prompts, card.image_size, reading)
     logits = saved.logits(real.images)
     counts = counted(logits, real.labels, len(card.classes))
     figures = test_figures(counts, real.source, card.classes)
     if calibration is None:
         return figures
     return replace(figures, confidence=calibration.tested(real.source, logits, real.labels))
+
+
+def _real(
+    data: str | Path,
+    classes: tuple[str, ...],
+    prompts: tuple[str, ...],
+    image_size: int,
+    reading: ReadSettings,
+) -> LabelledImages:
+    aliases = list(zip(prompts, classes, strict=True))
+    return load_real_images(data, classes, image_size, aliases, reading)
 
 
 def predict_files(
@@ -76,7 +98,7 @@ def predict_files(
     threshold are rejected.
 
     Args:
-        run: the folder of a finished run, or an ONNX file that was deployed of one.
+        run: the folder of a finished run, or an ONNX or OpenVINO file that was deployed of one.
         sources: image files, folders of them, however deep, or patterns such as `photos/*.jpg`.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         max_image_pixels: the most that is opened; None: the usual limit.
