@@ -75,19 +75,22 @@ def accuracy_table(test: TestFigures) -> Table:
 def confidence_table(tests: Sequence[TestedConfidence]) -> Table:
     """How far probabilities can be trusted on each set of images, before and after calibration.
 
-    The accuracy is that of what is kept.
+    The accuracy is that of what is kept. Of a deployed file, what was before is not known.
     """
-    table = Table(title="Probabilities before and after calibration")
+    known = any(test.before is not None for test in tests)
+    when = "before and after calibration" if known else "after calibration"
+    table = Table(title=f"Probabilities {when}")
     table.add_column("images", overflow="fold", min_width=10)
     for column in ("number", "ECE", "Brier", "kept", "accuracy"):  # the rest is in the file
         table.add_column(column, justify="right")
     for test in tests:
-        before, after = test.before, test.after
+        after = test.after
+        figures = [after] if test.before is None else [test.before, after]
         table.add_row(
             escape(Path(test.source).name),
             str(after.images),
-            f"{percent(before.ece)} → {percent(after.ece)}",
-            f"{before.brier:.3f} → {after.brier:.3f}",
+            " → ".join(percent(one.ece) for one in figures),
+            " → ".join(f"{one.brier:.3f}" for one in figures),
             percent(test.kept),
             percent(test.kept_accuracy),
         )

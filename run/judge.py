@@ -21,6 +21,9 @@ Judged = tuple[Tensor, Sequence[bool | None]]
 None where that cannot be told."""
 
 
+_DEPLOYED = (".onnx", ".xml")
+
+
 @dataclass(frozen=True)
 class Judge:
     """A classifier to predict with."""
@@ -38,15 +41,15 @@ class Judge:
 
 def load_judge(path: Path, device: str) -> Judge:
     """The classifier of a run's folder, or of a deployed file; `InputError` for anything else."""
+    if not names_file(path):
+        saved = load_classifier(path, resolve_device(device))
+        return judge_of(saved, read_calibration(path))
     suffix = path.suffix.lower()
-    if suffix in (".onnx", ".xml") and not path.is_dir():
+    if suffix in _DEPLOYED:
         deployed = load_deployed(path, "cpu" if device == "auto" else resolve_device(device).type)
         card = deployed.card
         judge = partial(_of_file, deployed)
         return Judge(card.classes, card.prompts, card.image_size, torch.device("cpu"), judge)
-    if not is_file(path, "model"):
-        saved = load_classifier(path, resolve_device(device))
-        return judge_of(saved, read_calibration(path))
     if suffix == ".pt2":
         raise InputError(
             f"{str(path)!r} is a program of torch.export, and loading one runs whatever it holds: "
@@ -56,6 +59,12 @@ def load_judge(path: Path, device: str) -> Judge:
         f"{str(path)!r} is no run's folder: give one, or an .onnx or .xml file that zeroreal "
         "deploy wrote"
     )
+
+
+def names_file(path: Path) -> bool:
+    """Whether a file is meant, which may be absent, and not a run's folder."""
+    is_deployed = path.suffix.lower() in _DEPLOYED and not path.is_dir()
+    return is_deployed or is_file(path, "model")
 
 
 def judge_of(saved: SavedClassifier, calibration: Calibration | None = None) -> Judge:

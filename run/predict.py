@@ -9,23 +9,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from ..base import InputError, resolve_device
 from ..base.files import write_atomically
 from ..base.printable import text_cell
-from ..base.reading import is_file
-from ..data import LabelledImages
 from ..data.decode import decode_all
 from ..data.folders import is_image
 from ..data.named import named_files
 from ..data.real import load_real_images
 from ..data.settings import ReadSettings
+from ..data.source import LabelledImages
 from ..data.walk import walk
+from ..train.classifier.confidence import tested_probabilities
 from ..train.classifier.evaluate import counted
-from ..train.classifier.saved import load_classifier
+from ..train.classifier.saved import ClassifierCard, load_classifier
 from .calibration.file import read_calibration
-from .judge import Judge, load_judge
+from .judge import Judge, load_judge, names_file
 from .report.summary import TestFigures, test_figures
 
 _AS_STORED = ReadSettings()
@@ -52,38 +53,21 @@ def evaluate_run(
     device: str = "auto",
     reading: ReadSettings = _AS_STORED,
 ) -> TestFigures:
-    """Test a run's classifier, or a deployed file's, on real images.
+    """Test a classifier on real images, and its probabilities where it is calibrated.
 
-    Where a run is calibrated, its probabilities are tested, too; `run` is its folder, or a file
-    that was deployed of one. Raises `InputError` for what cannot be used.
+    `run` is the folder of a finished run, or a file that was deployed of one, ONNX or OpenVINO.
     """
     path = Path(run)
-    if is_file(path, "model"):
-        judge = load_judge(path, device)
-        real = _real(data, judge.classes, judge.prompts, judge.image_size, reading)
-        probabilities, _ = judge.judge(real.images)
-        counts = counted(probabilities, real.labels, len(judge.classes))
-        return test_figures(counts, real.source, judge.classes)
+    if names_file(path):
+        return _evaluate_file(load_judge(path, device), data, reading)
     saved = load_classifier(path, resolve_device(device))
-    calibration, card = read_calibration(path), saved.card
-    real = _real(data, card.classes, card.prompts, card.image_size, reading)
+    calibration = read_calibration(path)
+    real = _real_images(saved.card, data, reading)
     logits = saved.logits(real.images)
-    counts = counted(logits, real.labels, len(card.classes))
-    figures = test_figures(counts, real.source, card.classes)
+    figures = _figures(logits, real, saved.card.classes)
     if calibration is None:
         return figures
     return replace(figures, confidence=calibration.tested(real.source, logits, real.labels))
-
-
-def _real(
-    data: str | Path,
-    classes: tuple[str, ...],
-    prompts: tuple[str, ...],
-    image_size: int,
-    reading: ReadSettings,
-) -> LabelledImages:
-    aliases = list(zip(prompts, classes, strict=True))
-    return load_real_images(data, classes, image_size, aliases, reading)
 
 
 def predict_files(
@@ -145,6 +129,30 @@ def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
         content = table.getvalue()
     # Names of files need not be UTF-8.
     write_atomically(path, content.encode(errors="surrogateescape"))
+
+
+def _evaluate_file(judge: Judge, data: str | Path, reading: ReadSettings) -> TestFigures:
+    real = _real_images(judge, data, reading)
+    shares, rejected = judge.judge(real.images)
+    figures = _figures(shares, real, judge.classes)
+    if None in rejected:
+        return figures
+    is_rejected = torch.tensor(rejected)
+    tested = tested_probabilities(real.source, shares, real.labels, is_rejected)
+    return replace(figures, confidence=tested)
+
+
+def _real_images(
+    card: ClassifierCard | Judge, data: str | Path, reading: ReadSettings
+) -> LabelledImages:
+    """The images of `data` whose classes, or what prompts call them, are the classifier's."""
+    aliases = list(zip(card.prompts, card.classes, strict=True))
+    return load_real_images(data, card.classes, card.image_size, aliases, reading)
+
+
+def _figures(scores: Tensor, real: LabelledImages, classes: tuple[str, ...]) -> TestFigures:
+    """Of logits or probabilities `[N, K]`."""
+    return test_figures(counted(scores, real.labels, len(classes)), real.source, classes)
 
 
 def _images(source: str | Path) -> list[Path]:

@@ -39,6 +39,7 @@ def reliability(test: TestedConfidence) -> Drawing:
         *grid(across, up, (names, names)),
         line(_LEFT, _BOTTOM, _RIGHT, _TOP, "baseline"),
     ]
+    assert test.before is not None  # a run's logits are known
     for figures, (kind, called) in zip((test.before, test.after), _KEY, strict=True):
         places = [
             (across.place(one.confidence), up.place(one.accuracy)) for one in figures.reliability

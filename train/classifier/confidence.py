@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -54,8 +54,8 @@ class TestedConfidence:
     __test__ = False  # not one of pytest's
 
     source: str
-    before: ConfidenceFigures
-    """At temperature 1."""
+    before: ConfidenceFigures | None
+    """At temperature 1; None of a deployed file, which gives probabilities alone."""
     after: ConfidenceFigures
     kept: float
     """The share of the images that is not rejected."""
@@ -84,6 +84,15 @@ def tested_confidence(
         kept.double().mean().item(),
         right.double().mean().item() if len(right) else None,
     )
+
+
+def tested_probabilities(
+    source: str, shares: Tensor, labels: Tensor, is_rejected: Tensor
+) -> TestedConfidence:
+    """The same of probabilities, float `[N, K]`, whose logits nobody knows."""
+    # float32 has nothing nearer to 0, and of what it took for 0 there is no logarithm.
+    logs = shares.clamp_min(torch.finfo(torch.float32).smallest_normal).double().log()
+    return replace(tested_confidence(source, logs, labels, 1.0, is_rejected), before=None)
 
 
 def confidence_figures(
