@@ -18,7 +18,7 @@ from zeroreal.cli.main import app
 from zeroreal.export.classifier.deployed import load_deployed
 from zeroreal.export.classifier.files import write_onnx
 from zeroreal.export.classifier.gate import LEAST_AGREEMENT
-from zeroreal.run import DeploySettings, deploy_run, evaluate_run, predict_files
+from zeroreal.run import DeploySettings, deploy_run, predict_files
 from zeroreal.run.calibration.file import Calibration, write_calibration
 from zeroreal.run.deploy.settings import FILES
 from zeroreal.run.deploy.source import read_run
@@ -79,19 +79,6 @@ def test_predict_takes_a_file_for_the_run(finished, deployment, pictures, name, 
     assert [one.class_name for one in by_file] == [one.class_name for one in by_run]
     apart = [abs(a.probability - b.probability) for a, b in zip(by_run, by_file, strict=True)]
     assert max(apart) < largest
-
-
-@pytest.mark.parametrize("target", ["onnx", "int8", "openvino"])
-def test_evaluate_takes_a_file_for_the_run(finished, deployment, cards, target):
-    data = cards(40, 1)
-    by_run, by_file = (
-        evaluate_run(path, data, "cpu") for path in (finished, deployment.folder / FILES[target])
-    )
-    assert by_file.images == by_run.images == 40
-    (file,) = [one for one in deployment.files if one.target == target]
-    assert by_file.accuracy == pytest.approx(file.accuracy)
-    assert by_file.accuracy == pytest.approx(by_run.accuracy, abs=0.03)
-    assert [row.class_name for row in by_file.per_class] == sorted(COLOURS)
 
 
 def test_the_cards_python_gives_what_predict_does_without_pytorch(finished, deployment, pictures):

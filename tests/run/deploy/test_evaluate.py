@@ -23,6 +23,12 @@ def photographs(tmp_path_factory, write_dataset):
     return write_dataset(folder, "folders", images, called, list(COLOURS))
 
 
+def test_a_file_in_8_bits_has_the_accuracy_of_its_check(deployment, cards):
+    (file,) = [one for one in deployment.files if one.target == "int8"]
+    found = evaluate_run(deployment.folder / file.name, cards(40, 1))
+    assert (found.images, found.accuracy) == (40, file.accuracy)
+
+
 @pytest.mark.parametrize("name", ["model.onnx", "model.xml"])
 def test_a_file_has_its_run_s_figures(finished, deployment, photographs, name):
     expected = evaluate_run(finished, photographs, "cpu")
