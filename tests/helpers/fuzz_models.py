@@ -1,4 +1,4 @@
-"""Files beside models and plans, and a teacher."""
+"""Files beside models and plans, and a dual encoder."""
 
 import json
 from dataclasses import asdict
@@ -9,7 +9,7 @@ from transformers.utils import logging
 
 from zeroreal.assets import TINY_FASHION
 from zeroreal.data.configurations import check_one_configuration
-from zeroreal.encoders.teacher import ClipTeacher
+from zeroreal.encoders import ZeroShotClassifier, load_encoder
 from zeroreal.engine.tensorrt.report import BuildReport, read_report, write_report
 from zeroreal.export.model.distilled import Distilled, read_distilled
 from zeroreal.export.model.model_info import read_model_info
@@ -54,24 +54,27 @@ def read_card(folder):
     model_licence(folder)
 
 
-def teacher(folder):
+def encoder(folder):
     logging.disable_progress_bar()
     tokenizer = CLIPTokenizer.from_pretrained(TINY_FASHION / "tokenizer")
     narrow = {"hidden_size": 8, "intermediate_size": 8, "num_attention_heads": 2}
     narrow |= {"num_hidden_layers": 1}
     text = {"vocab_size": len(tokenizer), "max_position_embeddings": 32}
     text |= {"eos_token_id": tokenizer.eos_token_id}
-    vision = {"image_size": 8, "patch_size": 4}
+    vision = {"image_size": SIDE, "patch_size": 4}
     config = CLIPConfig(
         text_config={**narrow, **text}, vision_config={**narrow, **vision}, projection_dim=4
     )
     CLIPModel(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    CLIPImageProcessor().save_pretrained(folder)
+    sides = {"height": SIDE, "width": SIDE}
+    CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size=sides).save_pretrained(folder)
 
 
-def read_teacher(folder):
-    given = ClipTeacher(folder, NAMES, CPU)(torch.zeros(1, SIDE, SIDE, 3, dtype=torch.uint8))
+def read_encoder(folder):
+    given = ZeroShotClassifier(load_encoder(folder, CPU), NAMES)(
+        torch.zeros(1, SIDE, SIDE, 3, dtype=torch.uint8)
+    )
     assert given.shape == (1, 2)
 
 
@@ -80,6 +83,6 @@ TARGETS = {
     "distilled": (distilled, read_distilled),
     "plan": (plan, read_report),
     "card": (card, read_card),
-    "teacher": (teacher, read_teacher),
+    "encoder": (encoder, read_encoder),
 }
 """As in `fuzz_targets`."""
