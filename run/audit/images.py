@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
 from ...base import InputError
@@ -17,8 +16,8 @@ from ...base.device import describe_device
 from ...base.digest import key_digest
 from ...base.files import write_atomically
 from ...base.memory import free_memory
+from ...base.sealed import DamagedFileError, read_sealed, sealed
 from ...base.settings import plain
-from ...base.tensor_files import open_tensors
 from ...data.source import load_images
 from ...generate import ClassName, DataParallelGenerator, Generator, SamplePlan, SampleSpec
 from ...generate.dataset.config.model_digest import model_digest
@@ -122,12 +121,12 @@ class KeptImages:
         if not path.is_file():
             return None
         try:
-            with open_tensors(path, _WHAT) as file:
-                seconds = float(file.metadata()["seconds"])
-                images, labels, places = map(file.get_tensor, ("images", "labels", "places"))
-        except InputError:
-            raise
-        except Exception as error:  # whatever the library says
+            kept = read_sealed(path)
+            if kept.text is None:
+                raise DamagedFileError("it has no digest")
+            seconds = float(kept.text)
+            images, labels, places = (kept.tensors[key] for key in ("images", "labels", "places"))
+        except (DamagedFileError, ValueError, KeyError) as error:
             raise InputError(f"{_WHAT} {str(path)!r} cannot be read ({error}): remove it") from None
         return CandidateImages(images, labels, places, seconds)
 
@@ -135,9 +134,8 @@ class KeptImages:
         """Keep a candidate's images."""
         self._folder.mkdir(parents=True, exist_ok=True)
         tensors = {"images": found.images, "labels": found.labels, "places": found.places}
-        content = save(
-            {key: one.contiguous() for key, one in tensors.items()},
-            {"seconds": repr(found.seconds), "candidate": name},
+        content = sealed(
+            {key: one.contiguous() for key, one in tensors.items()}, repr(found.seconds)
         )
         write_atomically(self._path(name, made_by), content)
 

@@ -64,15 +64,15 @@ def compared(run: Path, again: Path) -> Reproduction:
     """
     before, now = _summary(run), _summary(again)
     results = [
-        *_plain("images", before.images, now.images),
-        *_plain("images left out", before.rejected, now.rejected),
-        *_samples(run / SAMPLES, again / SAMPLES),
-        *_plain("engine", _engine(before), _engine(now)),
+        _plain("images", before.images, now.images),
+        _plain("images left out", before.rejected, now.rejected),
+        _samples(run / SAMPLES, again / SAMPLES),
+        _plain("engine", _engine(before), _engine(now)),
         _curve("training loss", before.training.loss, now.training.loss),
         _weights(run, again),
     ]
     if before.test is not None or now.test is not None:
-        results += _plain("accuracy", _accuracy(before), _accuracy(now))
+        results.append(_plain("accuracy", _accuracy(before), _accuracy(now)))
         results.append(_confusion(before, now))
     return Reproduction(run, again, tuple(results), tuple(_conditions(run, again, before, now)))
 
@@ -85,8 +85,8 @@ def _summary(folder: Path) -> RunSummary:
         raise InputError(f"figures {str(folder / METRICS)!r} are damaged: {_REMEDY}") from None
 
 
-def _plain(what: str, before: object, now: object) -> Iterator[Compared]:
-    yield Compared(what, str(before), str(now), before == now)
+def _plain(what: str, before: object, now: object) -> Compared:
+    return Compared(what, str(before), str(now), before == now)
 
 
 def _engine(summary: RunSummary) -> str:
@@ -99,17 +99,18 @@ def _accuracy(summary: RunSummary) -> str:
     return "none" if test is None else f"{100 * test.accuracy:.2f} % of {test.images:,}"
 
 
-def _samples(before: Path, now: Path) -> Iterator[Compared]:
+def _samples(before: Path, now: Path) -> Compared:
     """The first images of each class, which a run's folder shows; their pixels, not the file's."""
-    if not (before.is_file() and now.is_file()):
-        return
+    absent = ["absent" if not path.is_file() else "-" for path in (before, now)]
+    if "absent" in absent:
+        return Compared(SAMPLES, absent[0], absent[1], False)
     first, second = (stored_pixels(path, str(path)).astype(np.int16) for path in (before, now))
     if first.shape != second.shape:
-        yield Compared(SAMPLES, f"{first.shape[:2]} pixels", f"{second.shape[:2]} pixels", False)
-        return
+        sizes = [f"{one.shape[:2]} pixels" for one in (first, second)]
+        return Compared(SAMPLES, sizes[0], sizes[1], False)
     apart = int(np.abs(first - second).max())
     told = "the same pixels" if apart == 0 else f"up to {apart} of 255 apart"
-    yield Compared(SAMPLES, "-", told, apart == 0)
+    return Compared(SAMPLES, "-", told, apart == 0)
 
 
 def _curve(what: str, before: list[float], now: list[float]) -> Compared:

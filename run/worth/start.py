@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ from ...base import InputError
 from ...base.digest import key_digest
 from ...base.files import write_atomically
 from ...base.progress import OnStage, StageProgress
-from ...base.reading import load_json, read_bytes
+from ...base.reading import load_json
+from ...base.sealed import DamagedFileError, read_sealed, sealed
 from ...train import Trainer, TrainSettings
 from ...train.loop.scalars import Scalars
 from ..deploy.source import FinishedRun, read_run
-from ..folder import read_config
+from ..folder import check_rights, read_config
 from ..report.summary import METRICS
 from .curve import equivalent
 from .data import Halves, real_halves
@@ -29,6 +31,7 @@ from .worth import Worth, points_of
 
 KEPT = "worth"
 """The sub-folder of a run with what each training came to."""
+_RIGHT = "right"
 _ENOUGH = 0.02
 """How much better than the run the last point is: its interval then ends within the curve."""
 
@@ -44,6 +47,7 @@ def measure_worth(
     The result is written to the folder, too. Raises `InputError` for what cannot be used.
     """
     finished = read_run(Path(run))
+    check_rights(finished.folder)
     halves = real_halves(finished, settings)
     curve = _Curve(finished, halves, settings, on_progress)
     logits = finished.saved.logits(halves.images[halves.tested])
@@ -105,14 +109,14 @@ class _Curve:
         """Which of the tested images a training on so many images of each class tells right."""
         train = self._train_settings(of_class * len(self._run.classes))
         path = self._run.folder / KEPT / f"{of_class}-{seed}-{self._key(train, of_class, seed)}"
-        tested = len(self._halves.tested)
         if path.exists():
-            kept = np.frombuffer(read_bytes(path, "kept training"), np.uint8)
-            if len(kept) == tested and kept.max(initial=0) <= 1:
-                return kept.astype(bool)
+            with suppress(DamagedFileError, KeyError):  # then it is done again
+                kept = read_sealed(path)
+                if kept.text is not None:
+                    return kept.tensors[_RIGHT].numpy()
         found = self._trained(of_class, seed, train)
         path.parent.mkdir(exist_ok=True)
-        write_atomically(path, found.astype(np.uint8).tobytes())
+        write_atomically(path, sealed({_RIGHT: torch.from_numpy(found)}, ""))
         return found
 
     def _trained(self, of_class: int, seed: int, train: TrainSettings) -> NDArray[np.bool_]:

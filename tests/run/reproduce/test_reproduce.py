@@ -151,6 +151,13 @@ def test_samples_are_compared_by_pixels(original, made):
     assert (found.same, found.now) == (False, "up to 9 of 255 apart")
 
 
+def test_samples_that_are_absent_are_not_the_same(original, made):
+    (made / "samples.png").unlink()
+    found = compared(original, made)
+    assert by_name(found.results)["samples.png"].now == "absent"
+    assert not found.same
+
+
 def change_config(folder, **changes):
     path = folder / CONFIG
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **changes}))

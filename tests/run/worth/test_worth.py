@@ -85,7 +85,9 @@ def test_what_is_kept_is_not_trained_again(measured, real, monkeypatch):
 def test_a_training_that_is_damaged_is_done_again(measured, real, tmp_path):
     folder = shutil.copytree(measured[0], tmp_path / "run")
     (kept, *_) = sorted((folder / "worth").iterdir())
-    kept.write_bytes(b"\x07" * 120)
+    content = bytearray(kept.read_bytes())
+    content[-1] ^= 1  # an answer that was right is wrong, or the other way round
+    kept.write_bytes(content)
     assert measure_worth(folder, settings(real)) == measured[1]
 
 
