@@ -128,11 +128,12 @@ def test_what_is_not_the_same_is_made_anew(changes, colour_encoder, calls, tmp_p
     assert len(calls) == 2 * before
 
 
-def test_kept_images_that_are_damaged_are_named(colour_encoder, tmp_path):
+@pytest.mark.parametrize("damage", [lambda b: b[:-5], lambda b: b[:-1] + bytes([b[-1] ^ 1])])
+def test_kept_images_that_are_damaged_are_named(colour_encoder, tmp_path, damage):
     one = settings(candidates=("base,guidance=1,steps=1",))
     run_audit(one, tmp_path / "out")
     (kept,) = (tmp_path / "out" / "images").iterdir()
-    kept.write_bytes(kept.read_bytes()[:-5])
+    kept.write_bytes(damage(kept.read_bytes()))
     with pytest.raises(InputError, match=r"images of an audit .* cannot be read .*: remove it"):
         run_audit(one, tmp_path / "out")
 
