@@ -36,6 +36,17 @@ def test_the_same_seed_gives_the_same_weights(train, tmp_path):
     assert all(torch.equal(value, second[name]) for name, value in first.items())
 
 
+def test_a_tokenizer_is_the_same_each_time_it_is_trained(tmp_path, monkeypatch):
+    from pathlib import Path
+
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "tools")
+    from tiny_clip.model import new_tokenizer
+
+    for name in "abcdef":  # one of two orders each time, before
+        new_tokenizer(tmp_path / name)
+    assert len({(tmp_path / name / "merges.txt").read_text() for name in "abcdef"}) == 1
+
+
 def test_captions_of_every_language_fit_and_name_their_class_and_domain(tmp_path, monkeypatch):
     from pathlib import Path
 

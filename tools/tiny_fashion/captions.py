@@ -96,18 +96,21 @@ def write_tokenizer(folder: Path, texts: Iterable[str], most_tokens: int = 1024)
     )
     tokenizer.decoder = decoders.BPEDecoder(suffix="</w>")
     alphabet = pre_tokenizers.ByteLevel.alphabet()
+    letters = sorted(alphabet)
+    ends = [letter + "</w>" for letter in letters]
     trainer = trainers.BpeTrainer(
         vocab_size=most_tokens,
         min_frequency=2,
         initial_alphabet=alphabet,
+        # Else they are numbered in the order of a hash, by which equal counts are told apart.
+        special_tokens=ends,
         end_of_word_suffix="</w>",
     )
     tokenizer.train_from_iterator(texts, trainer)
     merges = [tuple(merge) for merge in json.loads(tokenizer.to_str())["model"]["merges"]]
 
     # CLIP's vocabulary order: bytes, bytes at a word's end, merges, special tokens.
-    letters = sorted(alphabet)
-    tokens = [*letters, *(letter + "</w>" for letter in letters)]
+    tokens = [*letters, *ends]
     tokens += [left + right for left, right in merges if left + right not in tokens]
     tokens += [START, END]
     folder.mkdir(parents=True, exist_ok=True)
