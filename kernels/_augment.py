@@ -33,11 +33,10 @@ from ._operators import INT, POINTER, SIZE, NativeKernel, define_operator
 
 __all__ = ["augment"]
 
-# images and shape, index, parameters, batch, out, dtype, height, width, statistics, reflect
-_kernel = NativeKernel(
-    "augment",
-    (POINTER, *(SIZE,) * 4, POINTER, POINTER, SIZE, POINTER, INT, SIZE, SIZE, POINTER, INT),
-)
+_SOURCE = (POINTER, *(SIZE,) * 4, POINTER, POINTER, SIZE)  # images, shape, index, parameters, batch
+_TARGET = (POINTER, INT, SIZE, SIZE)  # out, dtype, height, width
+# Then statistics, whether to reflect, and where the GPU adds lumas up.
+_kernel = NativeKernel("augment", (*_SOURCE, *_TARGET, POINTER, INT, POINTER))
 
 
 def augment(
@@ -86,8 +85,8 @@ def _augment_native(
     check_index(index, len(images))
     source = (images, *images.shape, index, parameters, len(index))
     target = (out, out.dtype, *out.shape[2:])
-    statistics = torch.tensor([*mean, *std])
-    if not _kernel(out.device, *source, *target, statistics, padding == "reflect"):
+    statistics, sums = torch.tensor([*mean, *std]), torch.empty_like(index)
+    if not _kernel(out.device, *source, *target, statistics, padding == "reflect", sums):
         augment_reference(out, images, index, parameters, mean, std, padding)
 
 

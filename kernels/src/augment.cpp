@@ -273,13 +273,14 @@ void augment_all(const AugmentArgs& args, int max_threads) {
 }  // namespace zeroreal
 
 // Returns a Status. Sizes and indices are trusted; `statistics` holds the means, then the standard
-// deviations, of `channels` channels.
+// deviations, of `channels` channels. What the GPU adds lumas up in is not used here.
 ZEROREAL_API int zeroreal_augment_cpu(const std::uint8_t* images, std::int64_t count,
                                       std::int64_t in_height, std::int64_t in_width,
                                       std::int64_t channels, const std::int64_t* index,
                                       const float* parameters, std::int64_t batch, void* out,
                                       int dtype, std::int64_t out_height, std::int64_t out_width,
-                                      const float* statistics, int reflect, int threads) {
+                                      const float* statistics, int reflect, std::uint64_t*,
+                                      int threads) {
   using namespace zeroreal;
   const AugmentArgs args = make_augment_args(images, count, in_height, in_width, channels, index,
                                              parameters, batch, out, out_height, out_width,

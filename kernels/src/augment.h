@@ -38,6 +38,7 @@ struct AugmentArgs {
   std::int32_t out_height, out_width;
   float mean[3], std[3];           // of values of 0..1
   bool reflect;                    // beyond its borders the image is mirrored, not continued
+  std::uint64_t* luma_sums;        // [batch], of whole lumas: where blocks of the GPU add them up
 };
 
 // `statistics`, on the host: the mean of each channel, then the standard deviation of each.
@@ -46,11 +47,12 @@ inline AugmentArgs make_augment_args(const std::uint8_t* images, std::int64_t co
                                      std::int64_t channels, const std::int64_t* index,
                                      const float* parameters, std::int64_t batch, void* out,
                                      std::int64_t out_height, std::int64_t out_width,
-                                     const float* statistics, int reflect) {
+                                     const float* statistics, int reflect,
+                                     std::uint64_t* luma_sums = nullptr) {
   AugmentArgs args{images, count, static_cast<std::int32_t>(in_height),
                    static_cast<std::int32_t>(in_width), index, parameters, batch, out,
                    static_cast<std::int32_t>(out_height), static_cast<std::int32_t>(out_width),
-                   {0.0f, 0.0f, 0.0f}, {1.0f, 1.0f, 1.0f}, reflect != 0};
+                   {0.0f, 0.0f, 0.0f}, {1.0f, 1.0f, 1.0f}, reflect != 0, luma_sums};
   for (std::int64_t c = 0; c < channels; ++c) {
     args.mean[c] = statistics[c];
     args.std[c] = statistics[channels + c];
@@ -163,16 +165,25 @@ ZEROREAL_INLINE void sample_pixel(const std::uint8_t* image, const AugmentArgs& 
   for (int c = 0; c < C; ++c) values[c] *= scale;
 }
 
-// The same from the output position.
+// The source columns, and the source rows, of an output pixel.
+ZEROREAL_INLINE Tent columns_at(const AugmentArgs& args, const Geometry& g, std::int32_t x,
+                                std::int32_t y) {
+  const float right = static_cast<float>(x) + 0.5f, down = static_cast<float>(y) + 0.5f;
+  return make_tent(g.xx * right + g.xy * down + g.x0, half_width(g.xx, g.xy), args.in_width);
+}
+
+ZEROREAL_INLINE Tent rows_at(const AugmentArgs& args, const Geometry& g, std::int32_t x,
+                             std::int32_t y) {
+  const float right = static_cast<float>(x) + 0.5f, down = static_cast<float>(y) + 0.5f;
+  return make_tent(g.yx * right + g.yy * down + g.y0, half_width(g.yx, g.yy), args.in_height);
+}
+
 template <int C>
 ZEROREAL_INLINE void sample_at(const std::uint8_t* image, const AugmentArgs& args,
-                               const Geometry& g, std::int32_t x, std::int32_t y, float* values) {
-  const float right = static_cast<float>(x) + 0.5f, down = static_cast<float>(y) + 0.5f;
-  const Tent columns = make_tent(g.xx * right + g.xy * down + g.x0, half_width(g.xx, g.xy),
-                                 args.in_width);
-  const Tent rows = make_tent(g.yx * right + g.yy * down + g.y0, half_width(g.yx, g.yy),
-                              args.in_height);
-  sample_pixel<C>(image, args, columns, rows, values);
+                               const Geometry& geometry, std::int32_t x, std::int32_t y,
+                               float* values) {
+  sample_pixel<C>(image, args, columns_at(args, geometry, x, y), rows_at(args, geometry, x, y),
+                  values);
 }
 
 template <int C>

@@ -10,6 +10,7 @@
 
 namespace zeroreal {
 
+constexpr std::int64_t kMaxGridX = 0x7fffffff;
 constexpr std::int64_t kMaxGridY = 65535;
 
 // Calls `launch(stream)` with `device` as the current one, and gives the cudaError_t: 0 is success.

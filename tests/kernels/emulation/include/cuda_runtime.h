@@ -16,7 +16,7 @@
 #define __device__
 #define __host__
 #define __forceinline__ inline __attribute__((always_inline))
-#define __launch_bounds__(threads)
+#define __launch_bounds__(...)
 
 #define threadIdx (emulated_cuda::thread_index())
 #define blockIdx (emulated_cuda::block_index())
