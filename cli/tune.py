@@ -27,7 +27,7 @@ def tune(
         bool, typer.Option(help="For images with guidance, as most recipes make them.")
     ] = True,
     effort: Annotated[
-        str, typer.Option(help="full, or short: some seconds, engines without a long build.")
+        str, typer.Option(help="full; short: some seconds, engines without a long build; or brief.")
     ] = "full",
     again: Annotated[
         bool, typer.Option("--again", help="Measure again what is remembered.")

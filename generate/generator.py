@@ -58,6 +58,7 @@ class Generator:
         settings: how images are generated; by default the embedded model's defaults.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         guided: whether images will have guidance, for which tuning then measures.
+        images: about how many there will be; tuning takes no longer than suits them. None: many.
         cache: where exports, engines and tunings are kept; by default the user's.
         on_progress: told of exporting, which `onnxruntime` and `tensorrt` do on first use, and of
             tuning.
@@ -72,6 +73,7 @@ class Generator:
         *,
         device: str = "auto",
         guided: bool = True,
+        images: int | None = None,
         cache: Cache | None = None,
         on_progress: OnProgress = lambda progress: None,
         **changes: Any,
@@ -86,7 +88,7 @@ class Generator:
         denoising = self._denoising = denoising_of(self.folder, settings, cache)
         self.schedule, self.calls = denoising.schedule, denoising.calls
         request = TuneRequest(self.device, settings, guided)
-        choice = self._choice = tuned_choice(self.folder, request, cache, on_progress)
+        choice = self._choice = tuned_choice(self.folder, request, cache, on_progress, images)
         self._engine = f"{choice.backend}:{choice.variant}" if choice.variant else choice.backend
         self.engines = load_engines(self.folder, choice, cache, on_progress)
         self.batch_size = choice.batch_size

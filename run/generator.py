@@ -10,9 +10,9 @@ from .settings import RunSettings
 
 
 def make_generator(
-    settings: RunSettings, guided: bool, on_progress: OnStage
+    settings: RunSettings, guided: bool, images: int, on_progress: OnStage
 ) -> Generator | DataParallelGenerator:
-    """The generator on the run's device, or on each of several."""
+    """What makes about so many `images`, on the run's device or on several."""
 
     def make(tell: OnProgress) -> Generator | DataParallelGenerator:
         if settings.devices:
@@ -21,8 +21,15 @@ def make_generator(
                 settings.generate,
                 device=settings.device,
                 guided=guided,
+                images=images,
                 on_progress=tell,
             )
-        return Generator(settings.generate, device=settings.device, guided=guided, on_progress=tell)
+        return Generator(
+            settings.generate,
+            device=settings.device,
+            guided=guided,
+            images=images,
+            on_progress=tell,
+        )
 
     return made_with_progress(make, on_progress)

@@ -138,7 +138,7 @@ def source_of(
     """What gives the images."""
     if isinstance(origin, StoredImages):
         return origin
-    generator = make_generator(settings, origin.guided, on_progress)
+    generator = make_generator(settings, origin.guided, len(plan), on_progress)
     if isinstance(plan, SamplePlan):
         generator.check_prompts(plan, tell=ranks.is_first)
     return generator

@@ -55,11 +55,19 @@ def generated_run(folder: Path, needed: str, instead: str) -> tuple[RunSettings,
 
 
 def generator_of(
-    folder: Path, settings: RunSettings, recipe: Recipe, device: str, on_progress: OnStage
+    folder: Path,
+    settings: RunSettings,
+    recipe: Recipe,
+    images: int,
+    device: str,
+    on_progress: OnStage,
 ) -> Generator | DataParallelGenerator:
-    """The generator of a finished run; `InputError` where its model has changed since."""
+    """The generator of a finished run, for about so many more `images`.
+
+    Raises `InputError` where its model has changed since.
+    """
     run = replace(settings, device=device, devices=())
-    generator = make_generator(run, recipe.guided, on_progress)
+    generator = make_generator(run, recipe.guided, images, on_progress)
     check_model(read_made_with(folder), generator.facts.folder, run, folder)
     return generator
 

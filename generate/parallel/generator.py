@@ -64,7 +64,7 @@ class DataParallelGenerator:
         devices: as `parse_devices` gives them.
         device: where images are handed over: `cpu` or, copied once more, a GPU of this process.
         on_progress: told of exporting and tuning, by all processes.
-        settings, guided, cache, changes: see `Generator`.
+        settings, guided, images, cache, changes: see `Generator`.
 
     Raises `InputError` where `Generator` does, with the same sentence, and `RuntimeError` for a
     process that fails otherwise; so does `generate`.
@@ -77,6 +77,7 @@ class DataParallelGenerator:
         *,
         device: str = "cpu",
         guided: bool = True,
+        images: int | None = None,
         cache: Cache | None = None,
         on_progress: OnProgress = lambda progress: None,
         **changes: Any,
@@ -95,7 +96,8 @@ class DataParallelGenerator:
         self._processes: list[DeviceProcess] = []
         settings = replace(settings or GenerateSettings(), **changes)
         self._settings = settings
-        start = Start(settings, guided, cache)
+        share = None if images is None else -(-images // len(devices))
+        start = Start(settings, guided, share, cache)
         threads = max(1, torch.get_num_threads() // len(devices))
         try:
             for name in devices:

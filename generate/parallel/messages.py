@@ -18,6 +18,8 @@ class Start:
 
     settings: GenerateSettings
     guided: bool
+    images: int | None
+    """Of this process; None where it is not known."""
     cache: Cache | None
 
 

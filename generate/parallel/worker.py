@@ -122,6 +122,7 @@ class _Replica:
             start.settings,
             device=device,
             guided=start.guided,
+            images=start.images,
             cache=start.cache,
             on_progress=outbox.put_nowait,
         )

@@ -14,7 +14,8 @@ from ..facts import parts_of
 from ..settings import GenerateSettings
 from .batch_curve import Point
 
-EFFORTS = ("short", "full")
+EFFORTS = ("brief", "short", "full")
+"""Each finds no worse than the one before, and takes longer."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class TuneRequest:
     guided: bool = True
     """Whether all images have guidance, and so two rows each in the UNet's batch, or none."""
     effort: str = "short"
-    """`short`: engines that need no long build, for some seconds; `full`: all, to the end."""
+    """`brief`: the engine that needs no build, for a few seconds; `short`: all that need no long
+    build, for some; `full`: all, to the end."""
 
     @property
     def steps(self) -> int:

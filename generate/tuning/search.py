@@ -19,8 +19,8 @@ from .request import Candidate, OnProgress, TuneProgress, TuneRequest
 
 _log = logging.getLogger(__name__)
 
-SHORT_SECONDS = 20.0
-"""What climbing takes in a short search, beside loading, exporting and one call of each graph."""
+SECONDS = {"brief": 4.0, "short": 20.0, "full": math.inf}
+"""What climbing takes by effort, beside loading, exporting and one call of each graph."""
 
 _BUILT = ("torch:compiled", "tensorrt")
 _BATCH_UNGUIDED = 16  # of engines that are built for it, where no other showed which is best
@@ -48,8 +48,7 @@ class _Search:
     ) -> None:
         self._exported, self._request = is_exported(folder), request
         self._on_progress = on_progress
-        seconds = SHORT_SECONDS if request.effort == "short" else math.inf
-        self._bench = Bench(folder, request, seconds, cache, on_progress)
+        self._bench = Bench(folder, request, SECONDS[request.effort], cache, on_progress)
         self._refused: list[Exception] = []
 
     def run(self) -> tuple[Measured, list[Point]]:
@@ -75,6 +74,8 @@ class _Search:
         request = self._request
         if request.settings.engine != "auto":
             return [request.settings.engine]
+        if request.effort == "brief":
+            return ["onnxruntime" if self._exported else "torch"]
         full, on_gpu = request.effort == "full", request.device.type == "cuda"
         wanted = [] if self._exported else ["torch"]
         settings = request.settings

@@ -21,7 +21,7 @@ from ..facts import parts_of
 from ..settings import GenerateSettings
 from ..suited import suited
 from .batch_curve import Point
-from .request import Candidate, OnProgress, TuneProgress, TuneRequest
+from .request import EFFORTS, Candidate, OnProgress, TuneProgress, TuneRequest
 from .search import search
 
 __all__ = ["TuneProgress", "TuneRequest", "Tuned", "tune", "tuned_choice"]
@@ -40,6 +40,8 @@ _LIBRARIES = (
     "tensorrt-rtx",
     "xformers",
 )
+_WORTH_SECONDS = 120.0
+"""Of generating: with less, a short search takes longer than what it finds can save."""
 _DEFAULT_BATCH, _DEFAULT_PIXELS = 128, 2**21  # in a batch, the fewer of both
 
 
@@ -82,18 +84,18 @@ def tune(
 ) -> Tuned:
     """The fastest way to generate what is requested, out of `cache` or measured now.
 
-    A remembered full search serves where a short one is requested, also if it was held to some
-    memory and none is named now. `again` measures in any case, and takes the place of what was
-    remembered.
+    A remembered search of more effort serves, a full one also if it was held to some memory and
+    none is named now. `again` measures in any case, and takes the place of what was remembered.
 
     Raises `InputError` where what was asked for does not fit into the memory, and where no engine
     can serve; nothing is remembered then, nor of a search that was interrupted.
     """
     request = replace(request, settings=suited(folder, request.settings))
-    full, asked = (_key(folder, replace(request, effort=e)) for e in ("full", request.effort))
-    if not again and (entry := cache.find(full)) is not None:
-        found = _read(entry)
-        if _serves(found, True, request):
+    efforts = EFFORTS[EFFORTS.index(request.effort) :]
+    asked, *better = (_key(folder, replace(request, effort=effort)) for effort in efforts)
+    for effort, key in [] if again else [*zip(efforts[1:], better, strict=True)][::-1]:
+        entry = cache.find(key)
+        if entry is not None and _serves(found := _read(entry), effort == "full", request):
             return found
     # Of several processes one measures, and all use what it found.
     entry = cache.get(
@@ -101,18 +103,22 @@ def tune(
         lambda partial: _write(partial, _measure(folder, request, cache, on_progress)),
         lambda entry: not again and _serves(_read(entry), request.effort == "full", request),
     )
-    if again and full.digest != asked.digest:
-        cache.remove(full)  # which would serve instead
+    for key in better if again else []:
+        cache.remove(key)  # which would serve instead
     return _read(entry)
 
 
 def tuned_choice(
-    folder: Path, request: TuneRequest, cache: Cache, on_progress: OnProgress
+    folder: Path,
+    request: TuneRequest,
+    cache: Cache,
+    on_progress: OnProgress,
+    images: int | None = None,
 ) -> EngineChoice:
     """The engines and batch sizes to use: what `request` fixes, and the rest by `settings.tune`.
 
-    `auto` tunes where engine or batch size are left open; `off` takes defaults, which need no
-    measuring.
+    `auto` tunes where engine or batch size are left open, briefly where that serves for `images`,
+    if these are known; `off` takes defaults, which need no measuring.
     """
     settings = request.settings
     engine, batch = settings.engine, settings.batch_size
@@ -120,6 +126,10 @@ def tuned_choice(
         named = Candidate(engine, settings.attention, settings.cuda_graphs is True)
         check_choice(named.choice(request, 1, 1))  # measuring takes a while
     if settings.tune == "auto" and (engine == "auto" or batch is None):
+        if images is not None:
+            brief = tune(folder, replace(request, effort="brief"), cache, on_progress)
+            if images < _WORTH_SECONDS * brief.images_per_second:
+                return brief.choice(request)
         return tune(folder, request, cache, on_progress).choice(request)
     if engine == "auto":
         engine = "onnxruntime" if is_exported(folder) else "torch"

@@ -151,7 +151,7 @@ class _Auditor:
         suits = replace(one, generate=suited(folder, one.generate))
         device = resolve_device(self._tools.settings.device)
         made_by = identity(suits, plan, folder, device)
-        found = self._kept.load(one.name, made_by)
+        found = self._kept.load(one.name, made_by, plan)
         if found is None:
             generator = self._generator_for(one, plan)
             found = generated(generator, plan, lambda done, rate: self._show(plan, done, rate))
@@ -163,7 +163,9 @@ class _Auditor:
             self._generator = None  # before another takes memory
             run = RunSettings(device=self._tools.settings.device, generate=one.generate)
             guided = any(other.recipe.guided for other in self._plans.values())
-            self._generator, self._made_for = make_generator(run, guided, self._tell), one.generate
+            images = sum(map(len, self._plans.values()))
+            self._generator = make_generator(run, guided, images, self._tell)
+            self._made_for = one.generate
         generator = self._generator
         generator.check_prompts(plan)
         warm = generator.facts.batch_size

@@ -143,9 +143,9 @@ def _maker(
 ) -> ImageMaker:
     classes = _classes(saved)
     things = _things(run, settings, classes)
-    generator = generator_of(folder, run, recipe, settings.device, on_progress)
     asked = 2 if things else 1  # kinds of others that are generated
     total = PARTS * (settings.images // PARTS * len(classes) + settings.others // PARTS * asked)
+    generator = generator_of(folder, run, recipe, total, settings.device, on_progress)
     done = 0
 
     def show(images: int) -> None:

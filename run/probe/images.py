@@ -61,7 +61,7 @@ def _generated(
     recipe = varied(recipe, None)
     each = math.ceil(settings.images / len(classes))
     plan = SamplePlan(recipe, classes, each, (run.seed + _SEED + settings.seed) % 2**64)
-    generator = generator_of(folder, run, recipe, settings.device, on_progress)
+    generator = generator_of(folder, run, recipe, settings.images, settings.device, on_progress)
     images, labels = generated(generator, plan[: settings.images], on_progress)
     source = "images that the run's own model generated, with other seeds than those of training"
     return ProbeImages(images, labels, torch.arange(len(images)), source, is_real=False)

@@ -6,6 +6,7 @@ import torch
 from zeroreal.assets import TINY_FASHION
 from zeroreal.base import InputError
 from zeroreal.generate import GenerateSettings
+from zeroreal.generate.tuning import search as tuning_search
 from zeroreal.generate.tuning.tune import TuneRequest, tuned_choice
 
 # What leaves open the engine and the batch, the engine alone, the batch alone.
@@ -46,3 +47,22 @@ def test_what_is_left_open_is_tuned(machine, request_):
 def test_an_unknown_mode_of_tuning_is_refused(machine, asked):
     with pytest.raises(InputError, match="unknown tuning 'on'"):
         tuned_choice(TINY_FASHION, asked(tune="on"), machine.cache, machine.told.append)
+
+
+def test_few_images_are_worth_a_brief_search_only(machine, asked):
+    """At 32 ms a step of 32 images and ten steps, 100 images a second: 12,000 take two minutes."""
+    for images in (10_000, 20_000):
+        tuned_choice(TINY_FASHION, asked(), machine.cache, machine.told.append, images)
+        if images == 10_000:
+            assert set(machine.names()) == {"torch"}
+            assert machine.now < tuning_search.SECONDS["brief"] + 1
+    assert set(machine.names()) == {"torch", "onnxruntime"}
+
+
+def test_what_was_found_in_a_longer_search_serves_a_shorter_one(machine, asked):
+    machine.slowness["onnxruntime"] = 0.5
+    for effort in ("short", "full"):
+        machine.tune(asked(effort=effort))
+        machine.loaded.clear()
+        choice = tuned_choice(TINY_FASHION, asked(), machine.cache, machine.told.append, 10)
+        assert (choice.backend, machine.loaded) == ("onnxruntime", [])
