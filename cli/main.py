@@ -55,33 +55,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for command in (
-    run,
-    generate,
-    prompts,
-    recipes,
-    verify,
-    regenerate,
-    status,
-    evaluate,
-    predict,
-    calibrate,
-    probe,
-    deploy,
-    serve,
-    worth,
-    reproduce,
-    zeroshot,
-    audit,
-    export,
-    build,
-    tune,
-    distil,
-    doctor,
-):
-    app.command()(command)
-app.add_typer(bench_app, name="bench")
-app.add_typer(cache_app, name="cache")
+_MACHINE = "The model and the machine"
+_PANELS = {
+    "From class names to a classifier": (run, audit, zeroshot, prompts, recipes, predict, evaluate),
+    "How far to trust it": (calibrate, probe, worth, reproduce),
+    "In other hands": (deploy, serve),
+    "Datasets": (generate, status, verify, regenerate),
+    _MACHINE: (doctor, tune, export, build, distil),
+}
+for panel, commands in _PANELS.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
+app.add_typer(bench_app, name="bench", rich_help_panel=_MACHINE)
+app.add_typer(cache_app, name="cache", rich_help_panel=_MACHINE)
 
 
 def _show_version(value: bool) -> None:

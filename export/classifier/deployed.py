@@ -16,7 +16,7 @@ from .description import REMEDY, Description, description_of
 from .files import DIGEST, model_digest
 from .graph import INPUT, OUTPUTS, REJECTED, Runner
 from .openvino_ir import read_openvino
-from .runners import onnx_runner, onnx_session
+from .runners import checked_runner, onnx_runner, onnx_session
 
 _AT_ONCE = 64
 
@@ -49,7 +49,8 @@ def load_deployed(path: Path, provider: str = "cpu") -> DeployedClassifier:
     if path.suffix.lower() == ".xml":
         if provider != "cpu":
             raise InputError(f"{where} runs on the CPU, not on {provider!r}: give --device cpu")
-        return DeployedClassifier(*read_openvino(path))
+        card, run = read_openvino(path)
+        return DeployedClassifier(card, checked_runner(run, len(card.classes), where))
     try:
         import onnx
     except ImportError:
@@ -70,7 +71,8 @@ def load_deployed(path: Path, provider: str = "cpu") -> DeployedClassifier:
         raise InputError(f"{where} has changed since it was written: deploy the run again")
     session = onnx_session(content, where, provider)
     _check_faces(session, card, where)
-    return DeployedClassifier(card, onnx_runner(session))
+    run = checked_runner(onnx_runner(session), len(card.classes), where)
+    return DeployedClassifier(card, run)
 
 
 def _check_faces(session: Any, card: Description, where: str) -> None:

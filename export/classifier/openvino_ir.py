@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from .graph import INPUT, OUTPUTS, REJECTED, Found, Runner
 _OURS = "zeroreal"
 """The part of the graph's `rt_info` that holds the description."""
 _BLANK = "0" * 64
+# Not that of the ONNX file, which OpenVINO takes over elsewhere.
+_WRITTEN = re.compile(rf'<{_OURS}>.*?<{DIGEST} value="([0-9a-f]{{64}})"'.encode(), re.DOTALL)
 _AGAIN = "deploy the run again"
 
 
@@ -50,8 +53,11 @@ def write_openvino(float_file: Path, description: Description, path: Path) -> No
         model.set_rt_info(text, [_OURS, name])
     openvino.save_model(model, path, compress_to_fp16=True)
     blank, weights = (_read(part, "the file") for part in (path, weights_beside(path)))
-    digest = _digest(blank, weights)
-    path.write_bytes(blank.replace(_BLANK.encode(), digest.encode(), 1))
+    found = _WRITTEN.search(blank)
+    assert found is not None
+    begin, end = found.span(1)
+    digest = _digest(blank, weights).encode()
+    path.write_bytes(b"".join((blank[:begin], digest, blank[end:])))
 
 
 def read_openvino(path: Path) -> tuple[Description, Runner]:
@@ -65,6 +71,7 @@ def read_openvino(path: Path) -> tuple[Description, Runner]:
 
     where = f"model {str(path)!r}"
     graph, weights = _read(path, where), _read(weights_beside(path), where)
+    _check_digest(graph, weights, where)  # before native code sees any of it
     core = openvino.Core()
     try:
         model = core.read_model(graph, openvino.Tensor(np.frombuffer(weights, np.uint8)))
@@ -72,9 +79,6 @@ def read_openvino(path: Path) -> tuple[Description, Runner]:
     except (RuntimeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"{where} is damaged or not ours ({reason}): {REMEDY}") from None
-    digest = properties.get(DIGEST) or _BLANK
-    if digest != _digest(graph.replace(digest.encode(), _BLANK.encode(), 1), weights):
-        raise InputError(f"{where} or its weights changed since they were written: {_AGAIN}")
     card = description_of(properties, where)
     _check_faces(model, card, where)
     options = {"INFERENCE_NUM_THREADS": torch.get_num_threads(), "PERFORMANCE_HINT": "LATENCY"}
@@ -109,6 +113,17 @@ def _read(path: Path, where: str) -> bytes:
         raise InputError(
             f"{where} cannot be read, of which {path.name!r} is a part ({error.strerror}): {REMEDY}"
         ) from None
+
+
+def _check_digest(graph: bytes, weights: bytes, where: str) -> None:
+    """Raise `InputError` unless graph and weights are what was written."""
+    found = _WRITTEN.search(graph)
+    if found is None:
+        raise InputError(f"{where} is damaged or not ours (it has no digest): {REMEDY}")
+    begin, end = found.span(1)
+    blank = b"".join((graph[:begin], _BLANK.encode(), graph[end:]))
+    if found[1].decode() != _digest(blank, weights):
+        raise InputError(f"{where} or its weights changed since they were written: {_AGAIN}")
 
 
 def _digest(graph: bytes, weights: bytes) -> str:

@@ -17,6 +17,7 @@ from ...engine.onnxruntime.library import (
     onnxruntime_library,
     provider_not_supported_reasons,
 )
+from .description import REMEDY
 from .graph import INPUT, OUTPUTS, REJECTED, Found, Runner
 
 
@@ -50,6 +51,29 @@ def onnx_runner(session: Any) -> Runner:
         return found[0], found[1] if len(found) > 1 else None
 
     return run
+
+
+def checked_runner(run: Runner, classes: int, where: str) -> Runner:
+    """`run` of a file that somebody else may have made.
+
+    What it raises, or finds that are no probabilities of `classes`, is an `InputError`, which
+    begins with `where`.
+    """
+
+    def checked(images: NDArray[np.uint8]) -> Found:
+        try:
+            probabilities, rejected = run(images)
+        except Exception as error:  # each runtime has classes of its own
+            reason = " ".join(str(error).split())[:300]
+            raise InputError(f"{where} cannot be run ({reason}): {REMEDY}") from None
+        wanted = (len(images), classes)
+        if probabilities.shape != wanted or not np.isfinite(probabilities).all():
+            raise InputError(f"{where} gives no probabilities of its {classes} classes: {REMEDY}")
+        if rejected is not None and rejected.shape != wanted[:1]:
+            raise InputError(f"{where} does not say of each picture if it is rejected: {REMEDY}")
+        return probabilities, rejected
+
+    return checked
 
 
 def own_program_runner(path: Path) -> Runner:

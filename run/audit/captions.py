@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -94,7 +95,7 @@ def _lines(path: Path) -> Iterator[str]:
             opened: io.BufferedIOBase = GzipFile(fileobj=file) if is_packed else file
             while line := opened.readline(_LONGEST):
                 yield line.decode()
-    except (EOFError, BadGzipFile) as error:
+    except (EOFError, BadGzipFile, zlib.error) as error:
         raise InputError(f"{where} is damaged ({error}): copy it again") from None
     except UnicodeDecodeError:
         raise InputError(f"{where} is not text in UTF-8: convert it") from None

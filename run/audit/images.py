@@ -112,10 +112,10 @@ class KeptImages:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def load(self, name: str, made_by: dict[str, Any]) -> CandidateImages | None:
-        """What was kept of a candidate; None without that.
+    def load(self, name: str, made_by: dict[str, Any], plan: SamplePlan) -> CandidateImages | None:
+        """What was kept of a candidate's images, of `plan`; None without that.
 
-        Raises `InputError` for a file that is damaged.
+        Raises `InputError` for a file that is damaged, or holds other tensors than we write.
         """
         path = self._path(name, made_by)
         if not path.is_file():
@@ -124,11 +124,11 @@ class KeptImages:
             kept = read_sealed(path)
             if kept.text is None:
                 raise DamagedFileError("it has no digest")
-            seconds = float(kept.text)
-            images, labels, places = (kept.tensors[key] for key in ("images", "labels", "places"))
-        except (DamagedFileError, ValueError, KeyError) as error:
+            found = CandidateImages(**kept.tensors, seconds=float(kept.text))
+            _check_kept(found, plan)
+        except (DamagedFileError, ValueError, TypeError) as error:
             raise InputError(f"{_WHAT} {str(path)!r} cannot be read ({error}): remove it") from None
-        return CandidateImages(images, labels, places, seconds)
+        return found
 
     def save(self, name: str, made_by: dict[str, Any], found: CandidateImages) -> None:
         """Keep a candidate's images."""
@@ -141,6 +141,19 @@ class KeptImages:
 
     def _path(self, name: str, made_by: dict[str, Any]) -> Path:
         return self._folder / f"{slug(name)[:60]}-{key_digest(made_by)[:16]}.safetensors"
+
+
+def _check_kept(found: CandidateImages, plan: SamplePlan) -> None:
+    """Raise `DamagedFileError` unless there is a label, and a place in `plan`, for each picture."""
+    shape = found.images.shape
+    if len(shape) != 4 or shape[1] != shape[2] or shape[3] != 3 or 0 in shape:
+        raise DamagedFileError(f"the images' shape is {list(shape)}")
+    numbers = ((found.labels, len(plan.classes)), (found.places, len(plan)))
+    if found.images.dtype != torch.uint8 or any(one.dtype != torch.int64 for one, _ in numbers):
+        raise DamagedFileError("a type is not what was written")
+    for one, end in numbers:
+        if one.shape != shape[:1] or one.min() < 0 or one.max() >= end:
+            raise DamagedFileError("labels or places are not those of the images")
 
 
 def _check_room(image: Tensor, count: int) -> None:

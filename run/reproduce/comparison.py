@@ -62,7 +62,7 @@ def compared(run: Path, again: Path) -> Reproduction:
 
     Raises `InputError` for a folder without a finished run, or with damaged files.
     """
-    before, now = _summary(run), _summary(again)
+    before, now = read_summary(run), read_summary(again)
     results = [
         _plain("images", before.images, now.images),
         _plain("images left out", before.rejected, now.rejected),
@@ -77,11 +77,12 @@ def compared(run: Path, again: Path) -> Reproduction:
     return Reproduction(run, again, tuple(results), tuple(_conditions(run, again, before, now)))
 
 
-def _summary(folder: Path) -> RunSummary:
+def read_summary(folder: Path) -> RunSummary:
+    """The figures of the finished run in `folder`; `InputError` where they are damaged."""
     content = load_json(folder / METRICS, "figures", _REMEDY)
     try:
         return summary_of(content)
-    except (TypeError, KeyError, ValueError):  # pydantic's is a ValueError
+    except (TypeError, KeyError, ValueError, AttributeError):  # pydantic's is a ValueError
         raise InputError(f"figures {str(folder / METRICS)!r} are damaged: {_REMEDY}") from None
 
 

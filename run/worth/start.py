@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ...base import InputError
 from ...base.digest import key_digest
 from ...base.files import write_atomically
+from ...base.foreign import check_fields
 from ...base.progress import OnStage, StageProgress
 from ...base.reading import load_json
 from ...base.sealed import DamagedFileError, read_sealed, sealed
@@ -32,6 +33,8 @@ from .worth import Worth, points_of
 KEPT = "worth"
 """The sub-folder of a run with what each training came to."""
 _RIGHT = "right"
+_REMEDY = "restore the run's files, or run it again"
+_MOST = 2**53  # images: more would be counted in steps of two
 _ENOUGH = 0.02
 """How much better than the run the last point is: its interval then ends within the curve."""
 
@@ -75,10 +78,15 @@ def measure_worth(
 
 @dataclass(frozen=True)
 class _Training:
+    replay_ratio: float
+
+
+@dataclass(frozen=True)
+class Figures:
     """What is read of a run's figures."""
 
     images: int
-    replay_ratio: float
+    training: _Training
 
 
 class _Curve:
@@ -91,10 +99,10 @@ class _Curve:
         self._on_progress = on_progress
         of_run, _ = read_config(run.folder)
         self._classifier, self._amp, self._train = of_run.classifier, of_run.amp, of_run.train
-        figures = _figures(run.folder / METRICS)
+        figures = read_figures(run.folder / METRICS)
         self.run_images = figures.images
         batch = self._train.batch_size * self._train.accumulate
-        taken = max(1, math.ceil(figures.images * figures.replay_ratio / batch))
+        taken = max(1, math.ceil(figures.images * figures.training.replay_ratio / batch))
         self.updates = settings.updates or taken
 
     def sizes(self) -> Iterator[int]:
@@ -109,11 +117,9 @@ class _Curve:
         """Which of the tested images a training on so many images of each class tells right."""
         train = self._train_settings(of_class * len(self._run.classes))
         path = self._run.folder / KEPT / f"{of_class}-{seed}-{self._key(train, of_class, seed)}"
-        if path.exists():
-            with suppress(DamagedFileError, KeyError):  # then it is done again
-                kept = read_sealed(path)
-                if kept.text is not None:
-                    return kept.tensors[_RIGHT].numpy()
+        kept = read_kept(path, len(self._halves.tested)) if path.exists() else None
+        if kept is not None:
+            return kept
         found = self._trained(of_class, seed, train)
         path.parent.mkdir(exist_ok=True)
         write_atomically(path, sealed({_RIGHT: torch.from_numpy(found)}, ""))
@@ -160,12 +166,23 @@ class _Curve:
         return key_digest(decides)[:16]
 
 
-def _figures(path: Path) -> _Training:
-    content = load_json(path, "figures", "restore the run's files, or run it again")
-    try:
-        return _Training(int(content["images"]), float(content["training"]["replay_ratio"]))
-    except (TypeError, KeyError, ValueError):
+def read_kept(path: Path, tested: int) -> NDArray[np.bool_] | None:
+    """What the file of a training says; None where it is not what we wrote: it is done again."""
+    with suppress(DamagedFileError):
+        kept = read_sealed(path)
+        found = kept.tensors.get(_RIGHT)
+        if kept.text is not None and found is not None and found.shape == (tested,):
+            return found.bool().numpy()
+    return None
+
+
+def read_figures(path: Path) -> Figures:
+    """Those of a finished run; `InputError` where they are damaged."""
+    where = f"figures {str(path)!r}"
+    found = check_fields(Figures, load_json(path, "figures", _REMEDY), where, _REMEDY)
+    if not 0 < found.images < _MOST or not 0 < found.training.replay_ratio < math.inf:
         raise InputError(
-            f"figures {str(path)!r} lack images or the replay ratio of training: restore the run's "
-            "files, or run it again"
-        ) from None
+            f"{where} tell of {found.images} images and a replay ratio of "
+            f"{found.training.replay_ratio}, which cannot be: {_REMEDY}"
+        )
+    return found

@@ -1,18 +1,28 @@
-"""Files beside models and plans, and a dual encoder."""
+"""Single-file models, files beside models and plans, and a dual encoder."""
 
 import json
+import shutil
 from dataclasses import asdict
 
 import torch
+from safetensors.torch import save_file
+from single_files import single_file
+from tiny_models import shrunk
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTokenizer
 from transformers.utils import logging
 
 from zeroreal.assets import TINY_FASHION
+from zeroreal.base.tensor_files import load_tensors
 from zeroreal.data.configurations import check_one_configuration
 from zeroreal.encoders import ZeroShotClassifier, load_encoder
 from zeroreal.engine.tensorrt.report import BuildReport, read_report, write_report
 from zeroreal.export.model.distilled import Distilled, read_distilled
 from zeroreal.export.model.model_info import read_model_info
+from zeroreal.export.model.random_weights import architecture, bare_modules, write_random_model
+from zeroreal.export.model.safetensors_header import read_header
+from zeroreal.export.model.single_file import convert
+from zeroreal.export.model.single_file.kind import file_kind
+from zeroreal.export.model.single_file.mapping import converted
 from zeroreal.export.onnx.manifest import read_manifest
 from zeroreal.generate.dataset.card.licence import model_licence
 
@@ -78,7 +88,26 @@ def read_encoder(folder):
     assert given.shape == (1, 2)
 
 
+def single_checkpoint(folder):
+    """A whole model in one file, of an architecture with few layers."""
+    convert.architecture = lambda family: shrunk(architecture(family))
+    write_random_model(convert.architecture("sd15"), folder / "model", torch.float32)
+    tensors = single_file(folder / "model", "sd15")
+    shutil.rmtree(folder / "model")
+    tensors = {name: value.contiguous() for name, value in tensors.items()}
+    save_file(tensors, folder / "x.safetensors", {"modelspec.prediction_type": "epsilon"})
+
+
+def read_single_checkpoint(folder):
+    """As `convert` does, but for the tokenizer, which is the same for all."""
+    path = folder / "x.safetensors"
+    kind, tensors = file_kind(path, read_header(path)), load_tensors(path, "model file")
+    modules = bare_modules(convert._described(kind, tensors, path))
+    assert set(converted(path, tensors, modules)) == set(modules)
+
+
 TARGETS = {
+    "single file": (single_checkpoint, read_single_checkpoint),
     "export": (export, read_manifest),
     "distilled": (distilled, read_distilled),
     "plan": (plan, read_report),

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from fuzz_judged import TARGETS as JUDGED
 from fuzz_models import TARGETS as MODELS
 from fuzz_ours import TARGETS as OURS
 from PIL import Image
@@ -22,9 +23,7 @@ from zeroreal.engine.cache_entry import CacheKey, read_entry, seal
 from zeroreal.export.model.components import load_tokenizers
 from zeroreal.export.model.lora_file import UNET_NAMES, read_lora_file
 from zeroreal.export.model.model_folder import check_model_folder
-from zeroreal.export.model.safetensors_header import read_header
 from zeroreal.export.model.scheduler import load_scheduler
-from zeroreal.export.model.single_file.kind import file_kind
 from zeroreal.export.model.textual_inversion import check_inversions, parse_inversion
 from zeroreal.generate import load_recipe, parse_classes
 from zeroreal.generate.plan.classes import class_entries
@@ -143,15 +142,6 @@ def read_inversion(path):
     check_inversions(TINY_FASHION, check_model_folder(TINY_FASHION), [parse_inversion(str(path))])
 
 
-def checkpoint_of_others(folder):
-    tensors = {
-        "model.diffusion_model.input_blocks.0.0.weight": torch.ones(8, 4, 3, 3),
-        "first_stage_model.decoder.conv_in.weight": torch.ones(8, 4, 3, 3),
-        "cond_stage_model.transformer.text_model.final_layer_norm.weight": torch.ones(8),
-    }
-    save_file(tensors, folder / "x.safetensors", {"modelspec.prediction_type": "epsilon"})
-
-
 def classifier(folder):
     card = ClassifierCard("test_resnet", NAMES, NAMES, 32)
     save_classifier(folder, create_classifier("test_resnet", 2, 32), card)
@@ -223,14 +213,12 @@ TARGETS = {
     "model": (model, read_model),
     "lora": of_tensors(lora, lambda path: read_lora_file(path, UNET_NAMES)),
     "textual inversion": of_tensors(inversion, read_inversion),
-    "single file": of_tensors(
-        checkpoint_of_others, lambda path: file_kind(path, read_header(path))
-    ),
     "classifier": (classifier, lambda folder: load_classifier(folder, CPU)),
     "classifier of others": (classifier_of_others, lambda folder: load_classifier(folder, CPU)),
     "checkpoint": (checkpoint, lambda folder: CheckpointFolder(folder, IDENTITY).load()),
     "cache entry": (entry, lambda folder: read_entry(folder, check_files=True)),
     **OURS,
     **MODELS,
+    **JUDGED,
 }
 """By name: what writes good files into a folder, and what reads them there."""

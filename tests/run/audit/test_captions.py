@@ -48,6 +48,7 @@ def test_progress_is_told(corpus, monkeypatch):
         (b"\n \n", "holds no captions"),
         (b"caf\xe9\n", "is not text in UTF-8"),
         (gzip.compress(b"a boot\n" * 99, mtime=0)[:20], "is damaged"),
+        (gzip.compress(b"a boot\n", mtime=0)[:10] + b"\xff" * 9, "is damaged"),
         (None, "cannot be read .No such file or directory.: check the path"),
     ],
 )
