@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 
 import numpy as np
 import torch
@@ -39,6 +40,7 @@ class ClassifierGraph(nn.Module):
         any_size: whether pictures are brought to S; otherwise they have that size.
         rejects: logits to whether each picture is none of the classes, bool `[N]`; None where that
             cannot be told.
+        dtype: what the network computes in; what stands around it is in float32.
     """
 
     mean: Tensor
@@ -53,9 +55,12 @@ class ClassifierGraph(nn.Module):
         temperature: float = 1.0,
         any_size: bool = True,
         rejects: Callable[[Tensor], Tensor] | None = None,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
-        self.network, self.image_size = network, image_size
+        is_as_trained = dtype == torch.float32
+        self.network = network if is_as_trained else deepcopy(network).to(dtype)
+        self.image_size, self.dtype = image_size, dtype
         self.temperature, self.any_size, self.rejects = temperature, any_size, rejects
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("deviation", torch.tensor(deviation).view(1, 3, 1, 1))
@@ -67,11 +72,12 @@ class ClassifierGraph(nn.Module):
         their numbers, int64, and probabilities, float32, both `[N, min(5, K)]`. Where it is known
         what to reject, `REJECTED` follows, bool `[N]`.
         """
-        pixels = images.permute(0, 3, 1, 2).float()
+        pixels = images.float().permute(0, 3, 1, 2)  # TensorRT moves no uint8
         if self.any_size:
             pixels = to_square(pixels, self.image_size)
-        logits = self.network((pixels / 255 - self.mean) / self.deviation)
-        probabilities = (logits.float() / self.temperature).softmax(1)
+        normalised = (pixels / 255 - self.mean) / self.deviation
+        logits = self.network(normalised.to(self.dtype)).float()
+        probabilities = (logits / self.temperature).softmax(1)
         scores, classes = probabilities.topk(min(LISTED, probabilities.shape[1]))
         if self.rejects is None:
             return probabilities, classes, scores

@@ -7,9 +7,10 @@ from coloured import coloured
 from onnx import numpy_helper
 
 from zeroreal.export.classifier.gate import agreement, compare
-from zeroreal.export.classifier.int8 import METHODS, quantised_share, write_int8
+from zeroreal.export.classifier.int8 import quantised_share, write_int8
 from zeroreal.export.classifier.losses import lossy_layers
 from zeroreal.export.classifier.runners import onnx_runner
+from zeroreal.export.classifier.schemes import CPU
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,7 @@ def test_the_best_of_several_ways_is_kept(made):
     ways = made[1]
     assert {(one.method, one.images) for one in ways} == {
         ("MinMax", 32),
-        *((method, 48) for method in METHODS),
+        *((method, 48) for method in CPU.methods),
     }
     assert [one.comparison.merit for one in ways] == sorted(
         (one.comparison.merit for one in ways), reverse=True
