@@ -28,6 +28,21 @@ LISTED = 5
 """How many of the likeliest classes are given, if there are so many."""
 
 
+class _Mean(nn.Module):
+    """The mean of each channel, `[B, C, H, W]` to `[B, C, 1, 1]`."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features.mean((2, 3), keepdim=True)
+
+
+def _with_means(network: nn.Module) -> nn.Module:
+    """The network with means for pooling to one place, of which exporters make nine operators."""
+    for path, module in list(network.named_modules()):
+        if isinstance(module, nn.AdaptiveAvgPool2d) and module.output_size in (1, (1, 1)):
+            network.set_submodule(path, _Mean())
+    return network
+
+
 class ClassifierGraph(nn.Module):
     """A network with all that stands before and after it.
 
@@ -58,8 +73,7 @@ class ClassifierGraph(nn.Module):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
-        is_as_trained = dtype == torch.float32
-        self.network = network if is_as_trained else deepcopy(network).to(dtype)
+        self.network = _with_means(deepcopy(network)).to(dtype)
         self.image_size, self.dtype = image_size, dtype
         self.temperature, self.any_size, self.rejects = temperature, any_size, rejects
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))

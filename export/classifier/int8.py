@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from .files import describe
 from .gate import Case, Comparison, compare
 from .graph import INPUT, NETWORK
+from .rewrites import rewrite_pooling
 from .runners import onnx_runner, onnx_session
 from .schemes import CPU, HEAVY, Scheme
 
@@ -109,12 +110,36 @@ class ImageReader:
 
 
 def _prepared(source: Path, folder: Path) -> Path:
-    """The file with batch normalisation folded into convolutions, and shapes."""
+    """The file with batch normalisation and averages folded into convolutions, and shapes."""
+    import onnx
     from onnxruntime.quantization import quant_pre_process
 
     path = folder / "prepared.onnx"
     quant_pre_process(str(source), str(path), skip_symbolic_shape=True)
+    model = onnx.load(path)
+    rewrite_pooling(model)
+    onnx.save(onnx.shape_inference.infer_shapes(model), path)
     return path
+
+
+def _excluded(path: Path, scheme: Scheme) -> list[str]:
+    """The nodes that stay in floats: around the network, and convolutions of few channels."""
+    import onnx
+
+    graph = onnx.load(path).graph
+    sizes = {one.name: one.dims for one in graph.initializer}
+    return [
+        one.name
+        for one in graph.node
+        if not _is_network(one)
+        or (one.op_type == "Conv" and _channels(one, sizes) < scheme.least_channels)
+    ]
+
+
+def _channels(convolution: Any, sizes: Mapping[str, Sequence[int]]) -> int:
+    """How many channels it takes."""
+    groups = [one.i for one in convolution.attribute if one.name == "group"]
+    return sizes[convolution.input[1]][1] * (groups[0] if groups else 1)
 
 
 def _quantised(
@@ -124,7 +149,6 @@ def _quantised(
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.calibrate import CalibrationMethod
 
-    nodes = onnx.load(prepared).graph.node
     path = prepared.with_name("int8.onnx")
     quantize_static(
         str(prepared),
@@ -136,7 +160,7 @@ def _quantised(
         reduce_range=scheme.reduce_range,
         activation_type=QuantType[scheme.activations],
         weight_type=QuantType[scheme.weights],
-        nodes_to_exclude=[one.name for one in nodes if not _is_network(one)],
+        nodes_to_exclude=_excluded(prepared, scheme),
         calibrate_method=CalibrationMethod[method],
         # A batch at a time: all activations of all images would fill memory.
         extra_options={"CalibStridedMinMax": 1, **scheme.options},

@@ -26,6 +26,8 @@ class Scheme:
     reduce_range: bool = False
     """Whether weights have 7 of the bits."""
     per_channel: bool = True
+    least_channels: int = 1
+    """Convolutions of fewer stay in floats."""
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -34,6 +36,8 @@ CPU = Scheme(
     activations="QUInt8",
     # Without VNNI, an x86 CPU saturates sums of 8-bit products in silence.
     reduce_range=True,
+    # Those of pixels take twice as long in 8 bits: three channels leave most lanes idle.
+    least_channels=4,
     options={"OpTypesToExcludeOutputQuantization": ["Gemm"]},  # logits keep their resolution
 )
 """ONNX Runtime on a CPU: as much as can be, so that few kernels convert."""
