@@ -58,8 +58,8 @@ class ClassifierGraph(nn.Module):
         dtype: what the network computes in; what stands around it is in float32.
     """
 
-    mean: Tensor
-    deviation: Tensor
+    factor: Tensor
+    offset: Tensor
 
     def __init__(
         self,
@@ -76,8 +76,9 @@ class ClassifierGraph(nn.Module):
         self.network = _with_means(deepcopy(network)).to(dtype)
         self.image_size, self.dtype = image_size, dtype
         self.temperature, self.any_size, self.rejects = temperature, any_size, rejects
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
-        self.register_buffer("deviation", torch.tensor(deviation).view(1, 3, 1, 1))
+        centre, spread = (torch.tensor(one).view(1, 3, 1, 1) for one in (mean, deviation))
+        self.register_buffer("factor", 1 / (255 * spread))
+        self.register_buffer("offset", -centre / spread)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Pictures, uint8 `[N, H, W, 3]`, as `OUTPUTS` says.
@@ -89,7 +90,7 @@ class ClassifierGraph(nn.Module):
         pixels = images.float().permute(0, 3, 1, 2)  # TensorRT moves no uint8
         if self.any_size:
             pixels = to_square(pixels, self.image_size)
-        normalised = (pixels / 255 - self.mean) / self.deviation
+        normalised = pixels * self.factor + self.offset
         logits = self.network(normalised.to(self.dtype)).float()
         probabilities = (logits / self.temperature).softmax(1)
         scores, classes = probabilities.topk(min(LISTED, probabilities.shape[1]))

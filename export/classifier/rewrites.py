@@ -26,15 +26,21 @@ def rewrite_pooling(model: onnx.ModelProto) -> None:
         one.name: [size.dim_value for size in one.type.tensor_type.shape.dim]
         for one in graph.value_info
     }
+    left = set[str]()
     for node in list(graph.node):
         if node.op_type == "ReduceMean" and _is_of_whole_maps(node, weights, shapes):
+            left.add(node.input[1])
             del node.attribute[:], node.input[1:]
             node.op_type = "GlobalAveragePool"
         elif node.op_type == "AveragePool":
             users_of = users[node.output[0]]
             if len(users_of) == 1 and _folds(node, users_of[0], weights, shapes):
+                left.add(users_of[0].input[1])
                 _fold(node, users_of[0], graph)
                 graph.node.remove(node)
+    left -= {name for node in graph.node for name in node.input}
+    for name in left:  # ONNX Runtime warns of weights that nothing uses
+        graph.initializer.remove(weights[name])
 
 
 def _attributes(node: onnx.NodeProto) -> dict[str, Any]:

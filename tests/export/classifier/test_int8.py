@@ -35,13 +35,14 @@ def test_the_network_is_in_8_bits_with_a_scale_for_each_channel(made):
     values = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
     convolutions = [one for one in graph.node if one.op_type == "Conv"]
     assert len(convolutions) == 3
-    for one in convolutions:
+    assert convolutions[0].input[1] in values  # of pixels, in floats
+    for one in convolutions[1:]:
         activation, weight = (makers[name] for name in one.input[:2])
         assert activation.op_type == weight.op_type == "DequantizeLinear"
         stored, scales = (values[name] for name in weight.input[:2])
         assert str(stored.dtype) == "int8"
         assert scales.shape == (16,)
-    assert quantised_share(made[0]) == 1
+    assert quantised_share(made[0]) == 0.75  # with the matrix product at the end
 
 
 def test_what_stands_around_the_network_is_in_floats(made):
