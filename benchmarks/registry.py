@@ -7,6 +7,7 @@ from . import (
     accuracy,
     clusters,
     dataset,
+    deployed,
     e2e,
     generation,
     kernels,
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         *kernels.BENCHMARKS,
         *startup.BENCHMARKS,
         *serving.BENCHMARKS,
+        *deployed.BENCHMARKS,
     )
 }
 """In the order in which help lists them."""

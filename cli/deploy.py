@@ -14,7 +14,11 @@ from .options import with_options
 from .progress import StageBars
 
 if TYPE_CHECKING:
+    from ..export.classifier.plans import PlanFigures
     from ..run import Deployment
+    from ..run.deploy.figures import FileFigures
+
+_NOT_RUN = "not run here"
 
 
 @with_options(DeploySettings)
@@ -46,8 +50,11 @@ def _print(deployment: Deployment) -> None:
             best = file.calibrations[0]
             output.print(
                 f"{file.name}: {percent(file.quantised_share)} of convolutions and matrix products "
-                f"in 8 bits, ranges by {best.method} on {best.images} images"
+                f"in 8 bits, ranges by {best.method} on {best.images} "
+                f"{deployment.calibration_images} images"
             )
+        if file.plan is not None:
+            output.print(f"{file.name}: {_of_plan(file.plan)}", markup=False, soft_wrap=True)
     output.print(f"Written: {deployment.folder}", markup=False, soft_wrap=True)
 
 
@@ -60,11 +67,25 @@ def _files(deployment: Deployment) -> Table:
         table.add_row(
             file.name,
             f"{file.bytes / 1e6:.2f} MB",
-            f"{100 * file.agreement:.2f} %",
-            f"{file.largest_difference:.2g}",
-            percent(file.accuracy),
+            *_found(file),
         )
     return table
+
+
+def _found(file: FileFigures) -> tuple[str, str, str]:
+    if file.agreement is None:
+        return (_NOT_RUN,) * 3
+    apart = f"{file.largest_difference:.2g}"
+    return f"{100 * file.agreement:.2f} %", apart, percent(file.accuracy)
+
+
+def _of_plan(plan: PlanFigures) -> str:
+    """What is known of a plan without its GPU."""
+    sizes = ", ".join(f"{name} {one.smallest}..{one.largest}" for name, one in plan.profile.items())
+    return (
+        f"{plan.target} by {plan.library}, {sizes}; {_NOT_RUN}: its graph gives PyTorch's class to "
+        f"{100 * plan.graph_agreement:.2f} % in ONNX Runtime"
+    )
 
 
 def _speeds(deployment: Deployment) -> Table:

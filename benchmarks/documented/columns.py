@@ -29,6 +29,8 @@ COLUMNS: dict[str, Column] = {
     "p99-ms": Column("99th percentile", "seconds", ".4g", 1e3, figure="p99"),
     "latency-ms": Column("p50, ms", "latency", ".3g", 1e3, figure="p50"),
     "latency-p99-ms": Column("p99, ms", "latency", ".3g", 1e3, figure="p99"),
+    "MB": Column("MB", "bytes", ".2f", 1e-6),
+    "agreement": Column("PyTorch's class, %", "agreement", ".2f", 100),
     "allowed-ms": Column("allowed, ms", "latency_bound", ".3g", 1e3),
     "variation": Column("varies by", "seconds", ".1%", figure="cv"),
     "TFLOP/s": Column("TFLOP/s", "flop_per_second", ".3g", 1e-12),

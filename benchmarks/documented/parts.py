@@ -75,6 +75,7 @@ PARTS = (
     ),
     Part("load", "load-cpu.json"),
     Part("serve", "serve-cpu.json", {"device": "cpu"}, needs=("aiohttp", "prometheus_client")),
+    Part("deploy", "deploy-cpu.json", needs=("onnxruntime", "onnxscript", "openvino")),
     Part("export", "export-sd15-fp16.json", {"target": "sm_89"}),
     Part("e2e", "e2e-cpu.json", {"images": (400, 800, 2000, 4000), "device": "cpu"}),
     Part(

@@ -10,7 +10,8 @@ from ...base.settings import option
 from ...run.settings import RunSettings
 
 
-def _sizes(text: str) -> tuple[int, ...]:
+def batch_sizes(text: str) -> tuple[int, ...]:
+    """Sizes of batches, separated by commas; `InputError` for what are none."""
     if not all(part.strip().isdecimal() for part in text.split(",")):
         raise InputError(f"{text!r} are no sizes of batches: give numbers such as 8,32,128")
     return tuple(int(part) for part in text.split(","))
@@ -24,7 +25,7 @@ class ServeBenchSettings:
     """The folder of a finished run, or a file deployed of one."""
     classifier: str = RunSettings.classifier
     """Of random weights, for pictures of 32 pixels."""
-    batches: tuple[int, ...] = option((8, 32, 128), read=_sizes)
+    batches: tuple[int, ...] = option((8, 32, 128), read=batch_sizes)
     """Comma-separated: sizes of batches, of which the model's best is served."""
     deadline: float = 5.0
     """Milliseconds that a request waits for others."""

@@ -16,13 +16,18 @@ LEAST_AGREEMENT: Mapping[str, float] = {
     "int8": 0.97,
     "openvino": 0.99,
     "torch": 0.999,
+    "fp16": 0.99,
+    "fp8": 0.97,
 }
-"""Of the images, which share a file of a target must give PyTorch's class."""
+"""Of the images, which share a file of a target, or a plan's graph of a precision, must give
+PyTorch's class."""
 LEAST_REJECTED_ALIKE: Mapping[str, float] = {
     "onnx": 0.99,
     "int8": 0.95,
     "openvino": 0.97,
     "torch": 0.99,
+    "fp16": 0.97,
+    "fp8": 0.95,
 }
 """Of which share both reject, or neither; a score lies near its threshold more often than a class
 near another."""
@@ -106,15 +111,17 @@ def check(
     comparisons: Sequence[Comparison],
     quantised: float | None = None,
     lossy: Callable[[], Sequence[tuple[str, float]]] = tuple,
+    *,
+    flag: str = "--to",
 ) -> None:
     """Raise `InputError`, which says the figures, for a file that may not be handed out.
 
     `quantised` is the share of its layers that are in 8 bits, where it says that they are; `lossy`
-    finds the layers that lose most, with decibels of signal to noise.
+    finds the layers that lose most, with decibels of signal to noise; `flag` is what asked for it.
     """
     found, needed = agreement(comparisons), LEAST_AGREEMENT[target]
     largest = max(one.largest_difference for one in comparisons)
-    remedy = f"leave {target} out of --to"
+    remedy = f"leave {target} out of {flag}"
     if found < needed or not np.isfinite(largest):
         listed = "; ".join(
             f"{one.agreeing} of {one.images} on {one.case}, probabilities up to "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 
 import numpy as np
 import torch
@@ -27,6 +28,21 @@ LISTED = 5
 """How many of the likeliest classes are given, if there are so many."""
 
 
+class _Mean(nn.Module):
+    """The mean of each channel, `[B, C, H, W]` to `[B, C, 1, 1]`."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features.mean((2, 3), keepdim=True)
+
+
+def _with_means(network: nn.Module) -> nn.Module:
+    """The network with means for pooling to one place, of which exporters make nine operators."""
+    for path, module in list(network.named_modules()):
+        if isinstance(module, nn.AdaptiveAvgPool2d) and module.output_size in (1, (1, 1)):
+            network.set_submodule(path, _Mean())
+    return network
+
+
 class ClassifierGraph(nn.Module):
     """A network with all that stands before and after it.
 
@@ -39,10 +55,11 @@ class ClassifierGraph(nn.Module):
         any_size: whether pictures are brought to S; otherwise they have that size.
         rejects: logits to whether each picture is none of the classes, bool `[N]`; None where that
             cannot be told.
+        dtype: what the network computes in; what stands around it is in float32.
     """
 
-    mean: Tensor
-    deviation: Tensor
+    factor: Tensor
+    offset: Tensor
 
     def __init__(
         self,
@@ -53,12 +70,15 @@ class ClassifierGraph(nn.Module):
         temperature: float = 1.0,
         any_size: bool = True,
         rejects: Callable[[Tensor], Tensor] | None = None,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
-        self.network, self.image_size = network, image_size
+        self.network = _with_means(deepcopy(network)).to(dtype)
+        self.image_size, self.dtype = image_size, dtype
         self.temperature, self.any_size, self.rejects = temperature, any_size, rejects
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
-        self.register_buffer("deviation", torch.tensor(deviation).view(1, 3, 1, 1))
+        centre, spread = (torch.tensor(one).view(1, 3, 1, 1) for one in (mean, deviation))
+        self.register_buffer("factor", 1 / (255 * spread))
+        self.register_buffer("offset", -centre / spread)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Pictures, uint8 `[N, H, W, 3]`, as `OUTPUTS` says.
@@ -67,11 +87,12 @@ class ClassifierGraph(nn.Module):
         their numbers, int64, and probabilities, float32, both `[N, min(5, K)]`. Where it is known
         what to reject, `REJECTED` follows, bool `[N]`.
         """
-        pixels = images.permute(0, 3, 1, 2).float()
+        pixels = images.float().permute(0, 3, 1, 2)  # TensorRT moves no uint8
         if self.any_size:
             pixels = to_square(pixels, self.image_size)
-        logits = self.network((pixels / 255 - self.mean) / self.deviation)
-        probabilities = (logits.float() / self.temperature).softmax(1)
+        normalised = pixels * self.factor + self.offset
+        logits = self.network(normalised.to(self.dtype)).float()
+        probabilities = (logits / self.temperature).softmax(1)
         scores, classes = probabilities.topk(min(LISTED, probabilities.shape[1]))
         if self.rejects is None:
             return probabilities, classes, scores

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
@@ -22,22 +22,15 @@ from numpy.typing import NDArray
 from .files import describe
 from .gate import Case, Comparison, compare
 from .graph import INPUT, NETWORK
+from .rewrites import rewrite_pooling
 from .runners import onnx_runner, onnx_session
+from .schemes import CPU, HEAVY, Scheme
 
 if TYPE_CHECKING:
     import onnx
 
-METHODS = ("MinMax", "Entropy", "Percentile")
-"""How the range of an activation follows from its values (`onnxruntime.quantization`)."""
-
 _FEW = 32  # images that calibrate in the first attempt
 _BATCH = 16
-_QUANTISED = (
-    *("Conv", "Gemm", "MatMul", "Add", "Mul", "Relu", "Clip", "Sigmoid"),
-    *("MaxPool", "AveragePool", "GlobalAveragePool", "Concat", "Split"),
-    *("Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze"),
-)
-_HEAVY = ("Conv", "Gemm", "MatMul")
 
 
 @dataclass(frozen=True)
@@ -51,24 +44,28 @@ class Calibration:
 
 
 def write_int8(
-    source: Path, calibrating: NDArray[np.uint8], choosing: Case, path: Path
+    source: Path,
+    calibrating: NDArray[np.uint8],
+    choosing: Case,
+    path: Path,
+    scheme: Scheme = CPU,
 ) -> tuple[Calibration, ...]:
     """Write the ONNX file `source` in 8 bits to `path`; what gave numbers, the chosen one first.
 
-    Ranges are found by each of `METHODS` on the images `calibrating`, and by the first on few of
-    them; the file that agrees best on `choosing` is kept.
+    Ranges are found by each of the scheme's methods on the images `calibrating`, and by the first
+    on few of them; the file that agrees best on `choosing` is kept.
     """
     import onnx
 
     counts = dict.fromkeys((min(_FEW, len(calibrating)), len(calibrating)))
-    ways = [(METHODS[0], count) for count in counts]
-    ways += [(method, len(calibrating)) for method in METHODS[1:]]
+    ways = [(scheme.methods[0], count) for count in counts]
+    ways += [(method, len(calibrating)) for method in scheme.methods[1:]]
     properties = {one.key: one.value for one in onnx.load(source).metadata_props}
     tried: list[tuple[Calibration, bytes]] = []
     with tempfile.TemporaryDirectory(prefix="zeroreal-") as folder, quiet():
         prepared = _prepared(source, Path(folder))
         for method, count in ways:
-            model = _quantised(prepared, calibrating[:count], method)
+            model = _quantised(prepared, calibrating[:count], method, scheme)
             describe(model, properties)
             content = model.SerializeToString(deterministic=True)
             runner = onnx_runner(onnx_session(content, "the int8 file"))
@@ -86,7 +83,7 @@ def quantised_share(path: Path) -> float:
 
     graph = onnx.load(path).graph
     widened = {out for one in graph.node if one.op_type == "DequantizeLinear" for out in one.output}
-    heavy = [one for one in graph.node if one.op_type in _HEAVY and _is_network(one)]
+    heavy = [one for one in graph.node if one.op_type in HEAVY and _is_network(one)]
     return sum(widened.issuperset(one.input[:2]) for one in heavy) / max(1, len(heavy))
 
 
@@ -113,38 +110,60 @@ class ImageReader:
 
 
 def _prepared(source: Path, folder: Path) -> Path:
-    """The file with batch normalisation folded into convolutions, and shapes."""
+    """The file with batch normalisation and averages folded into convolutions, and shapes."""
+    import onnx
     from onnxruntime.quantization import quant_pre_process
 
     path = folder / "prepared.onnx"
     quant_pre_process(str(source), str(path), skip_symbolic_shape=True)
+    model = onnx.load(path)
+    rewrite_pooling(model)
+    onnx.save(onnx.shape_inference.infer_shapes(model), path)
     return path
 
 
-def _quantised(prepared: Path, images: NDArray[np.uint8], method: str) -> onnx.ModelProto:
+def _excluded(path: Path, scheme: Scheme) -> list[str]:
+    """The nodes that stay in floats: around the network, and convolutions of few channels."""
+    import onnx
+
+    graph = onnx.load(path).graph
+    sizes = {one.name: one.dims for one in graph.initializer}
+    return [
+        one.name
+        for one in graph.node
+        if not _is_network(one)
+        or (one.op_type == "Conv" and _channels(one, sizes) < scheme.least_channels)
+    ]
+
+
+def _channels(convolution: Any, sizes: Mapping[str, Sequence[int]]) -> int:
+    """How many channels it takes."""
+    groups = [one.i for one in convolution.attribute if one.name == "group"]
+    return sizes[convolution.input[1]][1] * (groups[0] if groups else 1)
+
+
+def _quantised(
+    prepared: Path, images: NDArray[np.uint8], method: str, scheme: Scheme
+) -> onnx.ModelProto:
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.calibrate import CalibrationMethod
 
-    nodes = onnx.load(prepared).graph.node
     path = prepared.with_name("int8.onnx")
     quantize_static(
         str(prepared),
         str(path),
         ImageReader(images),
         quant_format=QuantFormat.QDQ,
-        op_types_to_quantize=list(_QUANTISED),
-        per_channel=True,
-        # 7 bits of weights: without VNNI, an x86 CPU saturates sums of 8-bit products in silence.
-        reduce_range=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        nodes_to_exclude=[one.name for one in nodes if not _is_network(one)],
+        op_types_to_quantize=list(scheme.operators),
+        per_channel=scheme.per_channel,
+        reduce_range=scheme.reduce_range,
+        activation_type=QuantType[scheme.activations],
+        weight_type=QuantType[scheme.weights],
+        nodes_to_exclude=_excluded(prepared, scheme),
         calibrate_method=CalibrationMethod[method],
-        extra_options={
-            "CalibStridedMinMax": 1,  # a batch at a time: all activations of all would fill memory
-            "OpTypesToExcludeOutputQuantization": ["Gemm"],  # logits keep their resolution
-        },
+        # A batch at a time: all activations of all images would fill memory.
+        extra_options={"CalibStridedMinMax": 1, **scheme.options},
     )
     model = onnx.load(path)
     _drop_unused_domains(model)

@@ -34,6 +34,13 @@ def check_buildable(engine: str) -> None:
         )
 
 
+def target_here() -> str:
+    """The GPU of this machine; `InputError` where it has none."""
+    if not torch.cuda.is_available():
+        raise InputError("there is no GPU to build for here: name one, such as --target sm_89")
+    return gpu_target(torch.device("cuda"))
+
+
 def build_plans(
     folder: str | Path,
     target: str | None = None,
@@ -61,10 +68,7 @@ def build_plans(
     exported = read_manifest(Path(folder))
     cache = cache or Cache()
     ahead_of_time = target is not None
-    if target is None:
-        if not torch.cuda.is_available():
-            raise InputError("there is no GPU to build for here: name one, such as --target sm_89")
-        target = gpu_target(torch.device("cuda"))
+    target = target or target_here()
     profiles = plan_profiles(exported, batch, None if size is None else (size, size))
     inspections = {}
     for number, (name, graph) in enumerate(exported.graphs.items(), start=1):

@@ -9,7 +9,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ...base.printable import printable
 from ...export.classifier.files import OPSET
-from .figures import Deployment
+from ...export.classifier.gate import Comparison
+from .figures import Deployment, FileFigures
 
 FIGURES, CARD = "deploy.json", "README.md"
 _LISTED = 200  # classes
@@ -32,6 +33,8 @@ def _card(deployment: Deployment) -> str:
     )
     environment.filters["percent"] = lambda share: f"{100 * share:.1f} %"
     names = [printable(name) for name in deployment.description.classes]
+    plans = [file for file in deployment.files if file.plan is not None]
+    run = [file for file in deployment.files if file.plan is None]
     text = environment.get_template("README.md.j2").render(
         one=deployment,
         about=deployment.description,
@@ -39,5 +42,13 @@ def _card(deployment: Deployment) -> str:
         more=len(names) - _LISTED,
         onnx=[file for file in deployment.files if file.name.endswith(".onnx")],
         opset=OPSET,
+        run=run,
+        plans=plans,
+        checked=_checked(deployment.files[0]),
     )
     return printable(text, keep="\n")
+
+
+def _checked(file: FileFigures) -> tuple[Comparison, ...]:
+    """What a file was checked by, itself or its graph; the same images for all."""
+    return file.comparisons if file.plan is None else file.plan.graph

@@ -8,11 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor
 
 from ...base import InputError
-from ...base.progress import OnStage
+from ...base.progress import OnStage, StageProgress
 from ...data.decode import decode
+from ...export.classifier.distilled import STEPS, distilled_images
 from ...export.classifier.gate import Case
 from ..folder import read_config
 from ..preparation import real_test_images
@@ -28,7 +30,7 @@ class Material:
     """Images to make files with, and others to check them on."""
 
     calibrating: NDArray[np.uint8]
-    """`[N, S, S, 3]`, for the ranges of activations."""
+    """`[N, S, S, 3]`, for the ranges of activations: of the run, or distilled."""
     choosing: Case
     """For choosing among ways to find them."""
     cases: tuple[Case, ...]
@@ -66,7 +68,23 @@ def material(run: FinishedRun, wanted: DeploySettings, on_progress: OnStage) -> 
         side = run.description.image_size
         for height, width in ((2 * side + 5, 3 * side - 2), (side, side + 7), (side // 2 + 1, 99)):
             cases.append(_resized(run, held_out[:_RESIZED], height, width))
-    return Material(first.numpy(), _case(run, "images to choose by", second), (*cases, *real))
+    calibrating = first.numpy()
+    if wanted.quantises and wanted.calibration_images == "distilled":
+        calibrating = _distilled(run, on_progress)
+    return Material(calibrating, _case(run, "images to choose by", second), (*cases, *real))
+
+
+def _distilled(run: FinishedRun, on_progress: OnStage) -> NDArray[np.uint8]:
+    def show(step: int) -> None:
+        on_progress(StageProgress("distil", step, STEPS))
+
+    return distilled_images(
+        run.saved.model,
+        run.description.image_size,
+        IMAGENET_DEFAULT_MEAN,
+        IMAGENET_DEFAULT_STD,
+        show,
+    )
 
 
 def _case(

@@ -29,6 +29,7 @@ from ...export.onnx.output_folder import appearing, check_unused
 from .card import write_card
 from .cases import Material, material
 from .figures import Deployment, FileFigures
+from .plans import plan_targets, write_plans
 from .settings import FILES, DeploySettings
 from .source import FinishedRun, read_run
 
@@ -43,7 +44,8 @@ def deploy_run(
 ) -> Deployment:
     """Write the classifier of a finished run as files for other machines into the new folder `out`.
 
-    Each file is run and compared with PyTorch. The folder, with a card that says what is in it and
+    Each file but TensorRT's plans, of which the graphs are, is run and compared with PyTorch. The
+    folder, with a card that says what is in it and
     how to use it, appears once all of them are as exact as they must be. Raises `InputError` for
     what cannot be used and for a file that is not.
     """
@@ -52,14 +54,23 @@ def deploy_run(
     check_installed()
     if "openvino" in settings.to:
         check_openvino()
+    if "tensorrt" in settings.to:
+        plan_targets(settings)
     finished = read_run(Path(run))
     found = material(finished, settings, on_progress)
     total = len(settings.to) + 1
     with appearing(out) as folder:
-        files = []
+        files: list[FileFigures] = []
         for number, target in enumerate(settings.to):
-            on_progress(StageProgress("deploy", number, total, target))
-            files.append(_write(target, finished, found, settings, folder))
+
+            def show(note: str, number: int = number) -> None:
+                on_progress(StageProgress("deploy", number, total, note))
+
+            show(target)
+            if target == "tensorrt":
+                files += write_plans(finished, found, settings, folder, show)
+            else:
+                files.append(_write(target, finished, found, settings, folder))
         if "onnx" not in settings.to:
             (folder / FILES["onnx"]).unlink(missing_ok=True)  # which others are made from
         on_progress(StageProgress("deploy", total - 1, total, "speed"))
@@ -68,6 +79,7 @@ def deploy_run(
             finished.description,
             settings.size,
             found.accuracy,
+            settings.calibration_images,
             describe_device(torch.device("cpu")),
             _with_speeds(tuple(files), folder, finished.description.image_size),
         )
@@ -130,6 +142,6 @@ def _runner(path: Path) -> Runner:
 def _with_speeds(
     files: tuple[FileFigures, ...], folder: Path, size: int
 ) -> tuple[FileFigures, ...]:
-    runners = {one.name: _runner(folder / one.name) for one in files}
+    runners = {one.name: _runner(folder / one.name) for one in files if one.plan is None}
     speeds = measure(runners, size)
-    return tuple(replace(one, speeds=speeds[one.name]) for one in files)
+    return tuple(replace(one, speeds=speeds.get(one.name, ())) for one in files)

@@ -9,6 +9,7 @@ from typing import Any
 from ...export.classifier.description import Description
 from ...export.classifier.gate import Comparison, agreement
 from ...export.classifier.int8 import Calibration
+from ...export.classifier.plans import PlanFigures
 from ...export.classifier.timing import Speed
 
 
@@ -27,20 +28,22 @@ class FileFigures:
     """Of convolutions and matrix products; None of a file that is in floats."""
     calibrations: tuple[Calibration, ...] = ()
     """The ways of finding ranges that were tried, the chosen one first."""
+    plan: PlanFigures | None = None
+    """Of a plan, which was not run here, and has no comparisons and speeds of its own."""
 
     @property
-    def agreement(self) -> float:
-        """The share of all images that get PyTorch's class."""
-        return agreement(self.comparisons)
+    def agreement(self) -> float | None:
+        """The share of all images that get PyTorch's class; None of a file that was not run."""
+        return agreement(self.comparisons) if self.comparisons else None
 
     @property
-    def largest_difference(self) -> float:
-        """Of any probability from PyTorch's."""
-        return max(one.largest_difference for one in self.comparisons)
+    def largest_difference(self) -> float | None:
+        """Of any probability from PyTorch's; None of a file that was not run."""
+        return max((one.largest_difference for one in self.comparisons), default=None)
 
     @property
     def accuracy(self) -> float | None:
-        """On the real images, where there were any."""
+        """On the real images, where there were any and the file was run."""
         found = [one.accuracy for one in self.comparisons if one.accuracy is not None]
         return found[0] if found else None
 
@@ -55,6 +58,8 @@ class Deployment:
     """`any` or `fixed`."""
     accuracy: float | None
     """Of PyTorch's classifier on the real images that the files were checked on."""
+    calibration_images: str
+    """`generated` or `distilled`: what found the ranges of numbers in 8 bits."""
     device: str
     """What speeds were measured on."""
     files: tuple[FileFigures, ...]
@@ -65,4 +70,7 @@ class Deployment:
         del content["folder"]
         for one, file in zip(content["files"], self.files, strict=True):
             one["agreement"], one["accuracy"] = file.agreement, file.accuracy
+            one["is_run"] = file.plan is None
+            if file.plan is not None:
+                one["plan"]["graph_agreement"] = file.plan.graph_agreement
         return content

@@ -41,8 +41,8 @@ class FinishedRun:
         card = self.saved.card
         return tuple(map(ClassName, card.classes, card.prompts))
 
-    def graph(self, any_size: bool) -> ClassifierGraph:
-        """The classifier with what stands before and after it."""
+    def graph(self, any_size: bool, dtype: torch.dtype = torch.float32) -> ClassifierGraph:
+        """The classifier, computing in `dtype`, with what stands before and after it."""
         return ClassifierGraph(
             self.saved.model,
             self.description.image_size,
@@ -51,6 +51,7 @@ class FinishedRun:
             self.description.temperature,
             any_size,
             None if self.calibration is None else self.calibration.is_rejected,
+            dtype,
         ).eval()
 
     def predict(self, images: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -24,6 +24,7 @@ COMMANDS = (
     "export",
     "load",
     "serve",
+    "deploy",
     "gpu",
     "all",
     "tables",

@@ -51,6 +51,12 @@ def network():
 
 
 @pytest.fixture(scope="session")
+def normalise():
+    """What brings images, uint8 `[N, S, S, 3]`, to what the network takes."""
+    return normalised
+
+
+@pytest.fixture(scope="session")
 def predicted(network):
     """What PyTorch gives for images of the network's size, uint8 `[N, S, S, 3]`."""
     return lambda images: (network(normalised(images)) / TEMPERATURE).softmax(1).numpy()

@@ -7,9 +7,10 @@ from coloured import coloured
 from onnx import numpy_helper
 
 from zeroreal.export.classifier.gate import agreement, compare
-from zeroreal.export.classifier.int8 import METHODS, quantised_share, write_int8
+from zeroreal.export.classifier.int8 import quantised_share, write_int8
 from zeroreal.export.classifier.losses import lossy_layers
 from zeroreal.export.classifier.runners import onnx_runner
+from zeroreal.export.classifier.schemes import CPU
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +35,14 @@ def test_the_network_is_in_8_bits_with_a_scale_for_each_channel(made):
     values = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
     convolutions = [one for one in graph.node if one.op_type == "Conv"]
     assert len(convolutions) == 3
-    for one in convolutions:
+    assert convolutions[0].input[1] in values  # of pixels, in floats
+    for one in convolutions[1:]:
         activation, weight = (makers[name] for name in one.input[:2])
         assert activation.op_type == weight.op_type == "DequantizeLinear"
         stored, scales = (values[name] for name in weight.input[:2])
         assert str(stored.dtype) == "int8"
         assert scales.shape == (16,)
-    assert quantised_share(made[0]) == 1
+    assert quantised_share(made[0]) == 0.75  # with the matrix product at the end
 
 
 def test_what_stands_around_the_network_is_in_floats(made):
@@ -76,7 +78,7 @@ def test_the_best_of_several_ways_is_kept(made):
     ways = made[1]
     assert {(one.method, one.images) for one in ways} == {
         ("MinMax", 32),
-        *((method, 48) for method in METHODS),
+        *((method, 48) for method in CPU.methods),
     }
     assert [one.comparison.merit for one in ways] == sorted(
         (one.comparison.merit for one in ways), reverse=True
