@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from ..run.deploy.settings import DeploySettings
-from .console import output, percent
+from .console import interval, output, percent
 from .options import with_options
 from .progress import StageBars
 
@@ -54,7 +54,7 @@ def _print(deployment: Deployment) -> None:
 def _files(deployment: Deployment) -> Table:
     table = Table(title="Files against PyTorch")
     table.add_column("file")
-    for column in ("size", "same class", "probabilities apart", "accuracy"):
+    for column in ("size", "same class", "probabilities apart", "accuracy", "95 % interval"):
         table.add_column(column, justify="right")
     for file in deployment.files:
         table.add_row(
@@ -63,6 +63,7 @@ def _files(deployment: Deployment) -> Table:
             f"{100 * file.agreement:.2f} %",
             f"{file.largest_difference:.2g}",
             percent(file.accuracy),
+            interval(file.interval),
         )
     return table
 
