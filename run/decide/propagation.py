@@ -39,13 +39,18 @@ def neighbour_graph(features: Tensor, neighbours: int) -> Tensor:
     joined, near = torch.cat(weights), torch.cat(columns)
     rows = torch.arange(count)[:, None].expand_as(near)
     places = torch.stack([rows.flatten(), near.flatten()])
-    half = torch.sparse_coo_tensor(places, joined.flatten(), (count, count))
+    half = _sparse(places, joined.flatten(), count)
     graph = (half + half.T).coalesce()
     sums = torch.sparse.sum(graph, 1).to_dense()
     roots = sums.rsqrt().where(sums > 0, 0.0)  # of an image that is near none
     first, second = graph.indices()
     values = graph.values() * roots[first] * roots[second]
-    return torch.sparse_coo_tensor(graph.indices(), values, graph.shape).coalesce()
+    return _sparse(graph.indices(), values, count).coalesce()
+
+
+def _sparse(places: Tensor, values: Tensor, count: int) -> Tensor:
+    # Without a word on checks, PyTorch warns that there are none.
+    return torch.sparse_coo_tensor(places, values, (count, count), check_invariants=True)
 
 
 def propagate(graph: Tensor, start: Tensor, alpha: float) -> Tensor:

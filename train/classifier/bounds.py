@@ -9,12 +9,13 @@ import math
 from collections.abc import Sequence
 from statistics import fmean
 
+import numpy as np
 import torch
 
 RISK = 0.05
 """How likely a bound may be wrong."""
 
-_HALVINGS = 60
+_HALVINGS = 50
 
 
 def accuracy_interval(correct: int, count: int) -> tuple[float, float]:
@@ -34,13 +35,14 @@ def lower_bound(correct: int, count: int, risk: float) -> float:
     """
     if correct == 0:
         return 0.0
-    right = torch.arange(correct, count + 1, dtype=torch.float64)
-    ways = math.lgamma(count + 1) - (right + 1).lgamma() - (count - right + 1).lgamma()
+    numbers = torch.arange(correct, count + 1, dtype=torch.float64)
+    ways = math.lgamma(count + 1) - (numbers + 1).lgamma() - (count - numbers + 1).lgamma()
+    right, logs = numbers.numpy(), ways.numpy()  # whose operations take less time to begin
     low, high = 0.0, correct / count
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        terms = ways + right * math.log(middle) + (count - right) * math.log1p(-middle)
-        low, high = (middle, high) if terms.exp().sum() < risk else (low, middle)
+        terms = logs + right * math.log(middle) + (count - right) * math.log1p(-middle)
+        low, high = (middle, high) if np.exp(terms).sum() < risk else (low, middle)
     return low
 
 

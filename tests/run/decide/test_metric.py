@@ -46,7 +46,7 @@ def test_means_are_those_of_the_published_formula(tree):
     expected = np.argmax(-shares @ lengths**2, axis=1)
     found = frechet_means(torch.tensor(shares), tree)
     assert found.tolist() == expected.tolist()
-    assert (expected != shares.argmax(1)).sum() > 20
+    assert (expected != shares.argmax(1)).sum() > 10
 
 
 def test_where_all_are_equally_far_it_is_the_likeliest_class(tmp_path):
