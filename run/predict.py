@@ -10,7 +10,9 @@ from dataclasses import dataclass, fields
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..base import InputError
@@ -128,7 +130,7 @@ def _images(source: str | Path) -> list[Path]:
 class _Looked:
     """What the classifier makes of some files."""
 
-    kept: Sequence[bool]
+    kept: NDArray[np.bool_]
     """Which of the files could be read; the rest is of these."""
     errors: Sequence[str]
     """Of the others, in order."""
@@ -154,7 +156,8 @@ def _predictions(
     """One for each of `paths`, in order."""
     found = iter(_decided(judge, decider, looked))
     errors = chain.from_iterable(part.errors for part in looked)
-    for path, is_read in zip(paths, chain(*(part.kept for part in looked)), strict=True):
+    kept = chain.from_iterable(part.kept for part in looked)
+    for path, is_read in zip(paths, kept, strict=True):
         yield (
             Prediction(path, *next(found))
             if is_read
@@ -173,7 +176,7 @@ def _decided(
     *_, step = decider.steps(shares, torch.cat(features) if features else None)
     labels = step.decided.tolist()
     note = None if decider.is_plain else decider.note(len(labels))
-    rejected = chain(*(part.rejected for part in looked))
+    rejected = chain.from_iterable(part.rejected for part in looked)
     for row, (label, is_rejected) in enumerate(zip(labels, rejected, strict=True)):
         share = step.shares[row, label].item() if label < len(judge.classes) else None
         yield decider.labels[label], share, None, is_rejected, note

@@ -41,7 +41,8 @@ class TextDistances:
         self._vectors = vectors.double().cpu()
 
     def between(self, first: Tensor, second: Tensor) -> Tensor:
-        return (self._vectors[first] - self._vectors[second]).norm(dim=1)
+        apart: Tensor = self._vectors[first] - self._vectors[second]
+        return apart.square().sum(1).sqrt()
 
     def are_siblings(self, first: Tensor, second: Tensor) -> None:
         return None

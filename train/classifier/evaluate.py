@@ -84,7 +84,8 @@ def predict_features(
     """
 
     def features(batch: Tensor) -> Tensor:
-        found: Tensor = model.forward_head(model.forward_features(batch), pre_logits=True)
+        timm_model: Any = model
+        found: Tensor = timm_model.forward_head(timm_model.forward_features(batch), pre_logits=True)
         return found.flatten(1)
 
     try:
