@@ -85,6 +85,9 @@ MODEL_BYTES = Limit("model_bytes", 2 * 2**30, "bytes of model")
 """An ONNX file with its weights, which cannot be larger: protobuf's own limit."""
 RECIPE_PARTS = Limit("recipe_parts", 1_000, "parts")
 """Recipes that one is merged from, a part counted each time that it is named."""
+TREE_NAMES = Limit("tree_names", 100_000, "names")
+"""Of a tree of classes: a distance is kept of each to each of the classifier's classes. WordNet has
+82,000 nouns."""
 
 LIMITS = (
     TEXT_BYTES,
@@ -99,4 +102,5 @@ LIMITS = (
     KERNEL_BYTES,
     MODEL_BYTES,
     RECIPE_PARTS,
+    TREE_NAMES,
 )

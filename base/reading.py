@@ -99,15 +99,20 @@ def read_text(path: Path, what: str, encoding: str = "utf-8", errors: str = "str
     return read_bytes(path, what).decode(encoding, errors)
 
 
-def load_json(path: Path, what: str, remedy: str) -> Any:
-    """The content of a JSON file.
+def load_json(
+    path: Path,
+    what: str,
+    remedy: str,
+    pairs: Callable[[list[tuple[str, Any]]], Any] | None = None,
+) -> Any:
+    """The content of a JSON file; `pairs` as of `parse_json`.
 
     Raises `InputError`, which calls the file `what` and ends in `remedy`, where it cannot be read
     or is not JSON, and `LimitError`.
     """
     where = f"{what} {str(path)!r}"
     try:
-        return parse_json(read_text(path, what), where)
+        return parse_json(read_text(path, what), where, pairs)
     except InputError:
         raise
     except OSError as error:

@@ -53,6 +53,8 @@ def audit(
 
 def _print(result: AuditResult) -> None:
     output.print(_table(result))
+    if (note := result.bound_note) is not None:
+        output.print(f"{note[0].upper()}{note[1:]}.", markup=False, highlight=False, soft_wrap=True)
     for sentence in (*result.warnings, *result.notes):
         errors.print(sentence, markup=False, highlight=False, soft_wrap=True)
     first = result.pairs[0]
@@ -76,7 +78,7 @@ def _table(result: AuditResult) -> Table:
     if result.reference is not None:
         columns = ["in equal time", "coverage", *columns]
     if is_trained := any(one.accuracies for one in result.candidates):
-        columns.append("accuracy")
+        columns += ["accuracy", "at least"]
     for column in columns:
         table.add_column(column, justify="right")
     for one in result.candidates:
@@ -86,6 +88,6 @@ def _table(result: AuditResult) -> Table:
             equal = None if one.equal_time is None else one.equal_time.coverage
             cells = [percent(equal), percent(near.coverage), *cells]
         if is_trained:
-            cells.append(percent(one.accuracy))
+            cells += [percent(one.accuracy), percent(one.accuracy_bound)]
         table.add_row(escape(one.name), *cells)
     return table

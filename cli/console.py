@@ -17,7 +17,13 @@ from ..base.printable import printable
 
 if TYPE_CHECKING:
     from ..run import TestFigures
+    from ..run.decide.figures import DecidingFigures
     from ..train.classifier.confidence import TestedConfidence
+
+_DISTANCES = (
+    "Mean squared and mean distance to the true class; severity: mean distance of the mistakes; "
+    "siblings: mistakes right beside the true class"
+)
 
 
 class PlainConsole(Console):
@@ -69,6 +75,25 @@ def accuracy_table(test: TestFigures) -> Table:
     total = (percent(test.accuracy), interval(test.interval), str(test.images))
     table.add_row("all (top-1)", *total, style="bold")
     table.add_row("chance", percent(test.chance), "", "", style="dim")
+    return table
+
+
+def deciding_table(deciding: DecidingFigures) -> Table:
+    """What each step of deciding makes of accuracy and, by a label metric, of distances."""
+    table = Table(title="Decided by", caption=_DISTANCES if deciding.label_metric else None)
+    table.add_column("decided by", overflow="fold")
+    columns = ["accuracy", "95 % interval"]
+    if deciding.label_metric is not None:
+        columns += ["squared", "distance", "severity", "siblings"]
+    for column in columns:
+        table.add_column(column, justify="right")
+    for number, one in enumerate(deciding.steps):
+        cells = [percent(one.accuracy), interval(one.interval)]
+        if (far := one.distances) is not None:
+            severity = "-" if far.mistake_severity is None else f"{far.mistake_severity:.2f}"
+            cells += [f"{far.mean_squared:.3f}", f"{far.mean:.3f}", severity]
+            cells.append(percent(far.sibling_mistakes))
+        table.add_row(f"+ {one.step}" if number else one.step, *cells)
     return table
 
 

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from ..run.deploy.settings import DeploySettings
-from .console import output, percent
+from .console import interval, output, percent
 from .options import with_options
 from .progress import StageBars
 
@@ -61,7 +61,7 @@ def _print(deployment: Deployment) -> None:
 def _files(deployment: Deployment) -> Table:
     table = Table(title="Files against PyTorch")
     table.add_column("file")
-    for column in ("size", "same class", "probabilities apart", "accuracy"):
+    for column in ("size", "same class", "probabilities apart", "accuracy", "95 % interval"):
         table.add_column(column, justify="right")
     for file in deployment.files:
         table.add_row(
@@ -72,11 +72,12 @@ def _files(deployment: Deployment) -> Table:
     return table
 
 
-def _found(file: FileFigures) -> tuple[str, str, str]:
+def _found(file: FileFigures) -> tuple[str, str, str, str]:
     if file.agreement is None:
-        return (_NOT_RUN,) * 3
+        return (_NOT_RUN,) * 4
     apart = f"{file.largest_difference:.2g}"
-    return f"{100 * file.agreement:.2f} %", apart, percent(file.accuracy)
+    agreement = f"{100 * file.agreement:.2f} %"
+    return agreement, apart, percent(file.accuracy), interval(file.interval)
 
 
 def _of_plan(plan: PlanFigures) -> str:

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from ..data.settings import ReadSettings
-from .console import accuracy_table, confidence_table, output
+from ..run.decide.settings import EvaluateSettings
+from .console import accuracy_table, confidence_table, deciding_table, output
 from .options import with_options
 
 
-@with_options(ReadSettings)
+@with_options(EvaluateSettings)
 def evaluate(
     given: dict[str, Any],
     run: Annotated[
@@ -25,13 +25,26 @@ def evaluate(
             "shards, or 'fashion-mnist'."
         ),
     ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write the figures, .json, or a page, .html, too.", dir_okay=False),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
     """Test the classifier of a run, or of a deployed file, on real images."""
     from ..base.settings import build
     from ..run import evaluate_run
+    from ..run.report.evaluation import check_evaluation, write_evaluation
 
-    figures = evaluate_run(run, data, device, build(ReadSettings, given))
+    settings = build(EvaluateSettings, given)
+    if out is not None:
+        check_evaluation(out)
+    figures = evaluate_run(run, data, device, settings.reading, settings.decide)
+    if out is not None:
+        write_evaluation(out, str(run), figures)
     output.print(accuracy_table(figures))
+    if (deciding := figures.deciding) is not None:
+        output.print(deciding_table(deciding))
+        output.print(deciding.note, markup=False, highlight=False, soft_wrap=True)
     if figures.confidence is not None:
         output.print(confidence_table([figures.confidence]))

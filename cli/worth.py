@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from ..run.worth.settings import WorthSettings
-from .console import output, percent
+from .console import interval, output, percent
 from .options import with_options
 from .progress import StageBars
 
@@ -45,7 +45,8 @@ def _print(found: Worth, run: Path) -> None:
     for point in found.points:
         span = f"{percent(min(point.accuracies))} to {percent(max(point.accuracies))}"
         table.add_row("real", f"{point.images:,}", percent(point.mean), span)
-    table.add_row("synthetic", f"{found.synthetic:,}", percent(found.accuracy), "the run")
+    own = f"95 %: {interval(found.interval)}"
+    table.add_row("synthetic", f"{found.synthetic:,}", percent(found.accuracy), own)
     output.print(table)
     output.print(f"{found.sentence}", highlight=False, soft_wrap=True)
     output.print(f"Written: {run / 'worth.json'}", markup=False, soft_wrap=True)

@@ -7,8 +7,9 @@ from .calibration.settings import CalibrateSettings
 from .deploy.deploy import deploy_run
 from .deploy.figures import Deployment
 from .deploy.settings import DeploySettings
+from .evaluate import evaluate_run
 from .interruption import RunInterruptedError
-from .predict import Prediction, evaluate_run, predict_files, write_predictions
+from .predict import Prediction, predict_files, write_predictions
 from .probe.probe import ProbeResult, probe_run
 from .probe.settings import ProbeSettings
 from .report.summary import RunSummary, TestFigures

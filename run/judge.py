@@ -37,6 +37,8 @@ class Judge:
     """Where it computes; images may lie there, or on the CPU."""
     judge: Callable[[Tensor], Judged]
     """Of uint8 images `[N, image_size, image_size, 3]`."""
+    features: Callable[[Tensor], Tensor] | None = None
+    """What the classifier's last layer takes, float32 `[N, D]`, of such images; None of a file."""
 
 
 def load_judge(path: Path, device: str) -> Judge:
@@ -70,7 +72,7 @@ def names_file(path: Path) -> bool:
 def judge_of(saved: SavedClassifier, calibration: Calibration | None = None) -> Judge:
     """A classifier that was loaded, with its calibration where it has one."""
     card, judge = saved.card, partial(_of_run, saved, calibration)
-    return Judge(card.classes, card.prompts, card.image_size, saved.device, judge)
+    return Judge(card.classes, card.prompts, card.image_size, saved.device, judge, saved.features)
 
 
 def _of_file(deployed: DeployedClassifier, images: Tensor) -> Judged:

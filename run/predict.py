@@ -1,4 +1,4 @@
-"""Using a finished run, or what was deployed of it: testing on other data, predicting images."""
+"""Predicting image files by a finished run, or by what was deployed of it."""
 
 from __future__ import annotations
 
@@ -6,68 +6,45 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
+from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from ..base import InputError, resolve_device
+from ..base import InputError
 from ..base.files import write_atomically
 from ..base.printable import text_cell
 from ..data.decode import decode_all
 from ..data.folders import is_image
 from ..data.named import named_files
-from ..data.real import load_real_images
-from ..data.settings import ReadSettings
-from ..data.source import LabelledImages
 from ..data.walk import walk
-from ..train.classifier.confidence import tested_probabilities
-from ..train.classifier.evaluate import counted
-from ..train.classifier.saved import ClassifierCard, load_classifier
-from .calibration.file import read_calibration
-from .judge import Judge, load_judge, names_file
-from .report.summary import TestFigures, test_figures
+from .decide.decider import Decider
+from .decide.settings import DecideSettings
+from .judge import Judge, load_judge
 
-_AS_STORED = ReadSettings()
+_LIKELIEST = DecideSettings()
 _AT_ONCE = 256  # images held at the classifier's size
 _KINDS = (".csv", ".json")
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The likeliest class of an image file and its probability, or why there is none."""
+    """The class of an image file and its probability, or why there is none."""
 
     path: str
     class_name: str | None
     probability: float | None
+    """None of a class that only a label metric has."""
     error: str | None = None
     """What is wrong with the file; None where nothing is."""
     rejected: bool | None = None
     """Whether it seems to be none of the classes; None of a run that is not calibrated."""
-
-
-def evaluate_run(
-    run: str | Path,
-    data: str | Path,
-    device: str = "auto",
-    reading: ReadSettings = _AS_STORED,
-) -> TestFigures:
-    """Test a classifier on real images, and its probabilities where it is calibrated.
-
-    `run` is the folder of a finished run, or a file that was deployed of one, ONNX or OpenVINO.
-    """
-    path = Path(run)
-    if names_file(path):
-        return _evaluate_file(load_judge(path, device), data, reading)
-    saved = load_classifier(path, resolve_device(device))
-    calibration = read_calibration(path)
-    real = _real_images(saved.card, data, reading)
-    logits = saved.logits(real.images)
-    figures = _figures(logits, real, saved.card.classes)
-    if calibration is None:
-        return figures
-    return replace(figures, confidence=calibration.tested(real.source, logits, real.labels))
+    decided_by: str | None = None
+    """What the class rests on where it is not the likeliest of this image by itself."""
 
 
 def predict_files(
@@ -75,6 +52,7 @@ def predict_files(
     sources: Sequence[str | Path],
     device: str = "auto",
     max_image_pixels: int | None = None,
+    decide: DecideSettings = _LIKELIEST,
 ) -> list[Prediction]:
     """Classify images with a run's classifier; those that cannot be read are left without a class.
 
@@ -86,16 +64,18 @@ def predict_files(
         sources: image files, folders of them, however deep, or patterns such as `photos/*.jpg`.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         max_image_pixels: the most that is opened; None: the usual limit.
+        decide: what takes the place of the likeliest class.
 
     Raises `InputError` for a run that cannot be used, and for a source that names no image.
     """
     judge = load_judge(Path(run), device)
+    decider = Decider(decide, judge, device)
     paths = [str(path) for source in sources for path in _images(source)]
-    return [
-        found
+    looked = [
+        _look(judge, decider, paths[begin : begin + _AT_ONCE], max_image_pixels)
         for begin in range(0, len(paths), _AT_ONCE)
-        for found in _predictions(judge, paths[begin : begin + _AT_ONCE], max_image_pixels)
     ]
+    return list(_predictions(judge, decider, paths, looked))
 
 
 def check_table(path: Path) -> None:
@@ -109,14 +89,15 @@ def check_table(path: Path) -> None:
 def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
     """Write predictions as CSV with a header or as a JSON list, by the suffix of `path`.
 
-    Each has `path`, `class_name`, `probability`, `error` and, of a calibrated run, `rejected`; in
-    CSV, what is not there is empty.
+    Each has `path`, `class_name`, `probability`, `error`, of a calibrated run `rejected`, and
+    `decided_by` where that is not the likeliest class; in CSV, what is not there is empty.
     Raises `InputError` for another suffix and a folder that is absent.
     """
     check_table(path)
     names = [one.name for one in fields(Prediction)]
-    if all(one.rejected is None for one in predictions):
-        names.remove("rejected")
+    for name in ("rejected", "decided_by"):
+        if all(getattr(one, name) is None for one in predictions):
+            names.remove(name)
     rows = [{name: getattr(one, name) for name in names} for one in predictions]
     if path.suffix.lower() == ".json":
         content = json.dumps(rows, indent=1) + "\n"
@@ -129,30 +110,6 @@ def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
         content = table.getvalue()
     # Names of files need not be UTF-8.
     write_atomically(path, content.encode(errors="surrogateescape"))
-
-
-def _evaluate_file(judge: Judge, data: str | Path, reading: ReadSettings) -> TestFigures:
-    real = _real_images(judge, data, reading)
-    shares, rejected = judge.judge(real.images)
-    figures = _figures(shares, real, judge.classes)
-    if None in rejected:
-        return figures
-    is_rejected = torch.tensor(rejected)
-    tested = tested_probabilities(real.source, shares, real.labels, is_rejected)
-    return replace(figures, confidence=tested)
-
-
-def _real_images(
-    card: ClassifierCard | Judge, data: str | Path, reading: ReadSettings
-) -> LabelledImages:
-    """The images of `data` whose classes, or what prompts call them, are the classifier's."""
-    aliases = list(zip(card.prompts, card.classes, strict=True))
-    return load_real_images(data, card.classes, card.image_size, aliases, reading)
-
-
-def _figures(scores: Tensor, real: LabelledImages, classes: tuple[str, ...]) -> TestFigures:
-    """Of logits or probabilities `[N, K]`."""
-    return test_figures(counted(scores, real.labels, len(classes)), real.source, classes)
 
 
 def _images(source: str | Path) -> list[Path]:
@@ -169,14 +126,38 @@ def _images(source: str | Path) -> list[Path]:
     return files
 
 
-def _predictions(
-    judge: Judge, paths: Sequence[str], max_pixels: int | None
-) -> Iterator[Prediction]:
-    """One for each of `paths`, in order."""
+@dataclass(frozen=True)
+class _Looked:
+    """What the classifier makes of some files."""
+
+    kept: NDArray[np.bool_]
+    """Which of the files could be read; the rest is of these."""
+    errors: Sequence[str]
+    """Of the others, in order."""
+    shares: Tensor
+    """Probabilities `[N, K]`."""
+    rejected: Sequence[bool | None]
+    features: Tensor | None
+
+
+def _look(judge: Judge, decider: Decider, paths: Sequence[str], max_pixels: int | None) -> _Looked:
     pictures = ((Path(path), path) for path in paths)
     read = decode_all(pictures, len(paths), judge.image_size, max_pixels, skip_unreadable=True)
-    errors, found = iter(read.unreadable), iter(_likeliest(judge, read.images))
-    for path, is_read in zip(paths, read.kept, strict=True):
+    if not len(read.images):
+        return _Looked(read.kept, read.unreadable, torch.empty(0, len(judge.classes)), [], None)
+    shares, rejected = judge.judge(read.images)
+    features = decider.features(read.images)
+    return _Looked(read.kept, read.unreadable, shares, rejected, features)
+
+
+def _predictions(
+    judge: Judge, decider: Decider, paths: Sequence[str], looked: Sequence[_Looked]
+) -> Iterator[Prediction]:
+    """One for each of `paths`, in order."""
+    found = iter(_decided(judge, decider, looked))
+    errors = chain.from_iterable(part.errors for part in looked)
+    kept = chain.from_iterable(part.kept for part in looked)
+    for path, is_read in zip(paths, kept, strict=True):
         yield (
             Prediction(path, *next(found))
             if is_read
@@ -184,13 +165,18 @@ def _predictions(
         )
 
 
-def _likeliest(judge: Judge, images: Tensor) -> list[tuple[str, float, None, bool | None]]:
-    """What `Prediction` has of each image after its path."""
-    if not len(images):
-        return []
-    shares, rejected = judge.judge(images)
-    best, rows = shares.max(1)
-    return [
-        (judge.classes[row], share, None, is_rejected)
-        for row, share, is_rejected in zip(rows.tolist(), best.tolist(), rejected, strict=True)
-    ]
+def _decided(
+    judge: Judge, decider: Decider, looked: Sequence[_Looked]
+) -> Iterator[tuple[str, float | None, None, bool | None, str | None]]:
+    """What `Prediction` has of each image that was read, after its path."""
+    shares = torch.cat([part.shares for part in looked])
+    if not len(shares):
+        return
+    features = [part.features for part in looked if part.features is not None]
+    *_, step = decider.steps(shares, torch.cat(features) if features else None)
+    labels = step.decided.tolist()
+    note = None if decider.is_plain else decider.note(len(labels))
+    rejected = chain.from_iterable(part.rejected for part in looked)
+    for row, (label, is_rejected) in enumerate(zip(labels, rejected, strict=True)):
+        share = step.shares[row, label].item() if label < len(judge.classes) else None
+        yield decider.labels[label], share, None, is_rejected, note

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ...encoders import Nearness, RealVectors
+from ...train.classifier.bounds import bounds_of_choice
 from .agreement import Agreement, Suspicion
 
 
@@ -42,6 +43,9 @@ class CandidateFigures:
     accuracies: tuple[float, ...]
     """Of a classifier on the validation images, for each training seed."""
     suspicions: tuple[Suspicion, ...]
+    accuracy_bound: float | None = None
+    """What the mean accuracy is at least, with 95 % for all candidates together; None where nothing
+    was trained."""
 
     @property
     def accuracy(self) -> float | None:
@@ -71,6 +75,19 @@ def ranked(
             one = replace(one, equal_time=EqualTime(images, covered))
         found.append(one)
     return tuple(sorted(found, key=lambda one: -one.equal_time.coverage if one.equal_time else 1))
+
+
+def bounded(
+    figures: Sequence[CandidateFigures], validation_images: int
+) -> tuple[CandidateFigures, ...]:
+    """The candidates with bounds of their accuracies, as `bounds_of_choice` gives them."""
+    trained = [one.accuracies for one in figures if one.accuracies]
+    if not trained:
+        return tuple(figures)
+    bounds = iter(bounds_of_choice(trained, validation_images))
+    return tuple(
+        replace(one, accuracy_bound=next(bounds)) if one.accuracies else one for one in figures
+    )
 
 
 def recommended(figures: Sequence[CandidateFigures]) -> CandidateFigures | None:

@@ -44,6 +44,8 @@ class AuditResult:
     environment: dict[str, str]
     seconds: float
     created: str
+    validation_images: int = 0
+    """Labelled real images that classifiers were tested on."""
 
     @property
     def best(self) -> CandidateFigures | None:
@@ -64,6 +66,20 @@ class AuditResult:
                     "that knows the classes, or look at the images"
                 )
         return tuple(told)
+
+    @property
+    def bound_note(self) -> str | None:
+        """What the bounds of accuracies say and how they are made; None where there are none."""
+        classifiers = sum(len(one.accuracies) for one in self.candidates)
+        if not classifiers:
+            return None
+        return (
+            "at least: what the accuracy is above on other images like these, with 95 % for all "
+            f"{len(self.candidates)} candidates together and so for any that is chosen by them: "
+            f"the binomial bound of {self.validation_images:,} images at risk 0.05 / "
+            f"{classifiers}, by the number of classifiers (Occam's razor bound, Langford, JMLR 6, "
+            "2005)"
+        )
 
     @property
     def correlation(self) -> float | None:
@@ -97,9 +113,11 @@ class AuditResult:
             "encoder": self.encoder,
             "reference": self.reference,
             "reference_images": self.reference_images,
+            "validation_images": self.validation_images,
             "candidates": [{**asdict(one), "accuracy": one.accuracy} for one in self.candidates],
             "recommended": None if best is None else best.name,
             "run": self.command,
+            "accuracy_bound": self.bound_note,
             "warnings": list(self.warnings),
             "notes": list(self.notes),
             "correlation_of_coverage_and_accuracy": self.correlation,

@@ -8,7 +8,7 @@ from ...assets.embedded import EMBEDDED_CLASSES
 from ...base.errors import InputError
 from ...base.settings import option, section
 from ...data.settings import ReadSettings
-from ...encoders.settings import EMBEDDED
+from ...encoders.settings import encoder_for
 from ...generate.plan.classes import class_entries
 from ...generate.settings import GenerateSettings
 
@@ -79,16 +79,5 @@ class AuditSettings:
 
     @property
     def encoder_name(self) -> str:
-        """The encoder that is used.
-
-        Raises `InputError` where none was given and the one that ships knows nothing of the
-        classes.
-        """
-        if self.encoder is not None:
-            return self.encoder
-        if self.classes != EMBEDDED_CLASSES:
-            raise InputError(
-                f"the encoder that ships, {EMBEDDED!r}, knows the embedded model's ten garments "
-                f"and not {', '.join(self.classes)[:60]!r}: name another with --encoder"
-            )
-        return EMBEDDED
+        """The encoder that is used; raises what `encoder_for` does."""
+        return encoder_for(self.encoder, self.classes)

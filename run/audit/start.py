@@ -21,7 +21,7 @@ from ..generator import make_generator
 from ..settings import RunSettings
 from .candidates import Candidate, parse_candidates
 from .captions import CaptionCounts, count_captions
-from .figures import CandidateFigures, ranked, recommended
+from .figures import CandidateFigures, bounded, ranked, recommended
 from .images import CandidateImages, KeptImages, generated, identity, read
 from .names import load_wordnet, name_pairs, senses
 from .page import AuditPictures, write_page
@@ -218,6 +218,7 @@ def _result(
         tools.reference,
         settings.neighbours + 1,
     )
+    found = bounded(found, tools.validation_images)
     notes = [] if tools.reference is not None else [_UNRANKED]
     wordnet = None
     try:
@@ -241,6 +242,7 @@ def _result(
         describe_environment(tools.encoder.device),
         time.perf_counter() - began,
         now(),
+        tools.validation_images,
     )
 
 

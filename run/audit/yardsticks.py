@@ -47,6 +47,11 @@ class Yardsticks:
             self._validation[side] = _labelled(self.settings, self.classes, side)
         return self._validation[side]
 
+    @property
+    def validation_images(self) -> int:
+        """How many labelled real images classifiers were tested on so far."""
+        return max((len(real.labels) for real in self._validation.values()), default=0)
+
     def vectors(self, images: Tensor) -> Tensor:
         """Unit vectors `[N, D]` of uint8 images `[N, S, S, 3]`."""
         return embedded(self.encoder, images)

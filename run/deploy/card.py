@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ...base.printable import printable
 from ...export.classifier.files import OPSET
 from ...export.classifier.gate import Comparison
+from ...train.classifier.bounds import accuracy_interval
 from .figures import Deployment, FileFigures
 
 FIGURES, CARD = "deploy.json", "README.md"
@@ -32,12 +33,18 @@ def _card(deployment: Deployment) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["percent"] = lambda share: f"{100 * share:.1f} %"
-    names = [printable(name) for name in deployment.description.classes]
+    about = deployment.description
+    names = [printable(name) for name in about.classes]
+    interval = None
+    if about.accuracy is not None:
+        right = round(about.accuracy * about.tested_images)
+        interval = accuracy_interval(right, about.tested_images)
     plans = [file for file in deployment.files if file.plan is not None]
     run = [file for file in deployment.files if file.plan is None]
     text = environment.get_template("README.md.j2").render(
         one=deployment,
-        about=deployment.description,
+        about=about,
+        interval=interval,
         names=names[:_LISTED],
         more=len(names) - _LISTED,
         onnx=[file for file in deployment.files if file.name.endswith(".onnx")],

@@ -11,6 +11,7 @@ from ...export.classifier.gate import Comparison, agreement
 from ...export.classifier.int8 import Calibration
 from ...export.classifier.plans import PlanFigures
 from ...export.classifier.timing import Speed
+from ...train.classifier.bounds import accuracy_interval
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,19 @@ class FileFigures:
     @property
     def accuracy(self) -> float | None:
         """On the real images, where there were any and the file was run."""
-        found = [one.accuracy for one in self.comparisons if one.accuracy is not None]
-        return found[0] if found else None
+        return None if self._real is None else self._real.accuracy
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """95 % interval of the accuracy."""
+        if self._real is None or self._real.accuracy is None:
+            return None
+        images = self._real.images
+        return accuracy_interval(round(self._real.accuracy * images), images)
+
+    @property
+    def _real(self) -> Comparison | None:
+        return next((one for one in self.comparisons if one.accuracy is not None), None)
 
 
 @dataclass(frozen=True)
@@ -73,4 +85,5 @@ class Deployment:
             one["is_run"] = file.plan is None
             if file.plan is not None:
                 one["plan"]["graph_agreement"] = file.plan.graph_agreement
+            one["interval"] = file.interval
         return content

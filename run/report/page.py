@@ -25,7 +25,7 @@ def write_report(path: Path, summary: RunSummary, pictures: Mapping[str, bytes])
         "run": summary,
         "pictures": uris,
         "more_pictures": {k: v for k, v in uris.items() if k not in ("samples", "confusion")},
-        "mistakes": _mistakes(test.confusion, summary.classes) if test else [],
+        "mistakes": mistakes(test.confusion, summary.classes) if test else [],
         "curves": [
             curve("Training loss", training.loss, "{:.3g}".format),
             curve(
@@ -39,7 +39,7 @@ def write_report(path: Path, summary: RunSummary, pictures: Mapping[str, bytes])
     write_atomically(path, page(_TEMPLATE, content))
 
 
-def _mistakes(
+def mistakes(
     confusion: Sequence[Sequence[int]], classes: Sequence[str]
 ) -> list[tuple[str, str, int, float]]:
     """The most frequent: true class, predicted class, count, share of the true class."""

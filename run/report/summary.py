@@ -18,6 +18,7 @@ from ...base import describe_environment, peak_memory_bytes
 from ...train.classifier.confidence import TestedConfidence
 from ...train.classifier.evaluate import Evaluation
 from ..budget.plans import BudgetPlan
+from ..decide.figures import DecidingFigures
 from ..parts import Parts
 from ..stored.images import StoredImages
 from ..training import Trained
@@ -55,6 +56,8 @@ class TestFigures:
     """`confusion[i][j]` images of class i were taken for class j."""
     confidence: TestedConfidence | None = None
     """How far its probabilities can be trusted; None of a run that is not calibrated."""
+    deciding: DecidingFigures | None = None
+    """What led to the figures; None where each image has its likeliest class."""
 
 
 @dataclass(frozen=True)
@@ -174,8 +177,9 @@ def summary_of(content: Mapping[str, Any]) -> RunSummary:
 def test_content(figures: TestFigures) -> dict[str, Any]:
     """The figures of a test as plain values, for JSON."""
     content = asdict(figures)
-    if figures.confidence is None:
-        del content["confidence"]
+    for name in ("confidence", "deciding"):
+        if content[name] is None:
+            del content[name]
     for row in content["per_class"]:
         row["class"] = row.pop("class_name")
     return content

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...base.files import write_atomically
+from ...train.classifier.bounds import accuracy_interval
 from .curve import Equivalent
 
 WORTH = "worth.json"
@@ -46,6 +47,11 @@ class Worth:
     equivalent: Equivalent
 
     @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the run's accuracy."""
+        return accuracy_interval(round(self.accuracy * self.tested), self.tested)
+
+    @property
     def sentence(self) -> str:
         """For people."""
         found, least, most = self.equivalent, self.points[0].images, self.points[-1].images
@@ -73,7 +79,7 @@ class Worth:
             name: value if math.isfinite(value) else None
             for name, value in content["equivalent"].items()
         }
-        return {**content, "sentence": self.sentence}
+        return {**content, "interval": list(self.interval), "sentence": self.sentence}
 
     def write(self, folder: Path) -> None:
         """Write it into the run's folder."""

@@ -10,9 +10,10 @@ from rich.logging import RichHandler
 from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
+from typer.testing import CliRunner
 
-from zeroreal.cli import predict as command
 from zeroreal.cli.console import PlainConsole, print_plain
+from zeroreal.cli.main import app
 from zeroreal.run import Prediction
 
 EVIL = "cat\x1b]0;title\x07\x9b2J\u202egod\rdog"
@@ -65,11 +66,11 @@ def test_lines_and_columns_stay(console):
     assert console.file.getvalue().splitlines() == ["one", "two"]
 
 
-def test_predictions_are_a_line_each_with_two_tabs(monkeypatch, capsys, tmp_path):
+def test_predictions_are_a_line_each_with_two_tabs(monkeypatch, tmp_path):
     found = [Prediction("a\tb\n.png", EVIL, 0.5)]
     monkeypatch.setattr("zeroreal.run.predict_files", lambda *_: found, raising=False)
-    command.predict(tmp_path, [])
-    assert capsys.readouterr().out == f"a\\tb\\n.png\t{SHOWN}\t50.0 %\n"
+    done = CliRunner().invoke(app, ["predict", str(tmp_path), "x"])
+    assert done.stdout == f"a\\tb\\n.png\t{SHOWN}\t50.0 %\n"
 
 
 def test_for_other_programs_text_is_as_it_is_and_for_a_terminal_it_is_not(monkeypatch, capsys):

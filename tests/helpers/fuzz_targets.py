@@ -30,6 +30,7 @@ from zeroreal.generate.plan.classes import class_entries
 from zeroreal.generate.plan.prompt_file import read_prompt_file
 from zeroreal.generate.plan.recipe import recipe_text
 from zeroreal.report.results.reading import read_result
+from zeroreal.run.decide.tree import ClassTree
 from zeroreal.run.folder import read_config, read_made_with, write_config
 from zeroreal.run.settings import RunSettings
 from zeroreal.train.classifier.create import create_classifier
@@ -217,6 +218,10 @@ TARGETS = {
     "classifier of others": (classifier_of_others, lambda folder: load_classifier(folder, CPU)),
     "checkpoint": (checkpoint, lambda folder: CheckpointFolder(folder, IDENTITY).load()),
     "cache entry": (entry, lambda folder: read_entry(folder, check_files=True)),
+    "class tree": (
+        text("x.json", json.dumps({"footwear": ["boot", {"shoe": None}], "bag": {}})),
+        lambda folder: ClassTree(folder / "x.json", NAMES, NAMES),
+    ),
     **OURS,
     **MODELS,
     **JUDGED,

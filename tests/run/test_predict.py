@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from zeroreal.base import InputError
 from zeroreal.cli.main import app
-from zeroreal.run import predict, predict_files, write_predictions
+from zeroreal.run import judge, predict, predict_files, write_predictions
 from zeroreal.train.classifier.saved import load_classifier
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "run-version-1"
@@ -25,7 +25,7 @@ GARMENT = next(FIXTURE.rglob("*.png"))
 def _loaded_once():
     saved = load_classifier(RUN, torch.device("cpu"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(predict, "load_classifier", lambda folder, device: saved)
+        patch.setattr(judge, "load_classifier", lambda folder, device: saved)
         yield
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import sqrt
 from typing import Any
 
 import torch
@@ -13,9 +12,9 @@ from torch import Tensor, nn
 
 from ...base.errors import InputError
 from ..checks import check_images, check_labels, check_outputs
+from .bounds import accuracy_interval
 
 _BATCH = 500
-_Z95 = 1.959964
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Evaluation:
     @property
     def interval(self) -> tuple[float, float]:
         """95 % interval of the accuracy."""
-        return wilson_interval(int(self.confusion.diagonal().sum()), self.images)
+        return accuracy_interval(int(self.confusion.diagonal().sum()), self.images)
 
     def summary(self, classes: Sequence[str]) -> dict[str, Any]:
         """The figures as plain numbers, for JSON; chance is a guess among all classes."""
@@ -54,16 +53,8 @@ class Evaluation:
             "class": name,
             "images": count,
             "accuracy": correct / count if count else None,
-            "interval": list(wilson_interval(correct, count)) if count else None,
+            "interval": list(accuracy_interval(correct, count)) if count else None,
         }
-
-
-def wilson_interval(correct: int, count: int) -> tuple[float, float]:
-    """95 % interval of a proportion (Wilson, JASA 22, 1927), sound near 0 and 1 too."""
-    share, z2 = correct / count, _Z95**2
-    centre = (share + z2 / (2 * count)) / (1 + z2 / count)
-    half = _Z95 * sqrt(share * (1 - share) / count + z2 / (4 * count**2)) / (1 + z2 / count)
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def normalize(images: Tensor) -> Tensor:
@@ -74,7 +65,6 @@ def normalize(images: Tensor) -> Tensor:
     return batch.contiguous(memory_format=torch.channels_last)
 
 
-@torch.inference_mode()
 def predict_logits(
     model: nn.Module, images: Tensor, device: torch.device, size: int | None = None
 ) -> Tensor:
@@ -82,12 +72,45 @@ def predict_logits(
 
     Raises `InputError` for images of another kind, and of another side than `size`.
     """
+    return _outputs(model, model, images, device, size)
+
+
+def predict_features(
+    model: nn.Module, images: Tensor, device: torch.device, size: int | None = None
+) -> Tensor:
+    """What a timm model's last layer takes: float32 `[N, D]`; the rest is as of `predict_logits`.
+
+    Raises `InputError`, too, for a model that does not tell.
+    """
+
+    def features(batch: Tensor) -> Tensor:
+        timm_model: Any = model
+        found: Tensor = timm_model.forward_head(timm_model.forward_features(batch), pre_logits=True)
+        return found.flatten(1)
+
+    try:
+        return _outputs(model, features, images, device, size)
+    except (AttributeError, TypeError) as error:
+        raise InputError(
+            f"the classifier, {type(model).__name__}, does not tell its features ({error}): choose "
+            "another"
+        ) from None
+
+
+@torch.inference_mode()
+def _outputs(
+    model: nn.Module,
+    run: Callable[[Tensor], Tensor],
+    images: Tensor,
+    device: torch.device,
+    size: int | None,
+) -> Tensor:
     check_images(images, size)
     if not len(images):
         raise InputError("there are no images to predict: give at least 1")
     was_training = model.training
     model.eval()
-    chunks = [model(normalize(chunk.to(device))).float().cpu() for chunk in images.split(_BATCH)]
+    chunks = [run(normalize(chunk.to(device))).float().cpu() for chunk in images.split(_BATCH)]
     model.train(was_training)
     return torch.cat(chunks)
 

@@ -18,7 +18,7 @@ from ...base.reading import load_json, parse_json
 from ...base.sealed import DamagedFileError, read_sealed, sealed
 from ..settings import TrainSettings
 from .create import create_classifier, to_channels_last
-from .evaluate import predict, predict_logits
+from .evaluate import predict, predict_features, predict_logits
 
 WEIGHTS = "classifier.safetensors"
 DESCRIPTION = "classifier.json"
@@ -53,6 +53,10 @@ class SavedClassifier:
     def logits(self, images: Tensor) -> Tensor:
         """Logits, float32 `[N, K]`, of uint8 images `[N, S, S, 3]`."""
         return predict_logits(self.model, images, self.device, self.card.image_size)
+
+    def features(self, images: Tensor) -> Tensor:
+        """What the last layer takes, float32 `[N, D]`, of uint8 images `[N, S, S, 3]`."""
+        return predict_features(self.model, images, self.device, self.card.image_size)
 
 
 def save_classifier(folder: Path, model: nn.Module, card: ClassifierCard) -> None:

@@ -10,7 +10,7 @@ from statistics import fmean
 
 from ....base import describe_environment
 from ....base.settings import plain
-from ....train.classifier.evaluate import wilson_interval
+from ....train.classifier.bounds import accuracy_interval
 from ...judge import Judge
 from ..asking import Answers, ProbeImages
 from ..corruptions.table import severities_of
@@ -60,7 +60,7 @@ def report_on(
         images=len(answers),
         planned=planned,
         accuracy=accuracy(answers.unchanged, labels),
-        interval=wilson_interval(int(hits.sum()), len(hits)),
+        interval=accuracy_interval(int(hits.sum()), len(hits)),
         per_class=class_accuracies(hits, labels, len(classes)),
         severities=severities_of(judge.image_size),
         corrupted_accuracy=fmean(one.accuracy for one in corruptions),

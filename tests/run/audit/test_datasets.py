@@ -2,9 +2,11 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from coloured import COLOURS, coloured
+from scipy.stats import beta
 
 from zeroreal.assets import FASHION_MNIST_TEST
 from zeroreal.assets.embedded import EMBEDDED_CLASSES
@@ -85,6 +87,17 @@ def test_validation_images_train_a_classifier_and_are_the_reference(
     assert good.nearness.coverage > bad.nearness.coverage > 0
     assert len(good.accuracies) == 2
     assert good.accuracy > bad.accuracy
+    for one in found.candidates:
+        right = [round(share * 40) for share in one.accuracies]
+        expected = np.mean([beta.ppf(0.05 / 4, count, 41 - count) for count in right])
+        assert one.accuracy_bound == pytest.approx(expected)
+    assert "the binomial bound of 40 images at risk 0.05 / 4" in found.bound_note
+    content = json.loads((found.folder / "audit.json").read_text())
+    assert content["accuracy_bound"] == found.bound_note
+    assert content["candidates"][0]["accuracy_bound"] == good.accuracy_bound
+    page = (found.folder / "audit.html").read_text()
+    assert f"{100 * good.accuracy_bound:.1f}\N{NO-BREAK SPACE}%" in page
+    assert "for all 2 candidates together" in page
     assert found.command is None  # datasets are there already: nothing is to be run
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from coloured import COLOURS, coloured
 from PIL import Image
+from scipy.stats import binomtest
 from typer.testing import CliRunner
 
 from zeroreal.base.digest import file_digest
@@ -65,6 +66,8 @@ def test_each_file_agrees_with_pytorch(deployment):
         assert one.largest_difference < largest
         assert one.agreement >= LEAST_AGREEMENT[target]
         assert one.accuracy == pytest.approx(deployment.accuracy, abs=0.03)
+        exact = binomtest(round(40 * one.accuracy), 40).proportion_ci(method="exact")
+        assert one.interval == pytest.approx((exact.low, exact.high))
         assert [speed.batch for speed in one.speeds] == [1, 32]
         assert all(0 < speed.p50_ms <= speed.p99_ms for speed in one.speeds)
     assert by_target["int8"].quantised_share > 0.9
@@ -125,6 +128,9 @@ def test_the_card_names_classes_accuracy_and_every_file(deployment):
     card = (deployment.folder / "README.md").read_text()
     for text in (*COLOURS, "on 40 real images", *FILES.values(), "opset 18"):
         assert text in card
+    for file in deployment.files:
+        low, high = file.interval
+        assert f"{100 * file.accuracy:.1f} % ({100 * low:.1f} % to {100 * high:.1f} %)" in card
     assert "{" not in re.sub(r"```.*?```", "", card, flags=re.DOTALL)
 
 

@@ -11,6 +11,7 @@ from zeroreal.cli.main import app
 from zeroreal.export.classifier.files import write_onnx
 from zeroreal.run import evaluate_run
 from zeroreal.run.calibration.file import Calibration, write_calibration
+from zeroreal.run.decide.settings import DecideSettings
 from zeroreal.run.deploy.source import read_run
 
 
@@ -34,6 +35,16 @@ def test_a_file_has_its_run_s_figures(finished, deployment, photographs, name):
     expected = evaluate_run(finished, photographs, "cpu")
     assert 0 < expected.accuracy < 1
     assert evaluate_run(deployment.folder / name, photographs) == expected
+
+
+def test_a_file_decides_by_a_tree_and_has_no_features(finished, deployment, photographs, tmp_path):
+    (tmp_path / "tree.json").write_text('{"light": ["red", "green"], "dark": ["blue", "grey"]}')
+    decide = DecideSettings(label_metric=str(tmp_path / "tree.json"))
+    expected = evaluate_run(finished, photographs, "cpu", decide=decide)
+    path = deployment.folder / "model.onnx"
+    assert evaluate_run(path, photographs, decide=decide) == expected
+    with pytest.raises(InputError, match="gives probabilities alone, and a graph of neighbours"):
+        evaluate_run(path, photographs, decide=DecideSettings(transductive=True))
 
 
 def test_probabilities_of_a_calibrated_file_are_tested_as_they_are(own_run, photographs, tmp_path):

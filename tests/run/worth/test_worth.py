@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 from coloured import COLOURS, coloured
+from scipy.stats import binomtest
 
 from zeroreal.base import InputError
 from zeroreal.run import RunSettings, Worth, WorthSettings, measure_worth, run
@@ -73,6 +74,8 @@ def test_the_curve_is_of_trainings_as_long_as_the_runs(measured):
     content = json.loads((folder / "worth.json").read_text())
     assert content["accuracy"] == found.accuracy
     assert content["sentence"] == found.sentence
+    exact = binomtest(round(120 * found.accuracy), 120).proportion_ci(method="exact")
+    assert content["interval"] == pytest.approx([exact.low, exact.high])
     assert [point["images"] for point in content["points"]] == [p.images for p in found.points]
 
 

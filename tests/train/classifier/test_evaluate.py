@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from zeroreal.train.classifier.evaluate import Evaluation, evaluate, wilson_interval
+from zeroreal.train.classifier.evaluate import Evaluation, evaluate
 
 
 class Brightness(nn.Module):
@@ -35,11 +35,3 @@ def test_the_summary_has_per_class_figures_and_chance():
         "accuracy": None,
         "interval": None,
     }
-
-
-def test_wilson_intervals_match_published_values():
-    # Newcombe, Statistics in Medicine 17 (1998), table I, method 3.
-    assert wilson_interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
-    assert wilson_interval(15, 148) == pytest.approx((0.0624, 0.1605), abs=1e-4)
-    assert wilson_interval(0, 20) == pytest.approx((0.0, 0.1611), abs=1e-4)
-    assert wilson_interval(1, 29) == pytest.approx((0.0061, 0.1718), abs=1e-4)

@@ -1,0 +1,1 @@
+"""How classes are decided on from probabilities: each image by itself, or all of them together."""
