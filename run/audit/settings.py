@@ -8,9 +8,9 @@ from ...assets.embedded import EMBEDDED_CLASSES
 from ...base.errors import InputError
 from ...base.settings import option, section
 from ...data.settings import ReadSettings
-from ...encoders.settings import EMBEDDED
-from ...generate.plan.classes import class_entries
+from ...generate.plan.classes import class_entries, parse_classes
 from ...generate.settings import GenerateSettings
+from ..encoder_name import encoder_for
 
 CANDIDATES = (
     "base",
@@ -84,11 +84,5 @@ class AuditSettings:
         Raises `InputError` where none was given and the one that ships knows nothing of the
         classes.
         """
-        if self.encoder is not None:
-            return self.encoder
-        if self.classes != EMBEDDED_CLASSES:
-            raise InputError(
-                f"the encoder that ships, {EMBEDDED!r}, knows the embedded model's ten garments "
-                f"and not {', '.join(self.classes)[:60]!r}: name another with --encoder"
-            )
-        return EMBEDDED
+        names = [item.name for item in parse_classes(self.classes)]
+        return encoder_for(self.encoder, names, "--encoder")
