@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -150,7 +151,7 @@ class _Measuring:
     def _key(self, method: str) -> str:
         tested = hashlib.sha256(self._test.images.numpy().tobytes())
         tested.update(self._test.labels.numpy().tobytes())
-        decides = {
+        decides: dict[str, Any] = {
             "encoder": encoder_digest(self._name),
             "classes": [[item.name, item.prompt] for item in self._parts.classes],
             "test": tested.hexdigest(),
