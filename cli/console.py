@@ -16,7 +16,7 @@ from rich.table import Table
 from ..base.printable import printable
 
 if TYPE_CHECKING:
-    from ..run import TestFigures
+    from ..run import BaselineFigures, TestFigures
     from ..run.decide.figures import DecidingFigures
     from ..train.classifier.confidence import TestedConfidence
 
@@ -61,8 +61,8 @@ def interval(bounds: tuple[float, float] | None) -> str:
     return "" if bounds is None else f"{100 * bounds[0]:.1f} - {100 * bounds[1]:.1f} %"
 
 
-def accuracy_table(test: TestFigures) -> Table:
-    """The figures of a test, overall and per class."""
+def accuracy_table(test: TestFigures, baselines: Sequence[BaselineFigures] = ()) -> Table:
+    """The figures of a test, overall and per class, and those of what needed no training."""
     table = Table(title=f"Accuracy on {test.images} real images")
     table.add_column("class")
     table.add_column("accuracy", justify="right")
@@ -75,6 +75,9 @@ def accuracy_table(test: TestFigures) -> Table:
     total = (percent(test.accuracy), interval(test.interval), str(test.images))
     table.add_row("all (top-1)", *total, style="bold")
     table.add_row("chance", percent(test.chance), "", "", style="dim")
+    for one in baselines:
+        cells = (percent(one.accuracy), interval(one.interval), str(one.images))
+        table.add_row(escape(f"baseline: {one.title}"), *cells)
     return table
 
 

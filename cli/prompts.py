@@ -7,6 +7,7 @@ import io
 import json
 from enum import StrEnum
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,12 +15,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..base.printable import text_cell
-from ..generate.plan.settings import PlanSettings
+from ..run.weighted_prompts.settings import WeightedPromptsSettings
 from .console import errors, output, print_plain
 from .options import with_options
 
 if TYPE_CHECKING:
-    from ..generate import SamplePlan
+    from ..generate import Recipe, SamplePlan
 
 _COLUMNS = ("class", "prompt", "negative_prompt", "guidance", "language", "images")
 
@@ -32,7 +33,7 @@ class Format(StrEnum):
     json = "json"
 
 
-@with_options(PlanSettings)
+@with_options(WeightedPromptsSettings)
 def prompts(
     given: dict[str, Any],
     negative_prompt: Annotated[
@@ -45,14 +46,21 @@ def prompts(
     how: Annotated[
         Format, typer.Option("--format", help="A table, or plain for other programs.")
     ] = Format.text,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write the recipe with the weights of --prompt-weights to a YAML file."),
+    ] = None,
 ) -> None:
     """Print the prompts that `zeroreal run` would generate images from, and how many of each."""
     from ..base.settings import build
     from ..generate import SamplePlan, load_recipe, parse_classes
     from ..generate.plan.samples import is_counted
 
-    settings = build(PlanSettings, given)
-    recipe = load_recipe(settings.recipe, settings.guidance)
+    settings = build(WeightedPromptsSettings, given)
+    if settings.prompt_weights is None and out is None:
+        recipe = load_recipe(settings.recipe, settings.guidance)
+    else:
+        recipe = _weighted(settings, out)
     classes = parse_classes(settings.classes)
     plan = SamplePlan(recipe, classes, settings.images_per_class, settings.seed)
     rows = _rows(plan, negative_prompt)
@@ -65,6 +73,23 @@ def prompts(
         output.print(_as_table(rows, "" if is_counted(plan) else "about "))
     if how is not Format.text and not is_counted(plan):
         errors.print("The numbers of images are about right: there are too many to count.")
+
+
+def _weighted(settings: WeightedPromptsSettings, out: Path | None) -> Recipe:
+    """The recipe with weights by images, which is written to `out`."""
+    from ..base import InputError
+    from ..run.audit.recipe_file import write_leaf
+    from ..run.weighted_prompts.weighted import weighted_recipe
+    from ..run.zeroshot.result import check_out
+
+    if out is not None:
+        if settings.prompt_weights is None:
+            raise InputError("--out writes weights, and none were asked for: add --prompt-weights")
+        check_out(out)
+    recipe = weighted_recipe(settings)
+    if out is not None:
+        write_leaf(out, recipe)
+    return recipe
 
 
 def _rows(plan: SamplePlan, negative_prompt: str | None) -> list[dict[str, Any]]:

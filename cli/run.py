@@ -74,7 +74,7 @@ def run(
 
 def _print_result(folder: Path, summary: RunSummary) -> None:
     if summary.test is not None:
-        output.print(accuracy_table(summary.test))
+        output.print(accuracy_table(summary.test, summary.baselines))
     else:
         output.print("No test data: give real images with --data to measure the accuracy.")
     if (budget := summary.time_budget) is not None:

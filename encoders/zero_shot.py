@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -16,7 +18,10 @@ _FIELD = "{class}"
 
 
 def class_weights(
-    encoder: DualEncoder, classes: Sequence[str], templates: Sequence[str] = TEMPLATES
+    encoder: DualEncoder,
+    classes: Sequence[str],
+    templates: Sequence[str] = TEMPLATES,
+    weights: Sequence[float] | None = None,
 ) -> Tensor:
     """A unit vector for each class, float32 `[K, D]`: the mean over templates, normalised again.
 
@@ -24,13 +29,42 @@ def class_weights(
         encoder: what embeds the texts.
         classes: what each class is called in the templates.
         templates: sentences with `{class}` in the class's place; "a {class}" has the right article.
+        weights: of the templates in the mean; None: all the same.
+
+    Raises `InputError` for a template without `{class}` or with another field, and for weights that
+    are none.
+    """
+    texts = [text for of_template in texts_of(classes, templates) for text in of_template]
+    each = encoder.embed_texts(texts).view(len(templates), len(classes), -1)
+    if weights is None:
+        return F.normalize(each.mean(0), dim=1)
+    check_template_weights(weights, templates)
+    shares = torch.tensor(weights, dtype=torch.float32, device=each.device)
+    return F.normalize((each * shares[:, None, None]).sum(0), dim=1)
+
+
+def texts_of(classes: Sequence[str], templates: Sequence[str]) -> list[list[str]]:
+    """Of each template, the text of each class.
 
     Raises `InputError` for a template without `{class}` or with another field.
     """
     check_templates(templates)
-    texts = [with_articles(template, {"class": name}) for template in templates for name in classes]
-    each = encoder.embed_texts(texts).view(len(templates), len(classes), -1)
-    return F.normalize(each.mean(0), dim=1)
+    return [
+        [with_articles(template, {"class": name}) for name in classes] for template in templates
+    ]
+
+
+def check_template_weights(weights: Sequence[float], templates: Sequence[str]) -> None:
+    """Raise `InputError` unless each template has a weight of 0 or more, and one has more."""
+    if len(weights) != len(templates):
+        raise InputError(
+            f"there are {len(weights)} weights of {len(templates)} templates: give one for each"
+        )
+    for weight in weights:
+        if not 0 <= weight < math.inf:  # NaN, too
+            raise InputError(f"weight {weight:g} of a template is below 0 or not finite: give more")
+    if not any(weights):
+        raise InputError("all weights of templates are 0: give one more than that")
 
 
 def check_templates(templates: Sequence[str]) -> None:
@@ -53,15 +87,21 @@ class ZeroShotClassifier:
         encoder: what embeds images and texts.
         classes: what each class is called in the templates.
         templates: as `class_weights` takes them.
+        template_weights: likewise.
 
-    Raises `InputError` for a template without `{class}` or with another field.
+    Raises `InputError` for a template without `{class}` or with another field, and for weights that
+    are none.
     """
 
     def __init__(
-        self, encoder: DualEncoder, classes: Sequence[str], templates: Sequence[str] = TEMPLATES
+        self,
+        encoder: DualEncoder,
+        classes: Sequence[str],
+        templates: Sequence[str] = TEMPLATES,
+        template_weights: Sequence[float] | None = None,
     ) -> None:
         self.encoder = encoder
-        self.weights = class_weights(encoder, classes, templates)  # [K, D]
+        self.weights = class_weights(encoder, classes, templates, template_weights)  # [K, D]
 
     def __call__(self, images: Tensor) -> Tensor:
         """Probabilities of the classes, float32 `[N, K]`, given that exactly one is right.
@@ -73,8 +113,11 @@ class ZeroShotClassifier:
 
     def logits(self, images: Tensor) -> Tensor:
         """What each class's likeness comes to by the encoder's scale and bias, float32 `[N, K]`."""
-        cosines = self.encoder.embed_images(images) @ self.weights.T
-        return self.encoder.scale * cosines + self.encoder.bias
+        return self.logits_of(self.encoder.embed_images(images))
+
+    def logits_of(self, vectors: Tensor) -> Tensor:
+        """The same, of images' unit vectors `[N, D]`."""
+        return self.encoder.scale * (vectors @ self.weights.T) + self.encoder.bias
 
     def scores(self, logits: Tensor) -> Tensor:
         """Probabilities as the encoder was trained to give them, float32 `[N, K]`.

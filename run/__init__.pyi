@@ -1,6 +1,8 @@
 from .audit.result import AuditResult
 from .audit.settings import AuditSettings
 from .audit.start import AuditInterruptedError, run_audit
+from .baselines.figures import BaselineFigures
+from .baselines.settings import BaselineSettings
 from .calibration.calibrate import calibrate_run
 from .calibration.file import Calibration
 from .calibration.settings import CalibrateSettings
@@ -30,6 +32,8 @@ __all__ = [
     "AuditInterruptedError",
     "AuditResult",
     "AuditSettings",
+    "BaselineFigures",
+    "BaselineSettings",
     "CalibrateSettings",
     "Calibration",
     "DeploySettings",

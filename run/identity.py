@@ -21,7 +21,7 @@ from .stored.images import StoredImages
 
 _log = logging.getLogger(__name__)
 
-_MODEL, _TEACHER = "model", "teacher"
+_MODEL, _TEACHER, _BASELINE = "model", "teacher", "baseline encoder"
 _DECIDING = (".json", ".model", ".safetensors")  # of an encoder's files
 _ROUNDING = ("threads", "torch")
 _FREE = {*FREE["generate"], "vae"}  # which is in the model's digest, too
@@ -44,7 +44,8 @@ def made_with(parts: Parts) -> dict[str, Any]:
     """Digests of the models, and what rounding depends on, for `check_made_with`."""
     return {
         _MODEL: _model(parts),
-        _TEACHER: _teacher(parts.settings.gap.teacher),
+        _TEACHER: encoder_digest(parts.settings.gap.teacher),
+        _BASELINE: encoder_digest(_baseline_of(parts)),
         "threads": torch.get_num_threads(),
         "torch": str(torch.__version__),  # a string of a kind of its own
     }
@@ -57,7 +58,11 @@ def check_made_with(before: Mapping[str, Any], parts: Parts, folder: Path) -> No
     of it.
     """
     now, settings = made_with(parts), parts.settings
-    names = {_MODEL: _name_of(settings), _TEACHER: settings.gap.teacher}
+    names = {
+        _MODEL: _name_of(settings),
+        _TEACHER: settings.gap.teacher,
+        _BASELINE: _baseline_of(parts),
+    }
     for kind, name in names.items():
         _check_same(kind, name, before.get(kind, now[kind]), now[kind], folder)
     for what in _ROUNDING:
@@ -83,6 +88,12 @@ def check_model(
     _check_same(_MODEL, _name_of(settings), before.get(_MODEL, now), now, folder)
 
 
+def _baseline_of(parts: Parts) -> str | None:
+    """The encoder of the run's baselines; None without any."""
+    wanted = parts.settings.baselines
+    return wanted.encoder_name(parts.names) if wanted.baseline else None
+
+
 def _name_of(settings: RunSettings) -> str:
     return settings.generate.model or "that ships"
 
@@ -102,8 +113,8 @@ def _model(parts: Parts) -> str | None:
     return model_digest(parts.source.facts.folder, parts.settings.generate)
 
 
-def _teacher(name: str | None) -> str | None:
-    """The digest of a teacher's files; None without one."""
+def encoder_digest(name: str | None) -> str | None:
+    """The digest of the files of a dual encoder; None without one."""
     if name is None:
         return None
     folder = find_encoder(name)

@@ -14,7 +14,8 @@ from ..generate.plan.recipe import shipped_recipes
 
 def with_absolute_paths(content: dict[str, Any]) -> dict[str, Any]:
     """Plain values of `RunSettings` with those that are paths made absolute."""
-    changed = {**content, "generate": {**content["generate"]}, "gap": {**content["gap"]}}
+    inner_ones = ("generate", "gap", "baselines")
+    changed = {**content, **{name: {**content[name]} for name in inner_ones}}
     for name, known in _may_be_paths().items():
         section, _, last = name.rpartition(".")
         inner = changed[section] if section else changed
@@ -39,6 +40,7 @@ def _may_be_paths() -> dict[str, Collection[str]]:
         "generate.vae": (SMALL_VAE,),
         "gap.teacher": (EMBEDDED,),
         "gap.batch_norm_data": (),
+        "baselines.baseline_encoder": (EMBEDDED,),
     }
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..assets import FASHION_MNIST_TEST
@@ -19,22 +18,22 @@ from ..base.ranks import Ranks, least
 from ..base.sides import both_sides
 from ..data import LabelledImages, load_real_images
 from ..data.source import load_unlabelled
-from ..encoders import ZeroShotClassifier, load_encoder
 from ..export import find_model, native_side
 from ..generate import ClassName, Recipe, SamplePlan, SampleSpec, parse_classes
 from ..generate.plan.classes import prompt_aliases
 from ..generate.suited import suited_recipe
 from ..train import Feed, ImagePool, Trainer
-from ..train.loop.targets import soft_targets
 from ..train.pool.epochs import block_sizes, check_passes
 from ..train.pool.ranks_source import RanksSource
 from ..train.pool.sharing import check_mode, sharing_mode
 from ..train.pool.size import PoolSize, images_in, pool_size, room_for
+from .baselines.measure import check_baselines
 from .budget.clock import GenerationClock
 from .generator import make_generator
 from .parts import Parts, Source, stage_of
 from .settings import RunSettings
 from .stored.images import StoredImages
+from .teacher import load_teacher, softening
 
 _PAST = {"generate": "generated", "read": "read"}
 
@@ -59,8 +58,9 @@ def prepare(
     _check_devices(settings, ranks)
     trainer = _make_trainer(settings, len(classes), _image_size(settings, origin), ranks)
     test, reading_seconds = real_test_images(settings, classes, trainer.image_size)
+    check_baselines(settings.baselines, tuple(item.name for item in classes), len(plan), test)
     unlabelled = _unlabelled_images(settings, trainer.image_size)
-    teacher = _load_teacher(settings, classes, trainer.device)
+    teacher = load_teacher(settings, classes, trainer.device)
     room = least(room_for(trainer.device, settings.pool.memory), trainer.device)
     size = _pool_size(settings, room, len(plan), trainer.image_size, len(classes))
     if stored is not None:
@@ -76,17 +76,12 @@ def prepare(
         block=size.block,
         policy=settings.pool.policy,
         mode=sharing,
-        soften=_softening(teacher, len(classes), settings.gap.teacher_weight) if teacher else None,
+        soften=softening(teacher, len(classes), settings.gap.teacher_weight) if teacher else None,
         is_over=clock.is_over if clock else lambda images: False,
         on_batch=lambda images: _show_images(feed, images, stage_of(settings), on_progress),
     )
-    found = {} if isinstance(source, StoredImages) else source.facts.settled
     return Parts(
-        settings=replace(
-            settings,
-            generate=replace(settings.generate, **found),
-            pool=replace(settings.pool, memory=room),
-        ),
+        settings=_settled(settings, source, room),
         ranks=ranks,
         classes=classes,
         recipe=None if isinstance(origin, StoredImages) else origin,
@@ -101,6 +96,13 @@ def prepare(
         seconds=time.perf_counter() - began - reading_seconds,
         reading_seconds=reading_seconds,
     )
+
+
+def _settled(settings: RunSettings, source: Source, room: int) -> RunSettings:
+    """The settings with what tuning and free memory came to."""
+    found = {} if isinstance(source, StoredImages) else source.facts.settled
+    generate = replace(settings.generate, **found)
+    return replace(settings, generate=generate, pool=replace(settings.pool, memory=room))
 
 
 def origin_of(settings: RunSettings) -> Recipe | StoredImages:
@@ -214,15 +216,6 @@ def _unlabelled_images(settings: RunSettings, image_size: int) -> Tensor | None:
     return None if source is None else load_unlabelled(source, image_size, settings.reading)
 
 
-def _load_teacher(
-    settings: RunSettings, classes: tuple[ClassName, ...], device: torch.device
-) -> ZeroShotClassifier | None:
-    if settings.gap.teacher is None:
-        return None
-    encoder = load_encoder(settings.gap.teacher, device)
-    return ZeroShotClassifier(encoder, [item.prompt for item in classes])
-
-
 def _pool_size(
     settings: RunSettings, room: int, images: int, image_size: int, classes: int
 ) -> PoolSize:
@@ -282,17 +275,6 @@ def _make_pool(size: PoolSize, trainer: Trainer, soft_classes: int | None) -> Im
         classes=soft_classes,
         host=size.host,
     )
-
-
-def _softening(
-    teacher: ZeroShotClassifier, classes: int, weight: float
-) -> Callable[[Tensor, Tensor], Tensor]:
-    """What gives soft targets for images and labels."""
-
-    def soften(images: Tensor, labels: Tensor) -> Tensor:
-        return soft_targets(F.one_hot(labels, classes).float(), teacher(images), weight)
-
-    return soften
 
 
 def _show_images(feed: Feed, images: int, stage: str, on_progress: OnStage) -> None:

@@ -11,6 +11,7 @@ from ..data.settings import ReadSettings
 from ..generate.plan.settings import PlanSettings
 from ..generate.settings import GenerateSettings, devices_option
 from ..train.settings import GAP, PoolSettings, TrainSettings
+from .baselines.settings import BaselineSettings
 
 _DECIDE_IMAGES = ("images_per_class", "recipe", "guidance", "devices", "time_budget")
 
@@ -64,6 +65,7 @@ class RunSettings(PlanSettings):
     train: TrainSettings = section(TrainSettings, panel="Training")
     pool: PoolSettings = section(PoolSettings, panel="Pool and sharing")
     gap: GapSettings = section(GapSettings, panel=GAP)
+    baselines: BaselineSettings = section(BaselineSettings, panel="Baselines")
     reading: ReadSettings = section(ReadSettings, panel="Reading images")
 
     def __post_init__(self) -> None:

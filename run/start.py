@@ -14,6 +14,7 @@ from ..base.progress import OnStage, StageProgress
 from ..base.ranks import Ranks, agreed, device_of_rank, join_ranks
 from ..base.signals import undisturbed
 from ..train import CheckpointFolder
+from .baselines.measure import measure_baselines
 from .budget.choice import within_budget
 from .budget.state import STATE, BudgetState, load_state
 from .folder import (
@@ -136,7 +137,7 @@ def _finish(
             trained = train(parts, folder, on_progress)
             if parts.ranks.is_first:
                 save(parts, folder)  # before anything else can go wrong
-            summary = _test_and_report(parts, folder, started, budget, trained)
+            summary = _test_and_report(parts, folder, started, budget, trained, on_progress)
         except BaseException as error:
             with undisturbed("saving the images"):
                 parts.close()
@@ -151,7 +152,12 @@ def _finish(
 
 
 def _test_and_report(
-    parts: Parts, folder: Path, started: float, budget: BudgetState | None, trained: Trained
+    parts: Parts,
+    folder: Path,
+    started: float,
+    budget: BudgetState | None,
+    trained: Trained,
+    on_progress: OnStage,
 ) -> RunSummary:
     seconds = {"load": parts.seconds, **trained.seconds}
     figures = None
@@ -162,6 +168,8 @@ def _test_and_report(
     elapsed = time.perf_counter() - (budget.started if budget else started)
     summary = summarize(parts, trained, figures, plan, folder, seconds, elapsed)
     if parts.ranks.is_first:
+        # After the summary, so that they are in no figure of the run itself.
+        summary = replace(summary, baselines=measure_baselines(parts, folder, on_progress))
         write_report_files(parts, folder, summary)
     return summary
 

@@ -147,13 +147,20 @@ def _recipe(recipe: Recipe, config: DatasetConfig) -> RecipeFacts:
             RecipePart(
                 leaf.prompt or Path(leaf.prompts).name,
                 _guidance(leaf.guidance),
-                leaf.domains,
+                _domains(leaf),
                 leaf.negative_prompt,
             )
             for leaf in recipe.leaves
         ),
         tuple(examples)[:_EXAMPLES],
     )
+
+
+def _domains(leaf: Recipe) -> tuple[str, ...]:
+    """The domains, with their weights where they have some."""
+    if not leaf.weights:
+        return leaf.domains
+    return tuple(f"{name} (weight {leaf.weights.get(name, 1):g})" for name in leaf.domains)
 
 
 def _guidance(guidance: float | GuidanceRange) -> str:

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from .prompts import asks_dictionary
 from .recipe import Recipe
+from .wordnet import load_wordnet
 
 
 def recipe_content(recipe: Recipe) -> dict[str, Any]:
-    """The recipe's leaves as plain values, with the digest of the prompts of those with a file."""
+    """The recipe's leaves as plain values, with the digest of the prompts of those with a file.
+
+    A part of a merged recipe that has a weight is there as often as that says.
+    """
     return {"name": recipe.name, "leaves": [_leaf_content(leaf) for leaf in recipe.leaves]}
 
 
 def _leaf_content(leaf: Recipe) -> dict[str, Any]:
     fields = {"name", "prompt", "domains", "negative_prompt", "guidance"}
     content = leaf.model_dump(mode="json", include=fields)
+    if leaf.weights:  # not always, for what earlier versions wrote has none
+        content["weights"] = {name: float(leaf.weights.get(name, 1)) for name in leaf.domains}
+    if asks_dictionary(leaf.prompt):
+        content["wordnet"] = load_wordnet().get_version()
     return content if leaf.file is None else {**content, "prompts": leaf.file.digest}

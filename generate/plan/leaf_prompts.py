@@ -1,10 +1,10 @@
-"""Which prompt an image has: templates whose domains take turns, and files by weight."""
+"""Which prompt an image has: templates whose domains take turns, files and domains by weight."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
@@ -91,28 +91,49 @@ class TemplatePrompts:
         return self._domains[order[position]]
 
 
-class FilePrompts:
-    """Prompts of a file: in every run of images, each about as often as its weight says.
+def file_prompts(
+    file: PromptFile, negative_prompt: str, classes: Sequence[ClassName], seed: int, part: int
+) -> LeafPrompts:
+    """Prompts of a file, each about as often as its weight says.
+
+    `negative_prompt` is that of prompts without one of their own; `seed` is the plan's, and `part`
+    this leaf's place among its leaves. Raises `InputError` for a class that the file has and
+    `classes` have not, or the reverse.
+    """
+    by_label = rows_by_label(file.rows, file.path, classes)
+    return WeightedPrompts([_row_weights(rows, negative_prompt) for rows in by_label], seed, part)
+
+
+def domain_prompts(
+    template: str,
+    weights: Mapping[str, float],
+    negative_prompt: str,
+    classes: Sequence[ClassName],
+    seed: int,
+    part: int,
+) -> LeafPrompts:
+    """A template's prompts, each domain about as often as its weight says."""
+
+    def of_class(item: ClassName) -> dict[PromptText, Fraction]:
+        texts = (PromptText(fill(template, item.prompt, name), negative_prompt) for name in weights)
+        return dict(zip(texts, map(Fraction, weights.values()), strict=True))
+
+    return WeightedPrompts([of_class(item) for item in classes], seed, part)
+
+
+class WeightedPrompts:
+    """Prompts of which each class has, in every run of images, each about as often as its weight.
 
     Args:
-        negative_prompt: of prompts without one of their own.
+        weights: for each class; 0 is never.
         seed, part: of the plan, and this leaf's place among its leaves.
-
-    Raises `InputError` for a class that the file has and `classes` have not, or the reverse.
     """
 
     def __init__(
-        self,
-        file: PromptFile,
-        negative_prompt: str,
-        classes: Sequence[ClassName],
-        seed: int,
-        part: int,
+        self, weights: Sequence[Mapping[PromptText, Fraction]], seed: int, part: int
     ) -> None:
         self._seed, self._part = seed, part
-        self._choices = [
-            _Choice(rows, negative_prompt) for rows in rows_by_label(file.rows, file.path, classes)
-        ]
+        self._choices = [_Choice(one) for one in weights]
 
     def at(self, label: int, rank: int) -> PromptText:
         return self._choices[label].at(self._start(label) + rank * _GOLDEN)
@@ -129,14 +150,19 @@ class FilePrompts:
         return (high << 32) | low
 
 
+def _row_weights(rows: Sequence[PromptRow], negative_prompt: str) -> dict[PromptText, Fraction]:
+    weights: dict[PromptText, Fraction] = {}
+    for row in rows:
+        text = PromptText(row.prompt, row.negative_prompt or negative_prompt, row.language)
+        weights[text] = weights.get(text, Fraction(0)) + Fraction(row.weight)
+    return weights
+
+
 class _Choice:
     """The prompts of a class as neighbouring parts of 0..2^64, as wide as their weights."""
 
-    def __init__(self, rows: Sequence[PromptRow], negative_prompt: str) -> None:
-        weights: dict[PromptText, Fraction] = {}
-        for row in rows:
-            text = PromptText(row.prompt, row.negative_prompt or negative_prompt, row.language)
-            weights[text] = weights.get(text, Fraction(0)) + Fraction(row.weight)
+    def __init__(self, weights: Mapping[PromptText, Fraction]) -> None:
+        weights = {text: weight for text, weight in weights.items() if weight}
         self._texts = list(weights)
         self._ends: list[int] = []
         total, end = sum(weights.values()), Fraction(0)

@@ -6,8 +6,9 @@ from string import Formatter
 
 from ...base.articles import with_articles
 from ...base.errors import InputError, unknown
+from .wordnet import DICTIONARY_FIELDS, dictionary_values
 
-FIELDS = ("class", "domain")
+FIELDS = ("class", "domain", *DICTIONARY_FIELDS)
 
 
 def template_fields(template: str) -> set[str]:
@@ -33,5 +34,16 @@ def template_fields(template: str) -> set[str]:
 
 
 def fill(template: str, class_prompt: str, domain: str = "") -> str:
-    """The prompt: `fill("a {domain} of a {class}", "ankle boot", "sketch")` has "an ankle boot"."""
-    return with_articles(template, {"class": class_prompt, "domain": domain})
+    """The prompt: `fill("a {domain} of a {class}", "ankle boot", "sketch")` has "an ankle boot".
+
+    Raises `InputError` where a field takes WordNet, and it has no answer.
+    """
+    values = {"class": class_prompt, "domain": domain}
+    if asks_dictionary(template):
+        values |= dictionary_values(class_prompt)
+    return with_articles(template, values)
+
+
+def asks_dictionary(template: str) -> bool:
+    """Whether a field takes WordNet."""
+    return any(f"{{{field}}}" in template for field in DICTIONARY_FIELDS)

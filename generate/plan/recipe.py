@@ -20,6 +20,7 @@ from .prompt_file import PromptFile, is_prompt_file, read_prompt_file
 from .prompt_row import MOST_CHARACTERS
 from .prompts import template_fields
 from .settings import MOST_GUIDANCE, check_scales
+from .weights import check_weights, spread
 
 _SHIPPED = Path(__file__).parent / "recipes"
 
@@ -81,9 +82,13 @@ class Recipe(BaseModel):
     name: str = ""
     description: str = ""
     prompt: str = ""
-    """Template with the fields `{class}` and `{domain}`."""
+    """Template with the fields `{class}` and `{domain}` and, by WordNet, `{hypernym}`, what the
+    class is a kind of, and `{gloss}`, what it means."""
     domains: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """What `{domain}` runs through, equally often for every class."""
+    weights: dict[str, float] = {}
+    """How often each of `domains`, or of the recipes in `merge`, comes in relation to the others; 1
+    for those that are not named, and whole numbers for recipes."""
     prompts: str = ""
     """In place of a template, a file of prompts for each class; its path is seen from this file."""
     negative_prompt: str = ""
@@ -93,7 +98,8 @@ class Recipe(BaseModel):
     merge: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """Recipes (names, or paths seen from this file) of which this one is equal parts."""
     parts: tuple[Recipe, ...] = Field(default=(), exclude=True)
-    """The recipes that `merge` names, once read; not written by users."""
+    """The recipes that `merge` names, once read, each as often as its weight says; not written by
+    users."""
     file: PromptFile | None = Field(default=None, exclude=True, repr=False)
     """What `prompts` names, once read; not written by users."""
 
@@ -106,12 +112,13 @@ class Recipe(BaseModel):
                     f"{MOST_CHARACTERS:,}: shorten it"
                 )
         if self.merge:
-            own = self.model_fields_set - {"merge", "name", "description", "parts"}
+            own = self.model_fields_set - {"merge", "weights", "name", "description", "parts"}
             if own:
                 raise ValueError(f"a recipe with `merge` takes no {', '.join(sorted(own))}")
+            check_weights(self.weights, self.merge, whole=True)
             return self
         if self.prompts:
-            if both := self.model_fields_set & {"prompt", "domains"}:
+            if both := self.model_fields_set & {"prompt", "domains", "weights"}:
                 raise ValueError(f"a recipe with `prompts` takes no {', '.join(sorted(both))}")
             return self
         if not self.prompt:
@@ -123,6 +130,7 @@ class Recipe(BaseModel):
             raise ValueError("the field {domain} and the list `domains` go together: give both")
         if len(set(self.domains)) < len(self.domains) or any(not d.strip() for d in self.domains):
             raise ValueError("`domains` has an empty or repeated entry: remove it")
+        check_weights(self.weights, self.domains)
         return self
 
     @property
@@ -191,6 +199,7 @@ def _load(
         return read[own]
     recipe = Recipe(prompts=path.name) if is_prompt_file(path) else _parse(path)
     found = [_load(part, path.parent, (*parents, own), read) for part in recipe.merge]
+    found = spread(found, [recipe.weights.get(part, 1) for part in recipe.merge])
     leaves = sum(number for _, number in found) if recipe.merge else 1
     RECIPE_PARTS.check(leaves, where)
     file = read_prompt_file(path.parent / recipe.prompts) if recipe.prompts else None

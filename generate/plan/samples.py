@@ -10,12 +10,20 @@ from typing import overload
 from ...base.errors import InputError
 from . import philox
 from .classes import ClassName
-from .leaf_prompts import FilePrompts, LeafPrompts, PromptText, TemplatePrompts
+from .leaf_prompts import (
+    LeafPrompts,
+    PromptText,
+    TemplatePrompts,
+    domain_prompts,
+    file_prompts,
+)
 from .philox import Stream
+from .prompts import asks_dictionary
 from .recipe import GuidanceRange, Recipe
+from .wordnet import dictionary_values
 
 MOST_COUNTED = 1_000_000
-"""Images of a plan with a prompt file whose prompts are counted one by one."""
+"""Images of a plan with a prompt file, or weights, whose prompts are counted one by one."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,8 @@ class SamplePlan(Sequence[SampleSpec]):
 
     Labels alternate, so that every prefix is balanced; within a class the parts of a merged recipe
     alternate, and each run of as many images as there are domains has every domain once, in an
-    order of its own. Prompts of a file come in every prefix about as often as their weights say.
+    order of its own. Prompts of a file, and domains with weights, come in every prefix about as
+    often as their weights say.
 
     Raises `InputError` for numbers out of range, and where the recipe's prompt files are for other
     classes.
@@ -143,7 +152,7 @@ def prompt_counts(plan: SamplePlan) -> dict[PossiblePrompt, int]:
 
 def is_counted(plan: SamplePlan) -> bool:
     """Whether `prompt_counts` are exact, not rounded shares, which would take too long to count."""
-    return len(plan) <= MOST_COUNTED or not any(leaf.file for leaf in plan.leaves)
+    return len(plan) <= MOST_COUNTED or not any(leaf.file or leaf.weights for leaf in plan.leaves)
 
 
 def texts_of(plan: SamplePlan, negative_prompt: str | None = None) -> list[str]:
@@ -165,10 +174,15 @@ def _prompts_of(
 ) -> LeafPrompts:
     away = leaf.negative_prompt
     if leaf.file is not None:
-        return FilePrompts(leaf.file, away, classes, seed, part)
+        return file_prompts(leaf.file, away, classes, seed, part)
     if leaf.prompts:
         raise InputError(
             f"prompts {leaf.prompts!r} of recipe {leaf.name!r} were not read: make the recipe with "
             "load_recipe"
         )
+    for item in classes if asks_dictionary(leaf.prompt) else ():
+        dictionary_values(item.prompt)  # that it has an answer, before the first image
+    if leaf.weights:
+        weights = {domain: leaf.weights.get(domain, 1) for domain in leaf.domains}
+        return domain_prompts(leaf.prompt, weights, away, classes, seed, part)
     return TemplatePrompts(leaf.prompt, leaf.domains, away, classes, seed, part, parts)

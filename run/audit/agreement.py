@@ -13,7 +13,7 @@ from ...base.articles import with_articles
 from ...encoders import DualEncoder, class_weights
 from ...encoders.settings import TEMPLATES
 from ...generate import ClassName, SamplePlan
-from ...generate.plan.prompts import fill
+from ...generate.plan.prompts import asks_dictionary, fill
 
 _MOST = 0.5
 """The share of a class's images, taken for one other class, from which it is told of."""
@@ -71,10 +71,11 @@ class Suspicion:
 
 
 def wordings(plan: SamplePlan) -> dict[str, Wording]:
-    """How the prompts of a plan put their class; those of files are not in it."""
+    """How the prompts of a plan put their class; those of files and dictionaries are not in it."""
     found = {}
     for leaf in plan.leaves:
-        for domain in leaf.domains or ("",) if leaf.prompt else ():
+        is_wording = leaf.prompt and not asks_dictionary(leaf.prompt)
+        for domain in leaf.domains or ("",) if is_wording else ():
             template = with_articles(leaf.prompt, {"class": "{class}", "domain": domain})
             for item in plan.classes:
                 found[fill(leaf.prompt, item.prompt, domain)] = Wording(template, domain)

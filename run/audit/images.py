@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -145,6 +146,8 @@ class KeptImages:
 
 def _check_kept(found: CandidateImages, plan: SamplePlan) -> None:
     """Raise `DamagedFileError` unless there is a label, and a place in `plan`, for each picture."""
+    if found.seconds is None or not 0 < found.seconds < math.inf:
+        raise DamagedFileError(f"it says that generating took {found.seconds} seconds")
     shape = found.images.shape
     if len(shape) != 4 or shape[1] != shape[2] or shape[3] != 3 or 0 in shape:
         raise DamagedFileError(f"the images' shape is {list(shape)}")

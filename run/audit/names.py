@@ -9,12 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...base import InputError
 from ...generate import ClassName
+from ...generate.plan.wordnet import first_word, nouns
 
 _MOST_PAIRS = 10
 _MOST_SENSES = 3
-_NOUN = "n"
 
 
 @dataclass(frozen=True)
@@ -67,29 +66,10 @@ def senses(classes: Sequence[ClassName], wordnet: Any | None) -> tuple[Senses, .
     return tuple(found)
 
 
-def load_wordnet() -> Any:
-    """WordNet by `nltk`; `InputError` where the library or its data are not installed."""
-    try:
-        from nltk.corpus import wordnet
-    except ImportError:
-        raise InputError(
-            "WordNet tells no meanings of names, for nltk is not installed: pip install "
-            "'zeroreal[wordnet]', and python -m nltk.downloader wordnet"
-        ) from None
-    try:
-        wordnet.ensure_loaded()
-    except LookupError:
-        raise InputError(
-            "WordNet tells no meanings of names, for its data are not installed: python -m "
-            "nltk.downloader wordnet"
-        ) from None
-    return wordnet
-
-
 def _nouns(item: ClassName, wordnet: Any | None) -> list[Any]:
     if wordnet is None:
         return []
-    return list(wordnet.synsets(item.prompt.replace(" ", "_"), pos=_NOUN))
+    return nouns(item.prompt, wordnet)
 
 
 def _common(first: ClassName, second: ClassName, wordnet: Any | None) -> str | None:
@@ -97,14 +77,10 @@ def _common(first: ClassName, second: ClassName, wordnet: Any | None) -> str | N
     if not one or not other:
         return None
     shared = one[0].lowest_common_hypernyms(other[0])
-    return _name(shared[0]) if shared else None
+    return first_word(shared[0]) if shared else None
 
 
 def _gloss(synset: Any) -> str:
     above = synset.hypernyms()
-    kind = f"{_name(above[0])}: " if above else ""
+    kind = f"{first_word(above[0])}: " if above else ""
     return f"{kind}{synset.definition()}"
-
-
-def _name(synset: Any) -> str:
-    return str(synset.lemma_names()[0]).replace("_", " ")

@@ -21,14 +21,23 @@ def write_recipe(folder: Path, recipe: Recipe) -> Path:
     """Write a recipe, with its parts beside it, and give the path of its file."""
     path = folder / RECIPE
     if not recipe.merge:
-        _write(path, _leaf(recipe, recipe.name))
+        write_leaf(path, recipe)
         return path
     parts = [path.with_stem(f"{path.stem}-{number}") for number in range(1, len(recipe.leaves) + 1)]
     for part, leaf in zip(parts, recipe.leaves, strict=True):
-        _write(part, _leaf(leaf, leaf.name))
+        write_leaf(part, leaf)
     content = {"name": recipe.name, "description": recipe.description}
     _write(path, {**content, "merge": [part.name for part in parts]})
     return path
+
+
+def write_leaf(path: Path, leaf: Recipe) -> None:
+    """Write a recipe that merges no others to the file `path`."""
+    content = leaf.model_dump(mode="json", exclude_unset=True, exclude={"merge"})
+    if leaf.file is not None:
+        content["prompts"] = str(Path(leaf.file.path).absolute())
+    guidance = leaf.model_dump(mode="json")["guidance"]
+    _write(path, {**content, "name": leaf.name, "guidance": guidance})
 
 
 def run_command(candidate: Candidate, path: Path, classes: Sequence[str] | None) -> str:
@@ -51,13 +60,6 @@ def _option(flag: str, value: Any) -> list[str]:
     if isinstance(value, tuple):
         return [word for one in value for word in (flag, one)]
     return [flag, str(value)]
-
-
-def _leaf(leaf: Recipe, name: str) -> dict[str, Any]:
-    content = leaf.model_dump(mode="json", exclude_unset=True, exclude={"merge"})
-    if leaf.file is not None:
-        content["prompts"] = str(Path(leaf.file.path).absolute())
-    return {**content, "name": name, "guidance": leaf.model_dump(mode="json")["guidance"]}
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

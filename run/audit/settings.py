@@ -8,9 +8,9 @@ from ...assets.embedded import EMBEDDED_CLASSES
 from ...base.errors import InputError
 from ...base.settings import option, section
 from ...data.settings import ReadSettings
-from ...encoders.settings import encoder_for
-from ...generate.plan.classes import class_entries
+from ...generate.plan.classes import class_entries, parse_classes
 from ...generate.settings import GenerateSettings
+from ..encoder_name import encoder_for
 
 CANDIDATES = (
     "base",
@@ -79,5 +79,10 @@ class AuditSettings:
 
     @property
     def encoder_name(self) -> str:
-        """The encoder that is used; raises what `encoder_for` does."""
-        return encoder_for(self.encoder, self.classes)
+        """The encoder that is used.
+
+        Raises `InputError` where none was given and the one that ships knows nothing of the
+        classes.
+        """
+        names = [item.name for item in parse_classes(self.classes)]
+        return encoder_for(self.encoder, names, "--encoder")

@@ -14,6 +14,7 @@ from ...base import InputError, describe_environment, resolve_device
 from ...base.progress import OnStage, StageProgress
 from ...export import find_model
 from ...generate import ClassName, DataParallelGenerator, Generator, SamplePlan, parse_classes
+from ...generate.plan.wordnet import load_wordnet
 from ...generate.settings import GenerateSettings
 from ...generate.suited import suited
 from ..folder import new_run_folder
@@ -23,7 +24,7 @@ from .candidates import Candidate, parse_candidates
 from .captions import CaptionCounts, count_captions
 from .figures import CandidateFigures, bounded, ranked, recommended
 from .images import CandidateImages, KeptImages, generated, identity, read
-from .names import load_wordnet, name_pairs, senses
+from .names import name_pairs, senses
 from .page import AuditPictures, write_page
 from .recipe_file import RECIPE, run_command, write_recipe
 from .result import AUDIT, AuditResult, now

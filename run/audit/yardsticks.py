@@ -6,22 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import torch
 from torch import Tensor
 
 from ...base import resolve_device
-from ...base.transfer import to_device
 from ...data import LabelledImages, load_real_images
 from ...data.source import load_unlabelled
-from ...encoders import DualEncoder, RealVectors, load_encoder, vendi_within
+from ...encoders import DualEncoder, RealVectors, embed_in_blocks, load_encoder, vendi_within
 from ...generate import ClassName, SamplePlan
 from ...generate.plan.classes import prompt_aliases
 from .agreement import PLAIN, Agreeing, Agreement, agreement, suspicions, wordings
 from .figures import CandidateFigures
 from .images import CandidateImages
 from .settings import AuditSettings
-
-_BLOCK = 256
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,7 @@ class Yardsticks:
 
     def vectors(self, images: Tensor) -> Tensor:
         """Unit vectors `[N, D]` of uint8 images `[N, S, S, 3]`."""
-        return embedded(self.encoder, images)
+        return embed_in_blocks(self.encoder, images)
 
     def figures(
         self, name: str, found: CandidateImages, vectors: Tensor, plan: SamplePlan | None
@@ -95,21 +91,15 @@ def make_yardsticks(settings: AuditSettings, classes: tuple[ClassName, ...]) -> 
     real_agreement = vectors = None
     if settings.data is not None:
         real = _labelled(settings, classes, side)
-        vectors = embedded(encoder, real.images)
+        vectors = embed_in_blocks(encoder, real.images)
         told = [PLAIN] * len(vectors)
         labels = agreeing.labels(vectors, told)
         real_agreement = agreement(labels, real.labels, len(classes), told)
     if settings.reference is not None:
         unlabelled = load_unlabelled(settings.reference, side, settings.reading)
-        vectors = embedded(encoder, unlabelled)
+        vectors = embed_in_blocks(encoder, unlabelled)
     reference = None if vectors is None else RealVectors(vectors, settings.neighbours)
     return Yardsticks(settings, classes, encoder, agreeing, reference, real_agreement)
-
-
-def embedded(encoder: DualEncoder, images: Tensor) -> Tensor:
-    """Unit vectors `[N, D]` of uint8 images `[N, S, S, 3]`, some at a time on the device."""
-    blocks = images.split(_BLOCK)
-    return torch.cat([encoder.embed_images(to_device(block, encoder.device)) for block in blocks])
 
 
 def _labelled(settings: AuditSettings, classes: Sequence[ClassName], side: int) -> LabelledImages:

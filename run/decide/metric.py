@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...base import resolve_device
 from ...encoders import class_weights, load_encoder
-from ...encoders.settings import encoder_for
+from ..encoder_name import encoder_for
 from .settings import BY_TEXTS, DecideSettings
 from .tree import ClassTree
 
@@ -59,7 +59,8 @@ def load_metric(
         return None
     if settings.label_metric != BY_TEXTS:
         return ClassTree(Path(settings.label_metric), classes, prompts)
-    encoder = load_encoder(encoder_for(settings.encoder, classes), resolve_device(device))
+    chosen = encoder_for(settings.encoder, classes, "--encoder")
+    encoder = load_encoder(chosen, resolve_device(device))
     name = f"texts by encoder {encoder.name}"
     return TextDistances(name, classes, class_weights(encoder, prompts))
 

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from ...base import describe_environment, peak_memory_bytes
 from ...train.classifier.confidence import TestedConfidence
 from ...train.classifier.evaluate import Evaluation
+from ..baselines.figures import BaselineFigures
 from ..budget.plans import BudgetPlan
 from ..decide.figures import DecidingFigures
 from ..parts import Parts
@@ -153,6 +154,8 @@ class RunSummary:
     """What the images were read from; None where they were generated."""
     unet: str | None = None
     """Whose steps those were: `own`, `few-step` or a folder; None where an export was taken."""
+    baselines: tuple[BaselineFigures, ...] = ()
+    """What classified the same images without training."""
 
     def content(self) -> dict[str, Any]:
         """As plain values, for JSON."""

@@ -1,4 +1,4 @@
-"""Classifying by a dual encoder: the class whose texts are most like the image."""
+"""Classifying in the space of a dual encoder: by texts of classes, or Gaussians of images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...base import resolve_device
 from ...base.transfer import to_device
-from ...encoders import DualEncoder, ZeroShotClassifier, load_encoder
+from ...encoders import DualEncoder, GaussianClassifier, ZeroShotClassifier, load_encoder
 from ...generate import ClassName
 from .settings import ZeroshotSettings
 
@@ -19,19 +19,35 @@ _BLOCK = 256
 
 
 @dataclass(frozen=True)
+class FittedTo:
+    """What Gaussians were fitted to."""
+
+    source: str
+    """A dataset, or a run's folder."""
+    images: int
+    shrinkage: float
+    """Of their covariance, 0 to 1."""
+
+
+@dataclass(frozen=True)
 class FoundByEncoder:
-    """What a dual encoder made of images."""
+    """What was made of images in the space of a dual encoder."""
 
     labels: Tensor
     """int64 `[N]`."""
     scores: Tensor
-    """float32 `[N, K]`: probabilities, of each class by itself where the encoder was trained so."""
+    """float32 `[N, K]`: probabilities, of each class by itself where the encoder was trained so and
+    texts decide."""
     encoder: DualEncoder
+    fitted_to: FittedTo | None
+    """None where texts decide."""
+    template_weights: Sequence[float] | None = None
+    """None where all count the same."""
 
     def content(self, seconds: float) -> dict[str, Any]:
         """Figures as plain values."""
-        encoder = self.encoder
-        return {
+        encoder, fitted = self.encoder, self.fitted_to
+        content: dict[str, Any] = {
             "encoder": encoder.kind,
             "dtype": str(encoder.dtype).removeprefix("torch."),
             "image_size": encoder.image_size,
@@ -39,6 +55,11 @@ class FoundByEncoder:
             "context_length": encoder.context_length,
             "long_texts": encoder.long_texts,
         }
+        if self.template_weights is not None:
+            content["template_weights"] = list(self.template_weights)
+        if fitted is None:
+            return content
+        return {**content, "synthetic_images": fitted.images, "shrinkage": fitted.shrinkage}
 
     def rows(self) -> list[dict[str, Any]]:
         """The score of each class."""
@@ -48,18 +69,29 @@ class FoundByEncoder:
 
     def sentence(self, seconds: float) -> str:
         """What it took."""
-        encoder = self.encoder
-        return f"encoder {encoder.name} ({encoder.kind}) at {encoder.image_size} pixels"
+        encoder, fitted = self.encoder, self.fitted_to
+        told = f"encoder {encoder.name} ({encoder.kind}) at {encoder.image_size} pixels"
+        if self.template_weights is not None:
+            shares = ", ".join(f"{weight:.3g}" for weight in self.template_weights)
+            told = f"{told}, templates weighted {shares}"
+        if fitted is None:
+            return told
+        return f"Gaussians of {fitted.images:,} images of {fitted.source} (synthetic), {told}"
 
 
 class ByEncoder:
-    """A zero-shot classifier made from settings."""
+    """A classifier on a dual encoder, for images of `image_size` pixels a side."""
 
-    def __init__(self, settings: ZeroshotSettings, classes: Sequence[ClassName]) -> None:
-        assert settings.encoder is not None
-        self._encoder = load_encoder(settings.encoder, resolve_device(settings.device))
-        prompts = [item.prompt for item in classes]
-        self._classifier = ZeroShotClassifier(self._encoder, prompts, settings.templates)
+    def __init__(
+        self,
+        classifier: ZeroShotClassifier | GaussianClassifier,
+        image_size: int,
+        fitted_to: FittedTo | None = None,
+        template_weights: Sequence[float] | None = None,
+    ) -> None:
+        self._classifier, self._encoder = classifier, classifier.encoder
+        self._image_size, self._fitted_to = image_size, fitted_to
+        self._template_weights = template_weights
 
     @property
     def device(self) -> torch.device:
@@ -67,7 +99,7 @@ class ByEncoder:
 
     @property
     def image_size(self) -> int:
-        return self._encoder.image_size
+        return self._image_size
 
     def blocks(
         self, images: Tensor, indices: Sequence[int], candidates: Tensor | None
@@ -83,4 +115,22 @@ class ByEncoder:
     def found(self, parts: Sequence[Tensor]) -> FoundByEncoder:
         """What the parts come to together."""
         logits = torch.cat(list(parts))
-        return FoundByEncoder(logits.argmax(1), self._classifier.scores(logits), self._encoder)
+        scores = self._classifier.scores(logits)
+        return FoundByEncoder(
+            logits.argmax(1), scores, self._encoder, self._fitted_to, self._template_weights
+        )
+
+
+def encoder_of(settings: ZeroshotSettings) -> DualEncoder:
+    """The encoder that settings name."""
+    assert settings.encoder is not None
+    return load_encoder(settings.encoder, resolve_device(settings.device))
+
+
+def by_texts(settings: ZeroshotSettings, classes: Sequence[ClassName]) -> ByEncoder:
+    """A zero-shot classifier made from settings."""
+    encoder = encoder_of(settings)
+    prompts = [item.prompt for item in classes]
+    weights = settings.weighing.numbers
+    classifier = ZeroShotClassifier(encoder, prompts, settings.templates, weights)
+    return ByEncoder(classifier, encoder.image_size, template_weights=weights)

@@ -10,8 +10,10 @@ from ...data.settings import ReadSettings
 from ...encoders.settings import TEMPLATES
 from ...generate.diffusion_classifier.settings import DiffusionClassifierSettings
 from ...generate.plan.classes import class_entries
+from .weighing import WeighingSettings
 
-CLASSIFIERS = ("diffusion", "encoder")
+GAUSSIANS = "gaussians"
+CLASSIFIERS = ("diffusion", "encoder", GAUSSIANS)
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,8 @@ class ZeroshotSettings:
 
     classifier: str | None = option(None, shown="encoder with --encoder, else diffusion")
     """diffusion: the class whose prompt lets the model that generates tell noise from the image;
-    encoder: the class whose texts a dual encoder finds most like the image."""
+    encoder: the class whose texts a dual encoder finds most like the image; gaussians: the class
+    whose Gaussian, fitted to synthetic images in that encoder's space, is likeliest."""
     encoder: str | None = None
     """The dual encoder: a folder that transformers or open_clip saved, a hub id, or embedded."""
     classes: tuple[str, ...] | None = option(
@@ -39,7 +42,12 @@ class ZeroshotSettings:
     propose: int | None = option(None, shown="all classes")
     """How many candidates a run's classifier names for each image."""
     run: str | None = None
-    """The folder of the finished run whose classifier proposes candidates."""
+    """The folder of the finished run whose classifier proposes candidates or, for gaussians, to
+    whose images they are fitted."""
+    synthetic: str | None = None
+    """The dataset of synthetic images to fit gaussians to, any that zeroreal run --images takes."""
+    synthetic_split: str | None = None
+    """Which split of --synthetic, where there are several."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     seed: int = 0
@@ -47,16 +55,19 @@ class ZeroshotSettings:
     diffusion: DiffusionClassifierSettings = section(
         DiffusionClassifierSettings, panel="Diffusion model"
     )
+    weighing: WeighingSettings = section(WeighingSettings)
     reading: ReadSettings = section(ReadSettings, panel="Reading images")
 
     def __post_init__(self) -> None:
         if self.classifier not in (None, *CLASSIFIERS):
             raise unknown("classifier", self.classifier, CLASSIFIERS)
-        if self.classifier == "encoder" and self.encoder is None:
+        if self.classifier in ("encoder", GAUSSIANS) and self.encoder is None:
             raise InputError(
-                "classifier 'encoder' was given without one: name it with --encoder, such as "
-                "--encoder embedded"
+                f"classifier {self.classifier!r} was given without an encoder: name it with "
+                "--encoder, such as --encoder embedded"
             )
+        self._check_fitting()
+        self._check_weighing()
         if self.encoder is not None:
             self._check_with_encoder()
         if self.images is not None and self.images < 1:
@@ -72,7 +83,7 @@ class ZeroshotSettings:
                 f"propose {self.propose} was given without a run to propose them: name a finished "
                 "one with --run"
             )
-        if self.run is not None and self.propose is None:
+        if self.run is not None and self.propose is None and self.classifier != GAUSSIANS:
             raise InputError(
                 f"run {self.run!r} was given, but nothing that it proposes: say how many "
                 "candidates with --propose"
@@ -81,6 +92,8 @@ class ZeroshotSettings:
     @property
     def templates(self) -> tuple[str, ...]:
         """Those that are used."""
+        if self.classifier == GAUSSIANS:
+            return ()
         if self.encoder is None:
             return self.diffusion.templates
         return self.diffusion.template or TEMPLATES
@@ -92,10 +105,40 @@ class ZeroshotSettings:
                 f"encoder {self.encoder!r} was given, but classifier 'diffusion': leave one of "
                 "them out"
             )
-        idle = sorted(changed(self.diffusion) - {"template"})
-        idle += [name for name in ("propose", "run") if getattr(self, name) is not None]
+        fits = self.classifier == GAUSSIANS
+        idle = sorted(changed(self.diffusion) - (set() if fits else {"template"}))
+        names = ("propose",) if fits else ("propose", "run")
+        idle += [name for name in names if getattr(self, name) is not None]
         if idle:
+            what = f"classifier {GAUSSIANS!r}" if fits else f"encoder {self.encoder!r}"
             raise InputError(
-                f"encoder {self.encoder!r} was given, and {idle[0].replace('_', ' ')}, which it "
-                "has no use for: leave one of them out"
+                f"{what} was given, and {idle[0].replace('_', ' ')}, which it has no use for: "
+                "leave one of them out"
+            )
+
+    def _check_weighing(self) -> None:
+        """Raise `InputError` for weights without several templates of an encoder."""
+        given = self.weighing.prompt_weights
+        if given is not None and (self.encoder is None or len(self.templates) < 2):
+            raise InputError(
+                f"prompt weights {given!r} were given, and not several templates of an encoder to "
+                "weigh: give --encoder, and --template several times"
+            )
+
+    def _check_fitting(self) -> None:
+        """Raise `InputError` unless gaussians, and only they, have one source of images."""
+        if self.classifier == GAUSSIANS and (self.run is None) == (self.synthetic is None):
+            many = "no" if self.run is None else "two sources of"
+            raise InputError(
+                f"classifier {GAUSSIANS!r} was given {many} synthetic images to fit to: name a "
+                "finished run with --run, or a dataset with --synthetic"
+            )
+        if self.classifier != GAUSSIANS and self.synthetic is not None:
+            raise InputError(
+                f"synthetic images {self.synthetic!r} were given, but no classifier that is "
+                f"fitted to them: add --classifier {GAUSSIANS}, or leave them out"
+            )
+        if self.synthetic_split is not None and self.synthetic is None:
+            raise InputError(
+                "--synthetic-split was given without --synthetic: leave it out, or name them"
             )

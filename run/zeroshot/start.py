@@ -20,10 +20,13 @@ from ...generate.plan.classes import prompt_aliases
 from ...train.classifier.saved import SavedClassifier, load_classifier
 from .approach import Approach, Found
 from .by_diffusion import ByDiffusion
-from .by_encoder import ByEncoder
+from .by_encoder import by_texts
+from .by_gaussians import by_gaussians_of_dataset, by_gaussians_of_run
+from .by_zpe import ByZpe
 from .result import ZeroshotResult
-from .settings import ZeroshotSettings
+from .settings import GAUSSIANS, ZeroshotSettings
 from .share import balanced_order
+from .weighing import ZPE
 
 
 def run_zeroshot(
@@ -31,23 +34,18 @@ def run_zeroshot(
 ) -> ZeroshotResult:
     """Classify labelled real images without training.
 
-    See `DiffusionClassifier` and, with an encoder, `ZeroShotClassifier`. Interrupted by Ctrl-C, it
-    ends with the images that are classified by then, if there are any. Raises `InputError` for
-    settings and images that cannot be used.
+    See `DiffusionClassifier` and, with an encoder, `ZeroShotClassifier` and `GaussianClassifier`.
+    Interrupted by Ctrl-C, it ends with the images that are classified by then, if there are any.
+    Raises `InputError` for settings and images that cannot be used.
     """
     saved = None
     if settings.run is not None:
         saved = load_classifier(Path(settings.run), resolve_device(settings.device))
-    classes = _classes(settings, saved)
-    approach: Approach[Any]
-    if settings.encoder is not None:
-        approach = ByEncoder(settings, classes)
-    else:
-        approach = ByDiffusion(settings, classes)
+    approach, classes = _approach(settings, saved, on_progress)
     real = _real_images(settings, classes, approach.image_size)
     order = balanced_order(real.labels, settings.seed, settings.images)
     candidates = None
-    if saved is not None:
+    if saved is not None and settings.propose is not None:
         candidates = _proposed(settings, saved, classes, real)[order]
     found, seconds = _classified(approach, real.images[order], order, candidates, on_progress)
     done = order[: len(found.labels)]
@@ -62,6 +60,24 @@ def run_zeroshot(
         found=found,
         seconds=seconds,
     )
+
+
+def _approach(
+    settings: ZeroshotSettings, saved: SavedClassifier | None, on_progress: OnStage
+) -> tuple[Approach[Any], tuple[ClassName, ...]]:
+    """What classifies, and the classes in label order."""
+    if settings.synthetic is not None:
+        named = None if settings.classes is None else parse_classes(settings.classes)
+        return by_gaussians_of_dataset(settings, named, on_progress)
+    classes = _classes(settings, saved)
+    if settings.classifier == GAUSSIANS:
+        assert saved is not None
+        return by_gaussians_of_run(settings, classes, saved.card, on_progress), classes
+    if settings.encoder is not None:
+        if settings.weighing.prompt_weights == ZPE:
+            return ByZpe(settings, classes), classes
+        return by_texts(settings, classes), classes
+    return ByDiffusion(settings, classes), classes
 
 
 def _classes(settings: ZeroshotSettings, saved: SavedClassifier | None) -> tuple[ClassName, ...]:

@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 from typer.testing import CliRunner
 
-from zeroreal.cli.console import PlainConsole, print_plain
+from zeroreal.cli.console import PlainConsole, accuracy_table, print_plain
 from zeroreal.cli.main import app
-from zeroreal.run import Prediction
+from zeroreal.run import BaselineFigures, Prediction, TestFigures
 
 EVIL = "cat\x1b]0;title\x07\x9b2J\u202egod\rdog"
 SHOWN = r"cat\x1b]0;title\x07\x9b2J\u202egod\rdog"
@@ -43,6 +43,23 @@ def test_whatever_is_printed_shows_its_control_characters(console, make):
     shown = console.file.getvalue()
     assert r"cat\x1b]0;title" in shown  # rich drops some of the others
     assert not set("\x1b\x07\x9b\u202e\r") & set(shown)
+
+
+def test_baselines_follow_the_figures_that_they_are_compared_with(console):
+    test = TestFigures("x", 200, 0.8, (0.74, 0.85), 0.1, (), [])
+    baselines = [
+        BaselineFigures("encoder", "embedded", 200, 0.825, (0.766, 0.871), None, 1.0),
+        BaselineFigures("gaussians", "/a/clip", 200, 0.75, (0.686, 0.805), 4_000, 2.0),
+    ]
+    console.print(accuracy_table(test, baselines))
+    lines = [line.split("│")[1:3] for line in console.file.getvalue().splitlines() if "%" in line]
+    shown = [tuple(cell.strip() for cell in cells) for cells in lines]
+    assert shown[1:] == [
+        ("all (top-1)", "80.0 %"),
+        ("chance", "10.0 %"),
+        ("baseline: encoder embedded", "82.5 %"),
+        ("baseline: gaussians of 4,000 images, clip", "75.0 %"),
+    ]
 
 
 def test_warnings_show_them_too(console):

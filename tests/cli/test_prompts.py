@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from zeroreal.assets import FASHION_MNIST_TEST
 from zeroreal.generate import SamplePlan, load_recipe, parse_classes
 from zeroreal.generate.plan import samples
 
@@ -95,3 +96,32 @@ def test_what_cannot_be_used_gets_one_sentence(command, recipe):
     assert (done.returncode, done.stdout) == (2, "")
     assert "unknown class 'dog'" in done.shown
     assert "images per class is 0" in command("prompts", "-n", "0").shown
+
+
+def test_weights_by_images_are_shown_and_written_as_a_recipe(command, tmp_path):
+    path = tmp_path / "weighted.yaml"
+    images = ("--unlabelled", FASHION_MNIST_TEST, "--device", "cpu", "--prompt-temperature", "1")
+    given = ("prompts", "--recipe", "multi-domain", "--format", "json")
+    done = command(*given, "--prompt-weights", "zpe", *images, "--out", path)
+    assert done.returncode == 0, done.stderr
+    again = command("prompts", "--recipe", path, "--format", "json")
+    assert json.loads(again.stdout) == json.loads(done.stdout)
+    counts = Counter()
+    for row in json.loads(done.stdout):
+        counts[row["prompt"].split(" of ")[0]] += row["images"]
+    assert sum(counts.values()) == 4_000
+    assert counts["a photo"] > 2 * counts["a stick figure"]  # by which the encoder tells less
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--prompt-weights", "zpe"], "'zpe' follow from real images, and none were given"),
+        (["--out", "weighted.yaml"], "--out writes weights, and none were asked for: add"),
+    ],
+)
+def test_weights_without_images_get_one_sentence(command, arguments, complaint):
+    done = command("prompts", *arguments)
+    assert done.returncode == 2
+    assert complaint in done.shown
+    assert "Traceback" not in done.shown

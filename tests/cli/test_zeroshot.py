@@ -78,11 +78,16 @@ def test_an_encoder_s_table_and_file(command, tmp_path, caplog):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--classifier", "encoder"], "classifier 'encoder' was given without one: name it with"),
+        (
+            ["--classifier", "encoder"],
+            "classifier 'encoder' was given without an encoder: name it with",
+        ),
         (["--encoder", "embedded", "--classifier", "diffusion"], "but classifier 'diffusion'"),
         (["--encoder", "embedded", "--stages", "1:1"], "and stages, which it has no use for"),
         (["--encoder", "embedded", "--model", "x"], "and model, which it has no use for"),
         (["--encoder", "embedded", "--propose", "3", "--run", "x"], "and propose, which it has no"),
+        (["--classifier", "gaussians", "--run", "x"], "'gaussians' was given without an encoder"),
+        (["--encoder", "embedded", "--prompt-weights", "zpe"], "and not several templates of an"),
         (["--encoder", "embeded"], "encoder folder 'embeded' does not exist"),
         (["--encoder", "{tmp}"], "has neither config.json, of transformers, nor"),
     ],

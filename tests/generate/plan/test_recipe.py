@@ -122,6 +122,7 @@ def test_what_a_recipe_leaves_out_has_these_values(tmp_path):
         "description": "",
         "prompt": "{class}",
         "domains": (),
+        "weights": {},
         "prompts": "",
         "negative_prompt": "",
         "guidance": 7.5,

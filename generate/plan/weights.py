@@ -1,0 +1,45 @@
+"""Weights that a recipe gives to its domains, or to the recipes that it merges."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+Part = TypeVar("Part")
+
+MOST_WHOLE = 100
+"""Of a merged recipe: all its parts come once in a round of so many images of a class at most."""
+
+
+def check_weights(weights: Mapping[str, float], names: Sequence[str], whole: bool = False) -> None:
+    """Raise `ValueError` unless these are weights of some of `names`, of which one is above 0."""
+    for name, weight in weights.items():
+        if name not in names:
+            known = f"known are {', '.join(names)}" if names else "there are no `domains`"
+            raise ValueError(f"`weights` names {name!r}, which is not there: {known}")
+        if not 0 <= weight < math.inf:  # NaN, too
+            raise ValueError(
+                f"weight {weight:g} of {name!r} is below 0 or not finite: use 0, for never, or more"
+            )
+        if whole and (weight % 1 or weight > MOST_WHOLE):
+            raise ValueError(
+                f"weight {weight:g} of {name!r}: recipes take whole numbers, 0 to {MOST_WHOLE}"
+            )
+    if weights and not any(weights.get(name, 1) for name in names):
+        raise ValueError("all `weights` are 0: leave one above it")
+
+
+def spread(parts: Sequence[Part], weights: Sequence[float]) -> list[Part]:
+    """Each part as often as its weight, a whole number, says, spread evenly; 2 and 2 are 1 and 1.
+
+    Parts of equal weights are in their own order.
+    """
+    counts = [int(weight) for weight in weights]
+    divisor = math.gcd(*counts) or 1
+    places = [
+        ((turn + 0.5) / (count // divisor), number)
+        for number, count in enumerate(counts)
+        for turn in range(count // divisor)
+    ]
+    return [parts[number] for _, number in sorted(places)]

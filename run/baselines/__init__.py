@@ -1,0 +1,1 @@
+"""What classifies a run's test images without training, beside its classifier."""

@@ -1,0 +1,1 @@
+"""Weights of a recipe's domains by unlabelled images."""
