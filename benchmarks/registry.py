@@ -17,6 +17,7 @@ from . import (
     training,
     waterfall,
     writing,
+    zeroshot,
 )
 from .benchmark import Benchmark
 
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         *kernels.BENCHMARKS,
         *startup.BENCHMARKS,
         *serving.BENCHMARKS,
+        *zeroshot.BENCHMARKS,
     )
 }
 """In the order in which help lists them."""

@@ -39,6 +39,13 @@ def export(
         str | None,
         typer.Option(help="Pixels: 512, 512x768 (height x width), or any. [default: the model's]"),
     ] = None,
+    vae_encoder: Annotated[
+        bool,
+        typer.Option(
+            "--vae-encoder",
+            help="Export the VAE encoder, too, which `zeroreal zeroshot` takes.",
+        ),
+    ] = False,
     unet: Annotated[
         str | None,
         typer.Option(help="few-step, or a folder that `zeroreal distil` made. [default: own]"),
@@ -67,6 +74,7 @@ def export(
         vae_precision=vae_precision,
         generate_size=size,
         any_size=any_size,
+        encodes=vae_encoder,
         parts=parts_of(build(PartsSettings, given), unet),
     )
     with StageBars() as bars:

@@ -64,13 +64,16 @@ class NoiseErrors:
             "history": noise,
             "timestep": level.told,
             "coefficients": level.coefficients,
-            "seeds": rows,  # of further noise, which the coefficients leave out
-            "draw": rows[:1],
             "guidance": torch.ones(count, device=self._device),
             "rows": rows,
             "unconditional": rows,
             **text,
         }
+        # Further noise, which the coefficients leave out, as the engine's graph takes it.
+        if any(wanted.name == "seeds" for wanted in self._engines.denoise.spec.inputs):
+            inputs |= {"seeds": rows, "draw": rows[:1]}
+        else:
+            inputs["noise"] = noise
         if "pooled" in text:
             inputs["time_ids"] = time_ids(self._engines.generate_size, count, self._device)
         return self._engines.denoise(inputs)["next_latents"]

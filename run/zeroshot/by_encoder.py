@@ -57,7 +57,9 @@ class ByEncoder:
 
     def __init__(self, settings: ZeroshotSettings, classes: Sequence[ClassName]) -> None:
         assert settings.encoder is not None
-        self._encoder = load_encoder(settings.encoder, resolve_device(settings.device))
+        self._encoder = load_encoder(
+            settings.encoder, resolve_device(settings.device), settings.diffusion.engine
+        )
         prompts = [item.prompt for item in classes]
         self._classifier = ZeroShotClassifier(self._encoder, prompts, settings.templates)
 

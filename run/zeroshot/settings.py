@@ -92,7 +92,7 @@ class ZeroshotSettings:
                 f"encoder {self.encoder!r} was given, but classifier 'diffusion': leave one of "
                 "them out"
             )
-        idle = sorted(changed(self.diffusion) - {"template"})
+        idle = sorted(changed(self.diffusion) - {"template", "engine"})
         idle += [name for name in ("propose", "run") if getattr(self, name) is not None]
         if idle:
             raise InputError(

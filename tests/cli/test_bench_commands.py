@@ -24,6 +24,7 @@ COMMANDS = (
     "export",
     "load",
     "serve",
+    "zeroshot",
     "gpu",
     "all",
     "tables",
