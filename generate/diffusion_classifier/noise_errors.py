@@ -26,6 +26,7 @@ class NoiseErrors:
     def __init__(self, engines: ModelEngines, prompts: Sequence[Conditions], norm: str) -> None:
         self._engines, self._prompts, self._norm = engines, prompts, norm
         self._device = engines.denoise.device
+        self._draws = any(wanted.name == "seeds" for wanted in engines.denoise.spec.inputs)
 
     def __call__(
         self, latents: Tensor, seeds: Tensor, level: Level, classes: Tensor, together: int
@@ -70,10 +71,7 @@ class NoiseErrors:
             **text,
         }
         # Further noise, which the coefficients leave out, as the engine's graph takes it.
-        if any(wanted.name == "seeds" for wanted in self._engines.denoise.spec.inputs):
-            inputs |= {"seeds": rows, "draw": rows[:1]}
-        else:
-            inputs["noise"] = noise
+        inputs |= {"seeds": rows, "draw": rows[:1]} if self._draws else {"noise": noise}
         if "pooled" in text:
             inputs["time_ids"] = time_ids(self._engines.generate_size, count, self._device)
         return self._engines.denoise(inputs)["next_latents"]
