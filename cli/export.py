@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from ..export import Exported
 
 
+_VaeEncoder = Annotated[
+    bool, typer.Option("--vae-encoder", help="Export the VAE encoder, too, for `zeroshot`.")
+]
+
+
 @with_options(PartsSettings, leave_out=("model",))
 def export(
     given: dict[str, Any],
@@ -39,13 +44,7 @@ def export(
         str | None,
         typer.Option(help="Pixels: 512, 512x768 (height x width), or any. [default: the model's]"),
     ] = None,
-    vae_encoder: Annotated[
-        bool,
-        typer.Option(
-            "--vae-encoder",
-            help="Export the VAE encoder, too, which `zeroreal zeroshot` takes.",
-        ),
-    ] = False,
+    vae_encoder: _VaeEncoder = False,
     unet: Annotated[
         str | None,
         typer.Option(help="few-step, or a folder that `zeroreal distil` made. [default: own]"),

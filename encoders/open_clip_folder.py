@@ -72,7 +72,7 @@ def load_towers(folder: Path, device: torch.device) -> Towers:
 class _ImageNetwork(nn.Module):
     """What of a model embeds images: the same weights, without the text encoder."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: Any) -> None:
         super().__init__()
         self.model: Any = copy.copy(model)
         self.model._modules = {"visual": model.visual}

@@ -104,9 +104,11 @@ class PlainLoop:
         text = {name: _rows(value, labels) for name, value in self._text.items()}
         output = unet(noised.to(unet.dtype), times, **text, return_dict=False)[0].float()
         if self._scheduler.config.prediction_type == "epsilon":
-            return (output - noise).abs().mean((1, 2, 3))
-        velocity = alphas.sqrt() * noise - (1 - alphas).sqrt() * latents
-        return (alphas.sqrt() * (output - velocity)).abs().mean((1, 2, 3))
+            missed: Tensor = output - noise
+        else:
+            velocity = alphas.sqrt() * noise - (1 - alphas).sqrt() * latents
+            missed = alphas.sqrt() * (output - velocity)
+        return missed.abs().mean((1, 2, 3))
 
     def _latents(self, image: Tensor) -> Tensor:
         """Float32 `[1, 4, H/8, W/8]`: the mode of the posterior."""

@@ -36,15 +36,18 @@ class TransformersEncoder:
             )
         self._device, self.batch_size = device, 1
         dtype = torch.float16 if device.type == "cuda" else torch.float32
-        local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-        self._model: Any = transformers.AutoModel.from_pretrained(folder, dtype=dtype, **local)
+        self._model: Any = transformers.AutoModel.from_pretrained(
+            folder, dtype=dtype, trust_remote_code=False, local_files_only=True
+        )
         self._model.to(device).eval()
         # Version 4 takes Pillow's processor unless it is asked for that of tensors.
         old = {"use_fast": True} if transformers.__version__.startswith("4.") else {}
         self._processor: Any = transformers.AutoImageProcessor.from_pretrained(
-            folder, **old, **local
+            folder, trust_remote_code=False, local_files_only=True, **old
         )
-        tokenizer: Any = transformers.AutoTokenizer.from_pretrained(folder, **local)
+        tokenizer: Any = transformers.AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=False, local_files_only=True
+        )
         family = FAMILIES[read_json(folder / CONFIG)["model_type"]]
         tokens = tokenizer(
             list(texts),
