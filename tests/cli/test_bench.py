@@ -224,7 +224,6 @@ OPTIONS = {
         {"contenders": ("ours:torch/fp32", "encoder:torch")},
         {
             "model": "a",
-            "random_weights": "sd15",
             "images": 20,
             "encoder": "b",
             "encoder_images": 30,
