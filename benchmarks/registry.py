@@ -18,6 +18,7 @@ from . import (
     training,
     waterfall,
     writing,
+    zeroshot,
 )
 from .benchmark import Benchmark
 
@@ -38,6 +39,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         *startup.BENCHMARKS,
         *serving.BENCHMARKS,
         *deployed.BENCHMARKS,
+        *zeroshot.BENCHMARKS,
     )
 }
 """In the order in which help lists them."""

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from ..export import Exported
 
 
+_VaeEncoder = Annotated[
+    bool, typer.Option("--vae-encoder", help="Export the VAE encoder, too, for `zeroshot`.")
+]
+
+
 @with_options(PartsSettings, leave_out=("model",))
 def export(
     given: dict[str, Any],
@@ -39,6 +44,7 @@ def export(
         str | None,
         typer.Option(help="Pixels: 512, 512x768 (height x width), or any. [default: the model's]"),
     ] = None,
+    vae_encoder: _VaeEncoder = False,
     unet: Annotated[
         str | None,
         typer.Option(help="few-step, or a folder that `zeroreal distil` made. [default: own]"),
@@ -67,6 +73,7 @@ def export(
         vae_precision=vae_precision,
         generate_size=size,
         any_size=any_size,
+        encodes=vae_encoder,
         parts=parts_of(build(PartsSettings, given), unet),
     )
     with StageBars() as bars:

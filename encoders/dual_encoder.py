@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..base.errors import InputError
+from .image_encoder import ImageEncoder
 
 _log = logging.getLogger(__name__)
 
@@ -25,8 +26,7 @@ class Towers:
 
     kind: str
     """Such as `clip`, as its library calls it."""
-    embed_images: Callable[[Tensor], Tensor]
-    """Images uint8 `[N, 3, H, W]` to `[N, D]`, with the library's own image processing."""
+    embed_images: ImageEncoder
     embed_texts: Callable[[Sequence[str]], Tensor]
     """Texts to `[N, D]`; what is beyond the context is cut off."""
     count_tokens: Callable[[Sequence[str]], list[int]]
@@ -41,6 +41,13 @@ class Towers:
     """What it computes in."""
     is_sigmoid: bool
     """Whether it was trained to tell each pair by itself (SigLIP, arXiv 2303.15343)."""
+
+
+def best_batch(image_size: int, device: torch.device) -> int:
+    """How many images of `image_size` pixels a side to take at once."""
+    if device.type != "cpu":
+        return _BATCH
+    return max(1, min(_BATCH, _PIXELS_ON_CPU // image_size**2))
 
 
 class DualEncoder:
@@ -61,6 +68,7 @@ class DualEncoder:
         kind: such as `clip`, as its library calls it.
         context_length: most tokens of a text.
         dtype: what it computes in.
+        batch_size: images that it takes at once; of more it makes several batches.
         is_sigmoid: whether a logit is of one pair alone, for a sigmoid, and not for a softmax.
         long_texts: how many of the texts so far were longer than the model reads.
     """
@@ -72,9 +80,7 @@ class DualEncoder:
         self.scale, self.bias, self.is_sigmoid = towers.scale, towers.bias, towers.is_sigmoid
         self.dtype = towers.dtype
         self.long_texts = 0
-        self._batch = _BATCH
-        if device.type == "cpu":
-            self._batch = max(1, min(_BATCH, _PIXELS_ON_CPU // self.image_size**2))
+        self.batch_size = best_batch(self.image_size, device)
         self.dimension = self._probe()
 
     @torch.inference_mode()
@@ -90,7 +96,7 @@ class DualEncoder:
             )
         if not len(images):
             return torch.empty(0, self.dimension, device=self.device)
-        parts = images.to(self.device).permute(0, 3, 1, 2).split(self._batch)
+        parts = images.to(self.device).permute(0, 3, 1, 2).split(self.batch_size)
         return self._unit(
             torch.cat([self._towers.embed_images(part) for part in parts]), "an image"
         )

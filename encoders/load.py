@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from ..assets import TINY_CLIP
 from ..base.errors import InputError
+from ..engine import Cache
 from ..export.model.model_folder import find_folder
 from . import open_clip_folder, transformers_folder
-from .dual_encoder import DualEncoder
+from .dual_encoder import DualEncoder, best_batch
+from .image_engine import check_engine, on_engine
 from .settings import EMBEDDED
 
 
@@ -29,17 +32,26 @@ def find_encoder(name: str | Path) -> Path:
     )
 
 
-def load_encoder(name: str | Path, device: torch.device) -> DualEncoder:
+def load_encoder(
+    name: str | Path,
+    device: torch.device,
+    engine: str = "torch",
+    cache: Cache | None = None,
+) -> DualEncoder:
     """The dual encoder called `name`, in float16 on a GPU and in float32 elsewhere.
 
     Args:
         name: a folder that `transformers` or `open_clip` saved, a hub id, or `embedded`.
         device: where to compute.
+        engine: what runs the image encoder: `torch`, `torch:compiled`, `onnxruntime` or one of its
+            providers, such as `onnxruntime:cuda`. Texts are PyTorch's.
+        cache: where engines are kept; by default the user's.
 
     Raises:
-        InputError: for a folder that does not exist, is damaged or holds no dual encoder with
-            safetensors and tokenizer.
+        InputError: for an engine that cannot run it, and for a folder that does not exist, is
+            damaged or holds no dual encoder with safetensors and tokenizer.
     """
+    check_engine(engine)
     folder = find_encoder(name)
     library = open_clip_folder if (folder / open_clip_folder.CONFIG).is_file() else None
     if library is None and (folder / transformers_folder.CONFIG).is_file():
@@ -50,7 +62,20 @@ def load_encoder(name: str | Path, device: torch.device) -> DualEncoder:
             f"transformers, nor {open_clip_folder.CONFIG}, of open_clip: give a dual encoder's"
         )
     try:
-        return DualEncoder(str(name), library.load_towers(folder, device), device)
+        towers = library.load_towers(folder, device)
+        towers = replace(
+            towers,
+            embed_images=on_engine(
+                towers.embed_images,
+                engine,
+                folder,
+                image_size=towers.image_size,
+                batch_size=best_batch(towers.image_size, device),
+                device=device,
+                cache=cache or Cache(),
+            ),
+        )
+        return DualEncoder(str(name), towers, device)
     except InputError:
         raise
     except Exception as error:  # the libraries raise many kinds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..base.errors import InputError
 from ..export.model.json_files import read_json
 from ..export.model.model_folder import check_texts, weight_files
 from ..export.model.safetensors_header import read_header
 from .dual_encoder import Towers
+from .image_encoder import ImageEncoder
 from .open_clip_values import check_open_clip
 
 CONFIG = "open_clip_config.json"
@@ -53,7 +55,9 @@ def load_towers(folder: Path, device: torch.device) -> Towers:
     bias = getattr(model, "logit_bias", None)
     return Towers(
         "open_clip, " + type(model).__name__,
-        lambda images: model.encode_image(process(images).to(dtype)),
+        ImageEncoder(
+            lambda images: {"pixel_values": process(images).to(dtype)}, _ImageNetwork(model)
+        ),
         lambda texts: model.encode_text(tokenizer(list(texts)).to(device)),
         partial(_count_tokens, tokenizer),
         tokenizer.context_length,
@@ -63,6 +67,21 @@ def load_towers(folder: Path, device: torch.device) -> Towers:
         dtype,
         bias is not None,
     )
+
+
+class _ImageNetwork(nn.Module):
+    """What of a model embeds images: the same weights, without the text encoder."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model: Any = copy.copy(model)
+        self.model._modules = {"visual": model.visual}
+        self.model._parameters = {}
+
+    def forward(self, pixel_values: Tensor) -> Tensor:
+        """Vectors `[N, D]` of processed images."""
+        vectors: Tensor = self.model.encode_image(pixel_values)
+        return vectors
 
 
 def open_clip_library() -> Any:

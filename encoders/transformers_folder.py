@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..base.errors import InputError, unknown
 from ..export.model.checked_load import load_checked, no_loading_bar
@@ -18,6 +19,7 @@ from ..export.model.configuration import check_dual_encoder
 from ..export.model.json_files import read_json
 from ..export.model.model_folder import check_weights
 from .dual_encoder import Towers
+from .image_encoder import ImageEncoder
 
 CONFIG = "config.json"
 SIGLIP = "siglip"
@@ -83,6 +85,21 @@ def _check_tokenizer(folder: Path) -> None:
         raise InputError(f"encoder folder {str(folder)!r} has SigLIP's tokenizer, and {reasons[0]}")
 
 
+class _ImageNetwork(nn.Module):
+    """What of a model embeds images: the same weights, without the text encoder."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model: Any = copy.copy(model)
+        self.model._modules = {
+            name: part for name, part in model._modules.items() if not name.startswith("text")
+        }
+
+    def forward(self, pixel_values: Tensor, **others: Tensor) -> Tensor:
+        """Vectors `[N, D]` of what the image processor gives."""
+        return _pooled(self.model.get_image_features(pixel_values=pixel_values, **others))
+
+
 class _TransformersModel:
     """A model with its tokenizer and image processor."""
 
@@ -114,7 +131,7 @@ class _TransformersModel:
         is_sigmoid = hasattr(model, "logit_bias")
         return Towers(
             kind,
-            self._embed_images,
+            ImageEncoder(self._inputs, _ImageNetwork(model)),
             self._embed_texts,
             self._count_tokens,
             self._most_tokens,
@@ -125,10 +142,9 @@ class _TransformersModel:
             is_sigmoid,
         )
 
-    def _embed_images(self, images: Tensor) -> Tensor:
+    def _inputs(self, images: Tensor) -> dict[str, Tensor]:
         inputs = self._processed(images)
-        inputs["pixel_values"] = inputs["pixel_values"].to(self._model.dtype)
-        return _pooled(self._model.get_image_features(**inputs))
+        return {**inputs, "pixel_values": inputs["pixel_values"].to(self._model.dtype)}
 
     def _processed(self, images: Tensor) -> dict[str, Tensor]:
         # Grouped, or images on the CPU are resized one at a time.

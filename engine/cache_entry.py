@@ -35,7 +35,7 @@ class CacheKey:
     """Everything that decides what an entry holds; another value anywhere is another entry."""
 
     kind: str
-    """What made the entry: `tensorrt`, `torch`, `export`, `tuning`, `schedule`,
+    """What made the entry: `tensorrt`, `torch`, `export`, `encoder`, `tuning`, `schedule`,
     `single-file`."""
     name: str
     """What people call it: the graph's name."""

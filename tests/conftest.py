@@ -160,6 +160,12 @@ def tiny_export(export_of):
 
 
 @pytest.fixture(scope="session")
+def encoder_export(export_of):
+    """The tiny Stable Diffusion 1.x model in float32, exported with its VAE encoder."""
+    return export_of("sd15", precision="fp32", encodes=True)
+
+
+@pytest.fixture(scope="session")
 def any_size_export(export_of):
     """The tiny Stable Diffusion 1.x model in float16, exported with height and width left free."""
     return export_of("sd15", precision="fp16", any_size=True)

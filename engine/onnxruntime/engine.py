@@ -24,6 +24,7 @@ from .library import (
 # TensorProto.DataType of onnx.proto, which the binding speaks.
 _ELEMENT_TYPES = {
     torch.float32: 1,
+    torch.uint8: 2,
     torch.int64: 7,
     torch.float16: 10,
     torch.bfloat16: 16,

@@ -56,7 +56,7 @@ class EngineChoice:
     deep_cache: bool = False
     """Whether steps can reuse deep features of earlier ones; see `deep_cache`."""
     encodes: bool = False
-    """Whether images can be encoded, too; only engine `torch` does."""
+    """Whether images can be encoded, too."""
 
 
 @dataclass(frozen=True)
@@ -152,11 +152,7 @@ def check_choice(choice: EngineChoice) -> None:
     """Raise `InputError` for what the choice's engine cannot do whatever the model is."""
     if choice.backend == "torch":
         return
-    levers = {
-        "deep cache": choice.deep_cache,
-        "first steps": choice.first_steps,
-        "encoding images": choice.encodes,
-    }
+    levers = {"deep cache": choice.deep_cache, "first steps": choice.first_steps}
     for lever, is_on in levers.items():
         if is_on:
             raise InputError(

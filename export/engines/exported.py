@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -21,7 +22,7 @@ from ...engine import (
     load_tensorrt,
 )
 from ...engine.onnxruntime.engine import OnnxRuntimeEngine
-from ..graphs.specs import DENOISE, GRAPHS, VAE_DECODER
+from ..graphs.specs import DENOISE, VAE_DECODER, VAE_ENCODER
 from ..onnx.manifest import Exported
 from ..onnx.settings import ExportProgress
 from .choice import (
@@ -44,13 +45,30 @@ def exported_engines(
 ) -> ModelEngines:
     """The engines of a model or exported folder; see `load_engines`."""
     check_choice(choice)  # exporting takes a minute
-    exported = exported_model(folder, choice, cache, on_progress)
+    exported = _wanted(exported_model(folder, choice, cache, on_progress), choice)
     size = _generated_size(exported, choice)
     if choice.backend == "onnxruntime":
-        engines = {name: _onnxruntime_engine(exported, name, choice, cache) for name in GRAPHS}
+        engines = {
+            name: _onnxruntime_engine(exported, name, choice, cache) for name in exported.graphs
+        }
     else:
         engines = _tensorrt_engines(exported, choice, cache)
     return model_engines(exported.info, engines, exported.graphs[DENOISE].precision, size)
+
+
+def _wanted(exported: Exported, choice: EngineChoice) -> Exported:
+    """The folder with the graphs that are to be run."""
+    if choice.encodes and VAE_ENCODER not in exported.graphs:
+        raise InputError(
+            f"{str(exported.folder)!r} was exported without the VAE encoder, which classifying "
+            "takes: export the model again with --vae-encoder, or give its folder"
+        )
+    graphs = {
+        name: graph
+        for name, graph in exported.graphs.items()
+        if choice.encodes or name != VAE_ENCODER
+    }
+    return replace(exported, graphs=graphs)
 
 
 def _generated_size(exported: Exported, choice: EngineChoice) -> tuple[int, int]:

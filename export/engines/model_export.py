@@ -43,7 +43,9 @@ def exported_model(
     precision = choice.precision
     if precision == "auto":
         precision = "fp32" if choice.device.type == "cpu" else "fp16"
-    settings = ExportSettings(precision=precision, generate_size=size, parts=choice.parts)
+    settings = ExportSettings(
+        precision=precision, generate_size=size, parts=choice.parts, encodes=choice.encodes
+    )
     if choice.backend == "onnxruntime" and precision == "fp16":
         # ONNX Runtime has no bf16 convolution, which the VAE would get where fp16 overflows.
         settings = replace(settings, vae_precision="fp32")
@@ -57,6 +59,7 @@ def exported_model(
             "vae_precision": settings.vae_precision,
             "image_size": as_sides(*size),  # the name when caches were first filled
             "format": FORMAT,
+            **({"graphs": list(settings.graphs)} if choice.encodes else {}),
         },
         library=" ".join(f"{name} {version}" for name, version in exporters.items()),
         device="any",

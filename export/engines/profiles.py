@@ -8,7 +8,6 @@ from ..graphs.specs import (
     DENOISE,
     DENOISE_FIRST,
     DENOISE_SHALLOW,
-    GRAPHS,
     TEXT_ENCODER,
     VAE_DECODER,
     VAE_ENCODER,
@@ -59,7 +58,7 @@ def plan_profiles(
     sides where they are not free, and for those that are no whole number of latents.
     """
     ranges = batch_profiles(batch, vae_batch)
-    profiles = {name: ranges[name] for name in GRAPHS}
+    profiles = {name: ranges[name] for name in exported.graphs}
     if exported.generate_size is not None:
         if sides is not None:
             height, width = exported.generate_size

@@ -20,7 +20,7 @@ DENOISE_SHALLOW = "denoise_shallow"
 DENOISE_FIRST = "denoise_first"
 """A fifth graph, for the first steps by a model's own UNet, before a distilled one's."""
 VAE_ENCODER = "vae_encoder"
-"""A sixth graph, for images that are given."""
+"""A sixth graph, for images that are given; exported where it is asked for."""
 COEFFICIENTS = 7
 NEGATIVE_EMBEDDINGS = "negative_embeddings"
 """What a text encoder with clip skip gives beside, for negative prompts."""

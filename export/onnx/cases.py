@@ -79,13 +79,16 @@ def _exact(tensor: Tensor) -> Tensor:
 def random_inputs(
     spec: GraphSpec, sizes: Mapping[str, int], seed: int, vocabulary: int
 ) -> dict[str, Tensor]:
-    """Inputs of the graph at the given `sizes`: standard normal, tokens from the vocabulary."""
+    """Inputs of the graph at `sizes`: standard normal; pixels; tokens of the vocabulary."""
     random = torch.Generator().manual_seed(seed)
     inputs = {}
     for wanted in spec.inputs:
         shape = output_shape(wanted, sizes)
         if wanted.dtype == torch.int64:
             inputs[wanted.name] = torch.randint(vocabulary, shape, generator=random)
+        elif wanted.dtype == torch.uint8:
+            pixels = torch.randint(256, shape, dtype=torch.uint8, generator=random)
+            inputs[wanted.name] = pixels
         else:
             inputs[wanted.name] = torch.randn(shape, generator=random).to(wanted.dtype)
     if spec.name == VAE_DECODER and sizes["batch"] > 1:

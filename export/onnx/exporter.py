@@ -19,13 +19,14 @@ from ...base.device import PRECISIONS
 from ...base.errors import InputError
 from ...engine.graph import GraphFile, GraphSpec
 from ..graphs.modules import load_module
-from ..graphs.specs import GRAPHS, VAE_DECODER, graph_specs
+from ..graphs.specs import GRAPHS, VAE_DECODER, VAE_ENCODER, graph_specs, vae_encoder_spec
 from ..model.components import load_tokenizers
 from ..model.json_files import read_json
 from ..model.model_folder import find_model
 from ..model.parts import find_parts
 from ..model.read_schedule import schedule_of
 from ..model.scheduler import load_scheduler, write_scheduler
+from ..model.vae_folder import check_encodes
 from .cases import Case, random_inputs, reference_cases
 from .manifest import Exported, ExportedGraph, write_manifest
 from .onnx_export import check_installed, graph_digests, write_onnx
@@ -45,7 +46,7 @@ def export_model(
     settings: ExportSettings | None = None,
     on_progress: Callable[[ExportProgress], None] = lambda progress: None,
 ) -> Exported:
-    """Export text encoders, denoising step and VAE decoder of a model into the new folder `out`.
+    """Export text encoders, denoising step and VAE of a model into the new folder `out`.
 
     Args:
         model: a folder that `diffusers` saved, a hub id, a pipeline; None is the embedded model.
@@ -86,13 +87,15 @@ class _Export:
         self.parts = find_parts(folder, settings.parts)
         self.info = self.parts.info
         self.generate_size = generated_size(self.info, settings)
+        if settings.encodes:
+            check_encodes(self.parts.vae)
         scheduler = load_scheduler(folder, "DPMSolverMultistep")
         self.schedule = schedule_of(scheduler, _CHECKED_STEPS)
         encoders = [read_json(folder / name / "config.json") for name in self.info.text_encoders]
         self.vocabulary = min(encoder["vocab_size"] for encoder in encoders)
 
     def run(self, out: Path) -> Exported:
-        graphs = {name: self._graph(name, out) for name in GRAPHS}
+        graphs = {name: self._graph(name, out) for name in self.settings.graphs}
         self._write_tokenizers(out)
         write_scheduler(self.folder, out)
         if self.parts.distilled is not None:
@@ -149,13 +152,12 @@ class _Export:
         )
 
     def _exact_graph(self, name: str, dtype: torch.dtype, out: Path) -> ExportedGraph:
-        dtypes = dict.fromkeys(GRAPHS, PRECISIONS[self.settings.precision])
-        spec = graph_specs(self.info, {**dtypes, name: dtype}, self.generate_size)[name]
+        spec = self._spec(name, dtype)
         path = out / f"{name}.onnx"
         try:
             cases = self._write(name, spec, dtype, path)
             gc.collect()  # what the exporter traced holds the weights in cycles
-            self.on_progress(ExportProgress(name, "check"))
+            self._tell(name, "check")
             digests = graph_digests(path)
             file = GraphFile(path, spec, digests.structure, digests.weights)
             errors = graph_errors(file, cases, dtype)
@@ -166,17 +168,27 @@ class _Export:
             raise
         return ExportedGraph(file, dtype, tuple(errors))
 
+    def _spec(self, name: str, dtype: torch.dtype) -> GraphSpec:
+        if name == VAE_ENCODER:
+            assert self.generate_size is not None, "any size is refused"
+            return vae_encoder_spec(self.info, self.generate_size)
+        dtypes = dict.fromkeys(GRAPHS, PRECISIONS[self.settings.precision])
+        return graph_specs(self.info, {**dtypes, name: dtype}, self.generate_size)[name]
+
+    def _tell(self, name: str, stage: str) -> None:
+        self.on_progress(ExportProgress(name, stage, self.settings.graphs))
+
     def _write(self, name: str, spec: GraphSpec, dtype: torch.dtype, path: Path) -> list[Case]:
         """Export the graph, and give what it must compute."""
-        self.on_progress(ExportProgress(name, "load"))
+        self._tell(name, "load")
         # The VAE's code turns what it computes into its weights' dtype: float32 or no reference.
-        stored = torch.float32 if name == VAE_DECODER else None
+        stored = torch.float32 if name in (VAE_DECODER, VAE_ENCODER) else None
         module = load_module(name, self.parts, stored)
         vocabulary = self.vocabulary
         sizes = {"height": _FREE_SIDE, "width": _FREE_SIDE}
-        self.on_progress(ExportProgress(name, "reference"))
+        self._tell(name, "reference")
         cases = reference_cases(module, spec, sizes, self.schedule, vocabulary)
-        self.on_progress(ExportProgress(name, "export"))
+        self._tell(name, "export")
         # Two or more of everything: a dimension of 1 would be taken for a constant.
         traced = {**sizes, "batch": 2, "rows": 3}
         write_onnx(module.to(dtype), spec, random_inputs(spec, traced, 0, vocabulary), path)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from ...base.device import PRECISIONS
 from ...base.errors import InputError, unknown
-from ..graphs.specs import GRAPHS, VAE_DECODER
+from ..graphs.specs import GRAPHS, VAE_DECODER, VAE_ENCODER
 from ..model.model_info import ModelInfo
 from ..model.parts import PartsChoice
 
@@ -19,16 +19,18 @@ class ExportProgress:
 
     graph: str
     stage: str
+    graphs: tuple[str, ...] = GRAPHS
+    """All that are exported, in order."""
 
     @property
     def done(self) -> int:
         """Number of this stage, 1 to `total`."""
-        return GRAPHS.index(self.graph) * len(_STAGES) + _STAGES.index(self.stage) + 1
+        return self.graphs.index(self.graph) * len(_STAGES) + _STAGES.index(self.stage) + 1
 
     @property
     def total(self) -> int:
         """Stages in all."""
-        return len(GRAPHS) * len(_STAGES)
+        return len(self.graphs) * len(_STAGES)
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,17 @@ class ExportSettings:
     """Leave height and width free, in place of `generate_size`."""
     parts: PartsChoice = field(default_factory=PartsChoice)
     """What to take in place of the model's own parts."""
+    encodes: bool = False
+    """Whether to export the VAE encoder, too."""
+
+    @property
+    def graphs(self) -> tuple[str, ...]:
+        """Those that are exported, in order."""
+        return (*GRAPHS, VAE_ENCODER) if self.encodes else GRAPHS
 
     def precisions(self, graph: str) -> tuple[str, ...]:
         """The precisions to try for the graph of that name, in order."""
-        if graph != VAE_DECODER:
+        if graph not in (VAE_DECODER, VAE_ENCODER):
             return (self.precision,)
         if self.vae_precision != "auto":
             return (self.vae_precision,)
@@ -69,6 +78,10 @@ def check_settings(settings: ExportSettings) -> None:
         raise InputError(
             f"size {settings.generate_size[0]}x{settings.generate_size[1]} and any size were both "
             "asked for: give one"
+        )
+    if settings.any_size and settings.encodes:
+        raise InputError(
+            "the VAE encoder is exported for one size, and any size was asked for: leave one out"
         )
 
 

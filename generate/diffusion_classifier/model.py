@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 
 from ...base import InputError
-from ...export import EngineChoice, ModelInfo, is_exported, parse_engine
+from ...export import EngineChoice, ModelInfo, is_exported, parse_engine, read_manifest
+from ...export.model.distilled import read_distilled
 from ...export.model.parts import OWN_UNET, find_parts
 from ..facts import parts_of
 from ..few_step_models import few_step_model
@@ -17,21 +18,20 @@ from .settings import DiffusionClassifierSettings
 def own_info(folder: Path, settings: DiffusionClassifierSettings) -> ModelInfo:
     """The facts about the model in `folder` with its own UNet, if that can classify.
 
-    Raises `InputError` for what `zeroreal export` wrote, and for few-step models.
+    Raises `InputError` for few-step models.
     """
     if is_exported(folder):
-        raise InputError(
-            f"{str(folder)!r} holds exported graphs, and the VAE encoder, which classifying takes, "
-            "is none of them: give the folder that it was exported from"
-        )
-    parts = find_parts(folder, parts_of(settings, OWN_UNET))
-    is_distilled = parts.distilled is not None or not parts.info.guided
-    if is_distilled or few_step_model(folder, parts.info) is not None:
+        info, distilled = read_manifest(folder).info, read_distilled(folder)
+    else:
+        parts = find_parts(folder, parts_of(settings, OWN_UNET))
+        info, distilled = parts.info, parts.distilled
+    is_distilled = distilled is not None or not info.guided
+    if is_distilled or few_step_model(folder, info) is not None:
         raise InputError(
             f"model folder {str(folder)!r} holds a few-step model, which learnt few noise levels "
             "and cannot classify by all: give the model that it was distilled from"
         )
-    return parts.info
+    return info
 
 
 def engine_choice(

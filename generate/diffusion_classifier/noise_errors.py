@@ -26,6 +26,7 @@ class NoiseErrors:
     def __init__(self, engines: ModelEngines, prompts: Sequence[Conditions], norm: str) -> None:
         self._engines, self._prompts, self._norm = engines, prompts, norm
         self._device = engines.denoise.device
+        self._draws = any(wanted.name == "seeds" for wanted in engines.denoise.spec.inputs)
 
     def __call__(
         self, latents: Tensor, seeds: Tensor, level: Level, classes: Tensor, together: int
@@ -64,13 +65,13 @@ class NoiseErrors:
             "history": noise,
             "timestep": level.told,
             "coefficients": level.coefficients,
-            "seeds": rows,  # of further noise, which the coefficients leave out
-            "draw": rows[:1],
             "guidance": torch.ones(count, device=self._device),
             "rows": rows,
             "unconditional": rows,
             **text,
         }
+        # Further noise, which the coefficients leave out, as the engine's graph takes it.
+        inputs |= {"seeds": rows, "draw": rows[:1]} if self._draws else {"noise": noise}
         if "pooled" in text:
             inputs["time_ids"] = time_ids(self._engines.generate_size, count, self._device)
         return self._engines.denoise(inputs)["next_latents"]

@@ -14,7 +14,6 @@ TEMPLATE = "an image of a {class}"
 STAGES = "4:4,15:1"
 PROPOSED_STAGES = "10:1"
 """Where something else proposed a few classes."""
-ENGINES = ("torch", "torch:eager", "torch:compiled")
 NORMS = ("l1", "l2")
 
 
@@ -35,7 +34,7 @@ class DiffusionClassifierSettings(PartsSettings):
     norm: str = "l1"
     """Of the error: l1, the mean of absolute values, or l2, that of squares."""
     engine: str = "torch"
-    """torch or torch:compiled; only these encode images."""
+    """torch, torch:compiled, onnxruntime or tensorrt; of encoders, not the last."""
     precision: str = "auto"
     """What text encoder, UNet and VAE compute in: auto, fp32, bf16 or fp16."""
     attention: str = "auto"
@@ -47,8 +46,6 @@ class DiffusionClassifierSettings(PartsSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.engine not in ENGINES:
-            raise unknown("engine that can encode images", self.engine, ENGINES)
         if self.norm not in NORMS:
             raise unknown("norm", self.norm, NORMS)
         if self.stages is not None:

@@ -122,9 +122,10 @@ class ByEncoder:
 
 
 def encoder_of(settings: ZeroshotSettings) -> DualEncoder:
-    """The encoder that settings name."""
+    """The encoder that settings name, on the engine that they do."""
     assert settings.encoder is not None
-    return load_encoder(settings.encoder, resolve_device(settings.device))
+    device = resolve_device(settings.device)
+    return load_encoder(settings.encoder, device, settings.diffusion.engine)
 
 
 def by_texts(settings: ZeroshotSettings, classes: Sequence[ClassName]) -> ByEncoder:

@@ -106,7 +106,7 @@ class ZeroshotSettings:
                 "them out"
             )
         fits = self.classifier == GAUSSIANS
-        idle = sorted(changed(self.diffusion) - (set() if fits else {"template"}))
+        idle = sorted(changed(self.diffusion) - ({"engine"} if fits else {"engine", "template"}))
         names = ("propose",) if fits else ("propose", "run")
         idle += [name for name in names if getattr(self, name) is not None]
         if idle:

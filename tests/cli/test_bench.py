@@ -220,6 +220,17 @@ OPTIONS = {
             "device": "cpu",
         },
     ),
+    "zeroshot": (
+        {"contenders": ("ours:torch/fp32", "encoder:torch")},
+        {
+            "model": "a",
+            "images": 20,
+            "encoder": "b",
+            "encoder_images": 30,
+            "device": "cpu",
+            "rounds": 2,
+        },
+    ),
 }
 """By benchmark: what is given by its place, and by options, which are named as the settings."""
 NEEDED = {"trace": {"contender": "ours:torch/fp32@2"}}

@@ -25,6 +25,7 @@ COMMANDS = (
     "load",
     "serve",
     "deploy",
+    "zeroshot",
     "gpu",
     "all",
     "tables",

@@ -41,7 +41,8 @@ def test_ctrl_c_ends_with_what_is_known(command, tmp_path, monkeypatch):
     [
         (["--stages", "10"], "'10' are no stages: give timesteps and how many classes are kept"),
         (["--propose", "3"], "propose 3 was given without a run"),
-        (["--engine", "tensorrt"], "unknown engine that can encode images 'tensorrt'"),
+        (["--engine", "onyx"], "unknown engine 'onyx'"),
+        (["--engine", "tensorrt", "--device", "cpu"], "'tensorrt' runs on CUDA devices, not on"),
         (["--template", "a photo"], "template 'a photo' has to have {class} in it"),
         (["--out", "{tmp}"], "the result cannot be written to"),
         (["--classes", "coat"], "has 1 classes, at least 2 are needed"),
@@ -88,6 +89,8 @@ def test_an_encoder_s_table_and_file(command, tmp_path, caplog):
         (["--encoder", "embedded", "--propose", "3", "--run", "x"], "and propose, which it has no"),
         (["--classifier", "gaussians", "--run", "x"], "'gaussians' was given without an encoder"),
         (["--encoder", "embedded", "--prompt-weights", "zpe"], "and not several templates of an"),
+        (["--encoder", "embedded", "--engine", "onyx"], "unknown engine 'onyx'"),
+        (["--encoder", "embedded", "--engine", "tensorrt"], "runs no dual encoders: choose torch"),
         (["--encoder", "embeded"], "encoder folder 'embeded' does not exist"),
         (["--encoder", "{tmp}"], "has neither config.json, of transformers, nor"),
     ],

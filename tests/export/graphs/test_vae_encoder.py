@@ -14,7 +14,7 @@ from zeroreal.assets import FASHION_MNIST_TEST, TINY_FASHION
 from zeroreal.base import InputError
 from zeroreal.data import load_images
 from zeroreal.engine import Cache
-from zeroreal.export import EngineChoice
+from zeroreal.export import EngineChoice, ExportSettings, export_model
 from zeroreal.export.engines.load import load_engines
 from zeroreal.export.model.parts import PartsChoice
 
@@ -86,9 +86,32 @@ def test_it_is_loaded_only_where_it_is_asked_for(cache):
     assert load_engines(TINY_FASHION, replace(CHOICE, encodes=False), cache).vae_encoder is None
 
 
-def test_other_engines_say_that_they_cannot(cache):
-    with pytest.raises(InputError, match="encoding images is not supported by engine 'onnxr"):
-        load_engines(TINY_FASHION, replace(CHOICE, backend="onnxruntime"), cache)
+def test_an_exported_encoder_gives_the_latents_of_pytorch(cache, tiny_model, encoder_export):
+    images = noise_images(3, 16)
+    expected = load_engines(tiny_model("sd15"), CHOICE, cache).vae_encoder({"images": images})
+    engines = load_engines(encoder_export.folder, replace(CHOICE, backend="onnxruntime"), cache)
+    found = engines.vae_encoder({"images": images})["latents"]
+    torch.testing.assert_close(found, expected["latents"], rtol=1e-4, atol=1e-4)
+    assert {error.output for error in encoder_export.graphs["vae_encoder"].errors} == {"latents"}
+
+
+def test_an_export_without_it_says_how_to_get_it(cache, tiny_export):
+    folder, choice = tiny_export("sd15", "fp32").folder, replace(CHOICE, backend="onnxruntime")
+    with pytest.raises(InputError, match="without the VAE encoder, which classifying takes: exp"):
+        load_engines(folder, choice, cache)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"any_size": True}, "the VAE encoder is exported for one size, and any size was asked"),
+        ({"parts": PartsChoice(vae="tiny")}, "AutoencoderTiny, whose encoder may never have been"),
+    ],
+)
+def test_exports_that_cannot_have_it_are_refused(tmp_path, changes, complaint):
+    settings = ExportSettings(encodes=True, **changes)
+    with pytest.raises(InputError, match=complaint):
+        export_model(TINY_FASHION, tmp_path / "out", settings)
 
 
 def test_a_vae_that_only_decodes_is_refused(cache):

@@ -236,10 +236,28 @@ def test_few_step_models_are_refused(tiny_model, family):
         DiffusionClassifier(CLASSES, model=str(tiny_model(family)), device="cpu")
 
 
-def test_an_exported_folder_is_refused(tiny_export):
-    folder = tiny_export("sd15", "fp32").folder
-    with pytest.raises(InputError, match="holds exported graphs, and the VAE encoder, which cla"):
-        DiffusionClassifier(CLASSES, model=str(folder), device="cpu")
+def test_exported_graphs_give_the_errors_of_pytorch(classifier_of, images, encoder_export):
+    expected = classifier_of("sd15", "2:2,3:1")
+    exported = DiffusionClassifier(
+        CLASSES,
+        model=str(encoder_export.folder),
+        engine="onnxruntime",
+        stages=parse_stages("2:2,3:1"),
+        device="cpu",
+        seed=SEED,
+        batch_size=16,
+    )
+    given = images(5, expected.image_size)
+    wanted, found = expected(given), exported(given)
+    assert exported._engines.backend == "onnxruntime"
+    assert torch.equal(found.labels, wanted.labels)
+    torch.testing.assert_close(found.errors, wanted.errors, rtol=1e-3, atol=1e-5)
+
+
+def test_a_few_step_export_is_refused(tiny_export):
+    folder = tiny_export("lcm", "fp16").folder
+    with pytest.raises(InputError, match="holds a few-step model, which learnt few"):
+        DiffusionClassifier(CLASSES, model=str(folder), engine="onnxruntime", device="cpu")
 
 
 def test_real_garments_are_told_apart(images):

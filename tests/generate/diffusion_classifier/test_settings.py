@@ -10,7 +10,6 @@ from zeroreal.generate.diffusion_classifier.stages import Stage
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"engine": "onnxruntime"}, "unknown engine that can encode images 'onnxruntime': known"),
         ({"norm": "l3"}, "unknown norm 'l3'"),
         ({"batch_size": 0}, "batch size is 0"),
         ({"stages": (Stage(0, 1),)}, "at least 1 timestep"),
