@@ -28,9 +28,7 @@ DIGEST = "digest"
 """The property that tells a changed file."""
 
 
-def write_onnx(
-    graph: ClassifierGraph, description: Description, path: Path, opset: int = OPSET
-) -> None:
+def write_onnx(graph: ClassifierGraph, description: Description, path: Path) -> None:
     """Write `graph` to `path` as one ONNX file, checked by ONNX's own checker.
 
     Raises `InputError` for more weights than such a file can hold.
@@ -47,7 +45,7 @@ def write_onnx(
 
     spec = graph.spec(len(description.classes))
     with _exporting("onnx"):
-        program = traced(graph, spec, {INPUT: graph.example()}, opset)
+        program = traced(graph, spec, {INPUT: graph.example()}, OPSET)
     model = program.model_proto
     describe(model, description.properties())
     onnx.checker.check_model(model, full_check=True)

@@ -17,7 +17,6 @@ LEAST_AGREEMENT: Mapping[str, float] = {
     "openvino": 0.99,
     "torch": 0.999,
     "fp16": 0.99,
-    "fp8": 0.97,
 }
 """Of the images, which share a file of a target, or a plan's graph of a precision, must give
 PyTorch's class."""
@@ -27,7 +26,6 @@ LEAST_REJECTED_ALIKE: Mapping[str, float] = {
     "openvino": 0.97,
     "torch": 0.99,
     "fp16": 0.97,
-    "fp8": 0.95,
 }
 """Of which share both reject, or neither; a score lies near its threshold more often than a class
 near another."""

@@ -156,10 +156,10 @@ def _quantised(
         ImageReader(images),
         quant_format=QuantFormat.QDQ,
         op_types_to_quantize=list(scheme.operators),
-        per_channel=scheme.per_channel,
+        per_channel=True,
         reduce_range=scheme.reduce_range,
         activation_type=QuantType[scheme.activations],
-        weight_type=QuantType[scheme.weights],
+        weight_type=QuantType.QInt8,
         nodes_to_exclude=_excluded(prepared, scheme),
         calibrate_method=CalibrationMethod[method],
         # A batch at a time: all activations of all images would fill memory.

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from ...base.errors import InputError
 from ...engine import DimensionRange, inspect_plan
 from ...engine.graph import GraphFile, GraphSpec
@@ -17,14 +15,6 @@ from ...engine.tensorrt.build import build_plan
 from ...engine.tensorrt.report import PLAN
 from ..onnx.onnx_export import graph_digests
 from .gate import Comparison, agreement
-from .schemes import FP8_PLANS, INT8_PLANS, Scheme
-
-OPSET = 21
-"""Of the graphs that plans are built from: floats of 8 bits take 19 or later."""
-DTYPES: Mapping[str, torch.dtype] = {"fp16": torch.float16}
-"""Of precisions that are the network's own."""
-SCHEMES: Mapping[str, Scheme] = {"int8": INT8_PLANS, "fp8": FP8_PLANS}
-"""Of precisions that are quantised."""
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,10 @@ class Scheme:
     operators: tuple[str, ...]
     activations: str
     """A `QuantType`."""
-    weights: str = "QInt8"
     methods: tuple[str, ...] = ("MinMax", "Entropy", "Percentile")
     """How the range of an activation follows from its values (`onnxruntime.quantization`)."""
     reduce_range: bool = False
     """Whether weights have 7 of the bits."""
-    per_channel: bool = True
     least_channels: int = 1
     """Convolutions of fewer stay in floats."""
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -42,22 +40,16 @@ CPU = Scheme(
 )
 """ONNX Runtime on a CPU: as much as can be, so that few kernels convert."""
 
-_PLANS: Mapping[str, Any] = {
-    # TensorRT's zero is 0, and its biases are in floats; it finds itself what stays in 8 bits
-    # between two operators whose operands are.
-    "ActivationSymmetric": True,
-    "QuantizeBias": False,
-    "DedicatedQDQPair": True,
-    "OpTypesToExcludeOutputQuantization": [*HEAVY, "Add"],
-}
-INT8_PLANS = Scheme((*HEAVY, "Add"), "QInt8", options=_PLANS)
-"""TensorRT, in integers."""
-FP8_PLANS = Scheme(
-    HEAVY,
-    "QFLOAT8E4M3FN",
-    "QFLOAT8E4M3FN",
-    methods=("Distribution",),
-    per_channel=False,
-    options=_PLANS,
+PLANS = Scheme(
+    operators=(*HEAVY, "Add"),
+    activations="QInt8",
+    options={
+        # TensorRT's zero is 0, and its biases are in floats; it finds itself what stays in 8 bits
+        # between two operators whose operands are.
+        "ActivationSymmetric": True,
+        "QuantizeBias": False,
+        "DedicatedQDQPair": True,
+        "OpTypesToExcludeOutputQuantization": [*HEAVY, "Add"],
+    },
 )
-"""TensorRT, in floats of 8 bits: a scale for each tensor is all that it takes."""
+"""TensorRT."""

@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
+
 from ...base import InputError
 from ...base.limits import MODEL_BYTES
 from ...base.reading import read_bytes
@@ -15,15 +17,9 @@ from ...export.classifier.files import write_onnx
 from ...export.classifier.gate import check, compare
 from ...export.classifier.int8 import Calibration, quantised_share, write_int8
 from ...export.classifier.losses import lossy_layers
-from ...export.classifier.plans import (
-    DTYPES,
-    OPSET,
-    SCHEMES,
-    PlanGraph,
-    graph_file,
-    write_plan,
-)
+from ...export.classifier.plans import PlanGraph, graph_file, write_plan
 from ...export.classifier.runners import onnx_runner, onnx_session
+from ...export.classifier.schemes import PLANS
 from ...export.engines.build import parse_range, target_here
 from .cases import Material
 from .figures import FileFigures
@@ -86,14 +82,13 @@ def _graph(
     """The checked graph of a precision, and how much of it is in 8 bits by which ranges."""
     any_size, path = settings.size == "any", folder / f"{precision}.onnx"
     share, calibrations = None, ()
-    if precision in DTYPES:
-        source, graph = path, run.graph(any_size, DTYPES[precision])
-        write_onnx(graph, run.description, path, OPSET)
+    if precision == "fp16":
+        source, graph = path, run.graph(any_size, torch.float16)
+        write_onnx(graph, run.description, path)
     else:
         source, graph = folder / "float.onnx", run.graph(any_size)
-        write_onnx(graph, run.description, source, OPSET)
-        scheme = SCHEMES[precision]
-        calibrations = write_int8(source, found.calibrating, found.choosing, path, scheme)
+        write_onnx(graph, run.description, source)
+        calibrations = write_int8(source, found.calibrating, found.choosing, path, PLANS)
         share = quantised_share(path)
     content = read_bytes(path, "model", MODEL_BYTES)
     runner = onnx_runner(onnx_session(content, f"the graph in {precision}"))

@@ -17,7 +17,7 @@ FILES = {
 }
 """The targets that have one file each, and what it is called."""
 TARGETS = (*FILES, "tensorrt")
-PRECISIONS = ("fp16", "int8", "fp8")
+PRECISIONS = ("fp16", "int8")
 SIZES = ("any", "fixed")
 CALIBRATING = ("generated", "distilled")
 FEWEST = 12
@@ -57,7 +57,7 @@ class DeploySettings:
     """GPUs that TensorRT's plans are for, separated by commas, such as sm_86,sm_89; they need not
     be here."""
     precision: tuple[str, ...] = option(("fp16", "int8"), read=_names, shown="fp16,int8")
-    """Of TensorRT's plans, separated by commas: fp16, int8 and fp8."""
+    """Of TensorRT's plans, separated by commas: fp16 and int8."""
     batch: str = "1:16:32"
     """Batch sizes that TensorRT's plans serve, MIN:BEST:MAX."""
     sides: str = "16:256:1024"
@@ -87,7 +87,7 @@ class DeploySettings:
     @property
     def quantises(self) -> bool:
         """Whether anything is to be in 8 bits."""
-        return "int8" in self.to or ("tensorrt" in self.to and self.precision != ("fp16",))
+        return "int8" in self.to or ("tensorrt" in self.to and "int8" in self.precision)
 
 
 def _check_names(what: str, names: tuple[str, ...], known: Collection[str]) -> None:

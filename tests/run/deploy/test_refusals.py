@@ -105,7 +105,7 @@ def test_a_file_that_fails_leaves_nothing(finished, tmp_path, monkeypatch):
         ({"to": ("onnx", "tflite")}, "unknown target 'tflite': .*are int8, onnx, openvino, tens"),
         ({"target": ("sm_89",)}, "add tensorrt to --to"),
         ({"to": ("tensorrt",), "target": ("sm_89", "sm_89")}, "one twice"),
-        ({"precision": ("fp32",)}, "unknown precision 'fp32': .*are fp16, fp8, int8"),
+        ({"precision": ("fp32",)}, "unknown precision 'fp32': .*are fp16, int8"),
         ({"calibration_images": "real"}, "unknown calibration images 'real'"),
         ({"to": ()}, "are none"),
         ({"to": ("onnx", "onnx")}, "one twice"),
