@@ -85,14 +85,17 @@ def deciding_table(deciding: DecidingFigures) -> Table:
     """What each step of deciding makes of accuracy and, by a label metric, of distances."""
     table = Table(title="Decided by", caption=_DISTANCES if deciding.label_metric else None)
     table.add_column("decided by", overflow="fold")
-    columns = ["accuracy", "95 % interval"]
+    columns = ["95 % interval"]  # beside distances there is no room; the file has both
     if deciding.label_metric is not None:
-        columns += ["squared", "distance", "severity", "siblings"]
+        columns = ["squared", "distance", "severity", "siblings"]
+    columns.insert(0, "accuracy")
     for column in columns:
         table.add_column(column, justify="right")
     for number, one in enumerate(deciding.steps):
-        cells = [percent(one.accuracy), interval(one.interval)]
-        if (far := one.distances) is not None:
+        cells = [percent(one.accuracy)]
+        if (far := one.distances) is None:
+            cells.append(interval(one.interval))
+        else:
             severity = "-" if far.mistake_severity is None else f"{far.mistake_severity:.2f}"
             cells += [f"{far.mean_squared:.3f}", f"{far.mean:.3f}", severity]
             cells.append(percent(far.sibling_mistakes))

@@ -79,7 +79,7 @@ def balance(shares: Tensor) -> Tensor:
     count, classes = shares.shape
     if count < classes:
         raise InputError(
-            f"balanced classes were assumed, and there are {count} images for {classes} classes: "
+            f"balanced classes were assumed, with fewer images, {count}, than classes, {classes}: "
             "give at least one a class, or leave --balanced out"
         )
     found = shares.double().clamp_min(_LEAST)

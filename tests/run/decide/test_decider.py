@@ -221,7 +221,7 @@ def test_the_command_writes_what_decisions_rest_on(finished, pictures, tree, tmp
     ("settings", "images", "complaint"),
     [
         ({"transductive": True}, 1, "there is one image, and a graph of neighbours takes more"),
-        ({"balanced": True}, 3, "there are 3 images for 4 classes"),
+        ({"balanced": True}, 3, "fewer images, 3, than classes, 4"),
         ({"label_metric": "absent.json"}, 3, "class tree 'absent.json' cannot be read"),
         ({"label_metric": "text"}, 3, "knows the embedded model's ten garments and not 'blue"),
     ],
