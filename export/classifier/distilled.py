@@ -75,8 +75,11 @@ def _to_statistics(distances: list[Tensor]) -> Callable[[nn.Module, tuple[Tensor
     """A hook that adds how far a batch normalisation's input is from what it was in training."""
 
     def hook(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        kept = (norm.running_var + norm.eps).sqrt()
-        distances.append(_distance(inputs[0], norm.running_mean, kept))
+        assert isinstance(norm, nn.modules.batchnorm._BatchNorm)
+        mean, variance = norm.running_mean, norm.running_var
+        assert mean is not None
+        assert variance is not None
+        distances.append(_distance(inputs[0], mean, (variance + norm.eps).sqrt()))
 
     return hook
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from ...base import InputError
 from ...base.device import describe_device
 from ...base.digest import key_digest
 from ...base.files import write_atomically
+from ...base.foreign import check_fields
 from ...base.progress import OnStage, StageProgress
+from ...base.reading import parse_json
 from ...base.sealed import DamagedFileError, read_sealed, sealed
 from ...data import LabelledImages
 from ...encoders import (
@@ -93,13 +96,19 @@ def measure_baselines(
 
 
 @dataclass(frozen=True)
-class _Answers:
+class _Told:
+    """What stands beside answers in their file."""
+
+    fitted_to: int | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class _Answers(_Told):
     """What a baseline took the test images for."""
 
     predicted: Tensor
     """int64 `[N]`."""
-    fitted_to: int | None
-    seconds: float
 
 
 class _Measuring:
@@ -114,8 +123,8 @@ class _Measuring:
     def figures(self, method: str) -> BaselineFigures:
         """Accuracy, as it was kept or as it is now found."""
         path = self._kept / f"{method}-{self._key(method)}.safetensors"
-        answers = _read(path)
-        if answers is None or len(answers.predicted) != len(self._test.labels):
+        answers = read_answers(path, len(self._test.labels), len(self._parts.names))
+        if answers is None:
             answers = self._found(self._gaussians if method == GAUSSIANS else self._texts)
             _write(path, answers)
         count = len(self._parts.names)
@@ -137,7 +146,7 @@ class _Measuring:
         began = time.perf_counter()
         logits, fitted_to = measure(self._encoder)
         predicted = logits.argmax(1).cpu()
-        return _Answers(predicted, fitted_to, round(time.perf_counter() - began, 3))
+        return _Answers(fitted_to, round(time.perf_counter() - began, 3), predicted)
 
     def _texts(self, encoder: DualEncoder) -> tuple[Tensor, None]:
         weights = class_weights(encoder, [item.prompt for item in self._parts.classes])
@@ -163,14 +172,17 @@ class _Measuring:
         return key_digest(decides)[:16]
 
 
-def _read(path: Path) -> _Answers | None:
-    """What was kept; None where nothing was, or it is damaged, for then it is found again."""
-    if path.is_file():
-        with suppress(DamagedFileError, KeyError, TypeError, ValueError):
-            file = read_sealed(path)
-            if file.text is not None:
-                told = json.loads(file.text)
-                return _Answers(file.tensors[_PREDICTED], told["fitted_to"], told["seconds"])
+def read_answers(path: Path, images: int, classes: int) -> _Answers | None:
+    """What was kept; None where it is not what we wrote, or nothing is: then it is found again."""
+    if not path.is_file():
+        return None
+    with suppress(DamagedFileError, InputError, KeyError, ValueError):
+        file = read_sealed(path)
+        told = check_fields(_Told, parse_json(file.text or "", "answers"), "answers", "")
+        found = file.tensors[_PREDICTED]
+        fits = found.dtype == torch.int64 and found.shape == (images,)
+        if fits and found.min() >= 0 and found.max() < classes and isfinite(told.seconds):
+            return _Answers(told.fitted_to, told.seconds, found)
     return None
 
 

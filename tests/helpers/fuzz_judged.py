@@ -23,6 +23,7 @@ from zeroreal.export.classifier.graph import OUTPUTS, ClassifierGraph
 from zeroreal.generate import ClassName, SamplePlan, load_recipe
 from zeroreal.run.audit.captions import count_captions
 from zeroreal.run.audit.images import KeptImages
+from zeroreal.run.baselines.measure import read_answers as read_baseline_answers
 from zeroreal.run.calibration.file import Calibration, write_calibration
 from zeroreal.run.deploy.source import read_run
 from zeroreal.run.reproduce.comparison import read_summary
@@ -162,12 +163,23 @@ def read_kept_images(folder):
 
 
 def answers(folder):
-    (folder / "x").write_bytes(sealed({"right": torch.zeros(TESTED, dtype=torch.bool)}, ""))
+    (folder / "x").write_bytes(sealed({"right": torch.zeros(TESTED, dtype=torch.bool)}, "{}"))
 
 
 def read_answers(folder):
     found = read_kept(folder / "x", TESTED)
     assert found is None or (found.shape, found.dtype) == ((TESTED,), np.bool_)
+
+
+def baseline(folder):
+    told = json.dumps({"fitted_to": None, "seconds": 1.0})
+    tensors = {"predicted": torch.zeros(TESTED, dtype=torch.int64)}
+    (folder / "x").write_bytes(sealed(tensors, told))
+
+
+def read_baseline(folder):
+    found = read_baseline_answers(folder / "x", TESTED, len(NAMES))
+    assert found is None or found.predicted.bincount(minlength=2).shape == (2,)
 
 
 def finished(folder):
@@ -203,6 +215,8 @@ TARGETS = {
     "kept images sealed": of_sealed(kept_images, read_kept_images, KEPT),
     "answers": (answers, read_answers),
     "answers sealed": of_sealed(answers, read_answers, "x"),
+    "baseline": (baseline, read_baseline),
+    "baseline sealed": of_sealed(baseline, read_baseline, "x"),
     "finished run": (finished, read_finished),
 }
 """As in `fuzz_targets`."""
