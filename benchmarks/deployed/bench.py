@@ -75,7 +75,9 @@ def _run(settings: DeployBenchSettings, progress: Progress) -> Iterator[Path]:
 def _of_files(deployment: Deployment, folder: Path) -> list[Row]:
     """Size, accuracy and agreement of each file, and of what they are compared with."""
     weights = float((folder / WEIGHTS).stat().st_size)
-    found = [(_TORCH, weights, deployment.accuracy, None)]
+    found: list[tuple[str, float, float | None, float | None]] = [
+        (_TORCH, weights, deployment.accuracy, None)
+    ]
     found += [
         (one.target, float(one.bytes), one.accuracy, one.agreement) for one in deployment.files
     ]

@@ -81,7 +81,8 @@ def _graph(
 ) -> tuple[PlanGraph, float | None, tuple[Calibration, ...]]:
     """The checked graph of a precision, and how much of it is in 8 bits by which ranges."""
     any_size, path = settings.size == "any", folder / f"{precision}.onnx"
-    share, calibrations = None, ()
+    share: float | None = None
+    calibrations: tuple[Calibration, ...] = ()
     if precision == "fp16":
         source, graph = path, run.graph(any_size, torch.float16)
         write_onnx(graph, run.description, path)
