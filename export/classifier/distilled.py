@@ -20,6 +20,7 @@ COUNT = 64
 STEPS = 500
 _RATE = 0.5
 _EPSILON = 1e-6
+_Norm = nn.modules.batchnorm._BatchNorm
 
 
 def distilled_images(
@@ -35,7 +36,7 @@ def distilled_images(
     `mean` and `deviation` are what pixels of 0 to 1 are normalised by. Raises `InputError` for a
     network that has no batch normalisation with statistics.
     """
-    norms = [one for one in network.modules() if _has_statistics(one)]
+    norms = [one for one in network.modules() if isinstance(one, _Norm) and one.track_running_stats]
     if not norms:
         raise InputError(
             "the classifier has no batch normalisation, whose statistics distilled images match: "
@@ -66,20 +67,15 @@ def distilled_images(
     return levels.to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
 
 
-def _has_statistics(module: nn.Module) -> bool:
-    is_norm = isinstance(module, nn.modules.batchnorm._BatchNorm)
-    return is_norm and module.running_mean is not None
-
-
 def _to_statistics(distances: list[Tensor]) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
     """A hook that adds how far a batch normalisation's input is from what it was in training."""
 
     def hook(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        assert isinstance(norm, nn.modules.batchnorm._BatchNorm)
-        mean, variance = norm.running_mean, norm.running_var
-        assert mean is not None
-        assert variance is not None
-        distances.append(_distance(inputs[0], mean, (variance + norm.eps).sqrt()))
+        assert isinstance(norm, _Norm)
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        kept = (norm.running_var + norm.eps).sqrt()
+        distances.append(_distance(inputs[0], norm.running_mean, kept))
 
     return hook
 
