@@ -47,7 +47,7 @@ def test_ctrl_c_says_how_to_go_on(command, encoder, tmp_path, monkeypatch):
         (["bse"], "unknown recipe 'bse': did you mean 'base'"),
         (["base", "-n", "0"], "images per class is 0"),
         (["--classes", "coat"], "has 1 classes, at least 2 are needed"),
-        (["--classes", "cat,dog"], "knows the embedded model's ten garments and not 'cat, dog'"),
+        (["--classes", "cat,dog"], "knows the embedded model's ten garments and not 'cat'"),
         (["--encoder", "nowhere"], "nowhere"),
     ],
 )
