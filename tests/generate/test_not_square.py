@@ -41,6 +41,7 @@ def test_engines_make_the_same(engine, generator, noise_of, tiny_model):
     assert_same_image(image(generator, folder, size, engine=engine), theirs[middle])
 
 
+@pytest.mark.slow
 def test_an_export_for_any_size_makes_the_same(generator, noise_of, tiny_model, tmp_path):
     folder, (size, middle) = tiny_model("sd15"), SIZES[1]
     exported = export_model(str(folder), tmp_path / "any", ExportSettings(any_size=True))

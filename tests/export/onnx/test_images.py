@@ -7,7 +7,8 @@ from diffusers import DiffusionPipeline
 from zeroreal.export import load_scheduler
 from zeroreal.generate import Generator, SampleSpec
 
-FAMILIES = ("sd15", "sd21", "sd-turbo", "lcm", "sdxl")
+QUICK, OTHERS = ("sd15", "sdxl"), ("sd21", "sd-turbo", "lcm")
+FAMILIES = (*QUICK, *OTHERS)
 
 
 PROMPTS = ("a photo of a coat", "a sketch of a bag", "")
@@ -46,8 +47,14 @@ def by_diffusers(noise_of):
     return make
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("engine", ["torch", "onnxruntime"])
+@pytest.mark.parametrize(
+    ("engine", "family"),
+    [
+        *(("torch", family) for family in FAMILIES),
+        *(("onnxruntime", family) for family in QUICK),
+        *(pytest.param("onnxruntime", family, marks=pytest.mark.slow) for family in OTHERS),
+    ],
+)
 def test_images_of_every_family_equal_those_of_diffusers(
     tiny_model, tiny_export, by_diffusers, family, engine
 ):
