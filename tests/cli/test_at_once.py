@@ -71,7 +71,7 @@ def check_same_weights(folders):
 def test_two_runs_that_tune_train_the_same_weights(tmp_path, cache, zeroreal):
     folders, _ = both(tmp_path, "run", "--out", "out", *FEW)
     check_same_weights(folders)
-    check_left(cache, ["export", "schedule", "tuning"], zeroreal)
+    check_left(cache, ["schedule", "tuning"], zeroreal)
 
 
 def test_two_runs_that_export_into_the_cache_train_the_same_weights(tmp_path, cache, zeroreal):
