@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from ...base.errors import InputError
+from ...base.memory import is_out_of_memory
 from ...engine.onnxruntime.library import (
     PROVIDERS,
     load_cuda_libraries,
@@ -64,6 +65,8 @@ def checked_runner(run: Runner, classes: int, where: str) -> Runner:
         try:
             probabilities, rejected = run(images)
         except Exception as error:  # each runtime has classes of its own
+            if is_out_of_memory(error):  # no fault of the file
+                raise
             reason = " ".join(str(error).split())[:300]
             raise InputError(f"{where} cannot be run ({reason}): {REMEDY}") from None
         wanted = (len(images), classes)

@@ -10,6 +10,7 @@ from onnx import TensorProto, helper
 from zeroreal.base import InputError
 from zeroreal.export.classifier.deployed import load_deployed
 from zeroreal.export.classifier.files import describe
+from zeroreal.export.classifier.runners import checked_runner
 
 
 def test_a_file_of_ours_is_read_with_its_card(onnx_file, predicted):
@@ -92,3 +93,23 @@ def test_properties_that_make_no_classifier_are_refused(tmp_path, description, n
     path = other_model(tmp_path, lambda model: describe(model, properties))
     with pytest.raises(InputError, match=said):
         load_deployed(path)
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [(RuntimeError("bad\ngraph"), InputError), (MemoryError("no room"), MemoryError)],
+)
+def test_what_a_runtime_raises_is_a_sentence_unless_it_is_memory(raised, expected):
+    def run(images):
+        raise raised
+
+    with pytest.raises(expected, match=r"the file cannot be run \(bad graph\)|no room"):
+        checked_runner(run, 2, "the file")(np.zeros((1, 2, 2, 3), np.uint8))
+
+
+@pytest.mark.parametrize("found", [np.full((1, 2), np.nan), np.ones((1, 3)), np.ones((2, 2))])
+def test_what_are_no_probabilities_of_the_classes_is_refused(found):
+    with pytest.raises(InputError, match="the file gives no probabilities of its 2 classes"):
+        checked_runner(lambda images: (found, None), 2, "the file")(
+            np.zeros((1, 2, 2, 3), np.uint8)
+        )
