@@ -23,6 +23,7 @@ from zeroreal.engine.cache_entry import CacheKey, read_entry, seal
 from zeroreal.export.model.components import load_tokenizers
 from zeroreal.export.model.lora_file import UNET_NAMES, read_lora_file
 from zeroreal.export.model.model_folder import check_model_folder
+from zeroreal.export.model.read_schedule import schedule_of
 from zeroreal.export.model.scheduler import load_scheduler
 from zeroreal.export.model.textual_inversion import check_inversions, parse_inversion
 from zeroreal.generate import load_recipe, parse_classes
@@ -117,7 +118,7 @@ def model(folder):
 
 def read_model(folder):
     info = check_model_folder(folder / "model")
-    load_scheduler(folder / "model").set_timesteps(4)
+    schedule_of(load_scheduler(folder / "model"), 4)
     load_tokenizers(folder / "model", info)[0](["a boot"])
 
 
