@@ -55,7 +55,8 @@ def map_array(path: Path) -> NDArray[Any]:
     """
     check_regular(path, "array")
     try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        # `np.load` would take pickles and archives for what they are, too.
+        array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
     except TokenError as error:
         raise ValueError(f"its header is damaged: {error}") from None
     ROWS.check(len(array) if array.ndim else 0, f"array {str(path)!r}")

@@ -60,6 +60,10 @@ def no_array(folder):
     (folder / "a.npy").write_text("hello")
 
 
+def an_archive(folder):
+    (folder / "a.labels.npy").write_bytes(b"PK\x03\x04" + bytes(40))
+
+
 def floats(folder):
     np.save(folder / "a.npy", np.zeros((4, 8, 8, 3)))
 
@@ -82,6 +86,7 @@ def label_outside(folder):
         (absent_images, r"cannot read '.*a\.npy' as an array"),
         (cut_short, r"cannot read '.*a\.npy' as an array"),
         (no_array, r"cannot read '.*a\.npy' as an array"),
+        (an_archive, r"cannot read '.*a\.labels\.npy' as an array"),
         (floats, r"a\.npy' holds float64 of the shape \(4, 8, 8, 3\); images are uint8"),
         (fewer_labels, r"labels of '.*a\.npy' are int64 of the shape \(2,\)"),
         (pickled, r"cannot read '.*a\.labels\.npy' as an array"),
