@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..base.garbage import uncollected
 from ..generate.dataset.config.settings import DatasetSettings
 from .console import errors, output
 from .options import with_options
@@ -54,11 +55,12 @@ def generate(
 
     The same command goes on where it was interrupted; several at once share the work.
     """
-    from ..base.settings import build
-    from ..generate.dataset.joining import layered
-    from ..generate.dataset.making import DatasetInterruptedError, Executor, generate_dataset
-    from ..generate.dataset.preview import preview_dataset
-    from ..generate.dataset.store.places import open_store
+    with uncollected():
+        from ..base.settings import build
+        from ..generate.dataset.joining import layered
+        from ..generate.dataset.making import DatasetInterruptedError, Executor, generate_dataset
+        from ..generate.dataset.preview import preview_dataset
+        from ..generate.dataset.store.places import open_store
 
     store = open_store(out)
     settings = build(DatasetSettings, layered(store, given, config))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import sys
@@ -100,6 +101,8 @@ def main() -> None:
     except (ValueError, OSError) as error:
         errors.print(_sentence(error), style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)
+    finally:
+        gc.freeze()  # all ends at once: the interpreter need not look for what is garbage
 
 
 def _sentence(error: ValueError | OSError) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from ..base.garbage import uncollected
 from ..run.settings import RunSettings
 from .console import accuracy_table, errors, output
 from .options import with_options
@@ -47,11 +48,12 @@ def run(
     """
     if resume is not None and (given or out or config or preset):
         raise typer.BadParameter("--resume takes its settings from the run: give it alone")
-    from ..base.ranks import Ranks
-    from ..run import RunInterruptedError
-    from ..run import resume as resume_run
-    from ..run import run as start_run
-    from ..run.layers import layered
+    with uncollected():
+        from ..base.ranks import Ranks
+        from ..run import RunInterruptedError
+        from ..run import resume as resume_run
+        from ..run import run as start_run
+        from ..run.layers import layered
 
     with StageBars() as bars:
         try:

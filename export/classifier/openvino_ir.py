@@ -77,12 +77,20 @@ def read_openvino(path: Path) -> tuple[Description, Runner]:
         model = core.read_model(graph, openvino.Tensor(np.frombuffer(weights, np.uint8)))
         properties = {name: str(text) for name, text in model.get_rt_info(_OURS).value.items()}
     except (RuntimeError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise InputError(f"{where} is damaged or not ours ({reason}): {REMEDY}") from None
+        raise _not_ours(where, error) from None
     card = description_of(properties, where)
     _check_faces(model, card, where)
     options = {"INFERENCE_NUM_THREADS": torch.get_num_threads(), "PERFORMANCE_HINT": "LATENCY"}
-    return card, _runner(core.compile_model(model, "CPU", options))
+    try:
+        compiled = core.compile_model(model, "CPU", options)
+    except RuntimeError as error:  # shapes follow from values, which are looked at only here
+        raise _not_ours(where, error) from None
+    return card, _runner(compiled)
+
+
+def _not_ours(where: str, error: Exception) -> InputError:
+    reason = " ".join(str(error).split())[:300]
+    return InputError(f"{where} is damaged or not ours ({reason}): {REMEDY}")
 
 
 def _check_faces(model: Any, card: Description, where: str) -> None:

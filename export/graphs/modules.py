@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...base.errors import InputError
+from ...base.garbage import uncollected
 from ...kernels import resolve_attention_backend
 from ..model.components import load_text_encoders, load_unet, load_vae
 from ..model.lora_merge import merge_into_text_encoders, merge_into_unet
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from diffusers.models.upsampling import Upsample2D
 
 
+@uncollected()
 def load_module(
     name: str,
     parts: ModelParts,

@@ -10,6 +10,7 @@ from coloured import COLOURS, coloured
 from PIL import Image
 
 from zeroreal.base import InputError
+from zeroreal.export.classifier import openvino_ir
 from zeroreal.export.classifier.deployed import load_deployed
 from zeroreal.export.classifier.openvino_ir import weights_beside, write_openvino
 
@@ -70,6 +71,20 @@ def test_a_changed_byte_is_found(copied, suffix, place):
 def test_missing_weights_are_told(copied):
     weights_beside(copied).unlink()
     with pytest.raises(InputError, match=r"'model\.bin' is a part"):
+        load_deployed(copied)
+
+
+def test_a_constant_that_no_shape_follows_from_is_told(copied):
+    """The step of a range that is 0: OpenVINO looks at it only when it compiles the graph."""
+    graph, weights = copied.read_bytes(), bytearray(weights_beside(copied).read_bytes())
+    assert weights[:2] == np.float16(1).tobytes()  # the step, written first
+    weights[:2] = bytes(2)
+    begin, end = openvino_ir._WRITTEN.search(graph).span(1)
+    blank = graph[:begin] + openvino_ir._BLANK.encode() + graph[end:]
+    digest = openvino_ir._digest(blank, bytes(weights)).encode()
+    copied.write_bytes(graph[:begin] + digest + graph[end:])
+    weights_beside(copied).write_bytes(weights)
+    with pytest.raises(InputError, match=r"is damaged or not ours .*step != 0"):
         load_deployed(copied)
 
 
