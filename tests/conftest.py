@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import functools
+import gc
 import itertools
 import os
 import resource
@@ -47,6 +48,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("gpu"):  # not by its keywords: folders are among those
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+def pytest_collection_finish() -> None:
+    """Keep what the libraries and all tests are made of out of every search for garbage."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -73,24 +75,25 @@ def read_openvino(path: Path) -> tuple[Description, Runner]:
     graph, weights = _read(path, where), _read(weights_beside(path), where)
     _check_digest(graph, weights, where)  # before native code sees any of it
     core = openvino.Core()
-    try:
+    with _refused(where):
         model = core.read_model(graph, openvino.Tensor(np.frombuffer(weights, np.uint8)))
         properties = {name: str(text) for name, text in model.get_rt_info(_OURS).value.items()}
-    except (RuntimeError, AttributeError) as error:
-        raise _not_ours(where, error) from None
     card = description_of(properties, where)
     _check_faces(model, card, where)
     options = {"INFERENCE_NUM_THREADS": torch.get_num_threads(), "PERFORMANCE_HINT": "LATENCY"}
-    try:
+    with _refused(where):  # here only are shapes found that follow from values
         compiled = core.compile_model(model, "CPU", options)
-    except RuntimeError as error:  # shapes follow from values, which are looked at only here
-        raise _not_ours(where, error) from None
     return card, _runner(compiled)
 
 
-def _not_ours(where: str, error: Exception) -> InputError:
-    reason = " ".join(str(error).split())[:300]
-    return InputError(f"{where} is damaged or not ours ({reason}): {REMEDY}")
+@contextmanager
+def _refused(where: str) -> Iterator[None]:
+    """What OpenVINO raises for a graph, or for the bytes in its own message, as an `InputError`."""
+    try:
+        yield
+    except (RuntimeError, AttributeError, UnicodeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(f"{where} is damaged or not ours ({reason}): {REMEDY}") from None
 
 
 def _check_faces(model: Any, card: Description, where: str) -> None:

@@ -74,17 +74,29 @@ def test_missing_weights_are_told(copied):
         load_deployed(copied)
 
 
-def test_a_constant_that_no_shape_follows_from_is_told(copied):
-    """The step of a range that is 0: OpenVINO looks at it only when it compiles the graph."""
-    graph, weights = copied.read_bytes(), bytearray(weights_beside(copied).read_bytes())
-    assert weights[:2] == np.float16(1).tobytes()  # the step, written first
-    weights[:2] = bytes(2)
+def craft(path, graph, weights):
+    """Write them with a digest that fits."""
     begin, end = openvino_ir._WRITTEN.search(graph).span(1)
     blank = graph[:begin] + openvino_ir._BLANK.encode() + graph[end:]
-    digest = openvino_ir._digest(blank, bytes(weights)).encode()
-    copied.write_bytes(graph[:begin] + digest + graph[end:])
-    weights_beside(copied).write_bytes(weights)
+    digest = openvino_ir._digest(blank, weights).encode()
+    path.write_bytes(graph[:begin] + digest + graph[end:])
+    weights_beside(path).write_bytes(weights)
+
+
+def test_a_constant_that_no_shape_follows_from_is_told(copied):
+    """The step of a range that is 0: OpenVINO looks at it only when it compiles the graph."""
+    weights = weights_beside(copied).read_bytes()
+    assert weights[:2] == np.float16(1).tobytes()  # the step, written first
+    craft(copied, copied.read_bytes(), bytes(2) + weights[2:])
     with pytest.raises(InputError, match=r"is damaged or not ours .*step != 0"):
+        load_deployed(copied)
+
+
+def test_bytes_that_are_no_text_are_told(copied):
+    """OpenVINO quotes them, and Python cannot read what it says."""
+    graph = copied.read_bytes().replace(b'type="Range"', b'type="R\xff\xff"', 1)
+    craft(copied, graph, weights_beside(copied).read_bytes())
+    with pytest.raises(InputError, match="is damaged or not ours"):
         load_deployed(copied)
 
 
