@@ -89,13 +89,15 @@ def climb(
     measure: Callable[[int], Point],
     following: Callable[[Sequence[Point]], int | None],
     limits: Limits,
+    takes: Callable[[float], float],
     until_flat: bool = True,
 ) -> Curve:
     """The curve of what `measure` finds for the batches that `following` names.
 
     It ends where throughput has risen by less than 3 % twice (if `until_flat`), where no batch
     follows, and before a batch that would take more memory or time than `limits` leave, judged by
-    the points so far.
+    the points so far. `takes` tells the seconds of measuring a call of so many, besides what the
+    first call of a batch costs.
     """
     points: list[Point] = []
     best, elapsed, flat = 0.0, 0.0, 0
@@ -104,7 +106,7 @@ def climb(
         if needed > limits.bytes:
             return Curve(tuple(points), End.MEMORY, needed)
         began = time.perf_counter()
-        if points and began + elapsed * batch / points[-1].batch > limits.deadline:
+        if points and began + elapsed + _more(points[-1], batch, takes) > limits.deadline:
             return Curve(tuple(points), End.TIME)
         try:
             point = measure(batch)
@@ -127,6 +129,14 @@ def knee(points: Sequence[Point]) -> Point:
     """The smallest batch whose throughput is within 3 % of the best."""
     best = max(point.images_per_second for point in points)
     return next(point for point in points if _RISE * point.images_per_second >= best)
+
+
+def _more(last: Point, batch: int, takes: Callable[[float], float]) -> float:
+    """Seconds that measuring `batch` takes longer than the `last` point, if calls do in step.
+
+    Not a multiple of what that took, most of which may have been its first call.
+    """
+    return takes(last.seconds * batch / last.batch) - takes(last.seconds)
 
 
 def _foreseen(points: Sequence[Point], batch: int) -> float:

@@ -28,6 +28,11 @@ _VAE_TIME, _VAE_MEMORY = 0.25, 0.5  # its shares at most
 _ROUNDS, _ROUND_SECONDS, _ALL_SECONDS = 5, 0.02, 1.0  # shorter calls are timed several together
 
 
+def _measuring_takes(seconds: float) -> float:
+    """Seconds at most of measuring a call of so many: two that warm up, and the rounds."""
+    return 2 * seconds + min(_ROUNDS * max(seconds, _ROUND_SECONDS), max(seconds, _ALL_SECONDS))
+
+
 @dataclass(frozen=True)
 class Measured:
     """A candidate, its batch sizes, and the seconds that a call with each takes."""
@@ -163,6 +168,7 @@ class Bench:
             lambda batch: self._measure(candidate, engines, engine, batch, limits.deadline),
             following,
             limits,
+            _measuring_takes,
             until_flat=wanted is None,
         )
         self.points += curve.points
