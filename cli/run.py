@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from ..run.settings import RunSettings
-from .console import accuracy_table, errors, output
+from .console import accuracy_table, errors, output, print_deciding
 from .options import with_options
 from .progress import StageBars
 
@@ -75,6 +75,8 @@ def run(
 def _print_result(folder: Path, summary: RunSummary) -> None:
     if summary.test is not None:
         output.print(accuracy_table(summary.test, summary.baselines))
+        if summary.test.deciding is not None:
+            print_deciding(summary.test.deciding)
     else:
         output.print("No test data: give real images with --data to measure the accuracy.")
     if (budget := summary.time_budget) is not None:

@@ -58,7 +58,7 @@ class TestFigures:
     confidence: TestedConfidence | None = None
     """How far its probabilities can be trusted; None of a run that is not calibrated."""
     deciding: DecidingFigures | None = None
-    """What led to the figures; None where each image has its likeliest class."""
+    """None without. The figures above are of its last step, in a run's own test of its first."""
 
 
 @dataclass(frozen=True)
