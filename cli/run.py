@@ -93,17 +93,24 @@ def _print_result(folder: Path, summary: RunSummary) -> None:
             highlight=False,
             soft_wrap=True,
         )
+    output.print(_cost_table(summary))
+    output.print(f"Peak memory {summary.peak_memory_bytes / 1e9:.2f} GB")
+    output.print(f"Report: {folder / 'report.html'}", markup=False, soft_wrap=True)
+
+
+def _cost_table(summary: RunSummary) -> Table:
+    """The seconds of each stage, with its speed where something was left to do for this process."""
     table = Table(title="Cost")
     table.add_column("stage")
     table.add_column("seconds", justify="right")
     table.add_column("speed", justify="right")
+    made = summary.throughput.images_per_second
+    trained = summary.throughput.train_images_per_second
     speeds = {
-        "denoise": f"{summary.throughput.images_per_second:.1f} images/s generated",
-        "read": f"{summary.throughput.images_per_second:.0f} images/s read",
-        "train": f"{summary.throughput.train_images_per_second:.0f} images/s",
+        "denoise": f"{made:.1f} images/s generated" if made else "all images were there",
+        "read": f"{made:.0f} images/s read",
+        "train": f"{trained:.0f} images/s" if trained else "all passes were there",
     }
     for stage, seconds in summary.seconds.items():
         table.add_row(stage, f"{seconds:.1f}", speeds.get(stage, ""))
-    output.print(table)
-    output.print(f"Peak memory {summary.peak_memory_bytes / 1e9:.2f} GB")
-    output.print(f"Report: {folder / 'report.html'}", markup=False, soft_wrap=True)
+    return table

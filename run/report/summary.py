@@ -95,7 +95,7 @@ class BudgetFigures:
 
 @dataclass(frozen=True)
 class Throughput:
-    """Images for each second."""
+    """Images for each second, of the process that ended the run; 0 where none were left to do."""
 
     images_per_second: float
     """Generated, or read."""
