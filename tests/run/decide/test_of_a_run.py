@@ -39,8 +39,9 @@ def result(plain, tree, tmp_path_factory):
     """The folder of a run by the command, its files' paths being relative, and what it printed."""
     folder = tmp_path_factory.mktemp("runs")
     shutil.copy(tree, folder / "mine.json")
-    options = "run --out run --epochs 1 --train-batch-size 32 --device cpu".split()
-    options += ["--images", plain.images, "--data", plain.data, "--label-metric", "mine.json"]
+    options = ["run", "--out", "run", "--epochs", "1", "--train-batch-size", "32"]
+    options += ["--images", plain.images, "--data", plain.data, "--device", "cpu"]
+    options += ["--label-metric", "mine.json"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         done = CliRunner().invoke(app, options, env={"COLUMNS": "120"})
