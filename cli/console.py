@@ -24,6 +24,7 @@ _DISTANCES = (
     "Mean squared and mean distance to the true class; severity: mean distance of the mistakes; "
     "siblings: mistakes right beside the true class"
 )
+_LEVELS = "1 is the top; right there is what lies under the same name as the true class, or is it"
 
 
 class PlainConsole(Console):
@@ -101,6 +102,29 @@ def deciding_table(deciding: DecidingFigures) -> Table:
             cells.append(percent(far.sibling_mistakes))
         table.add_row(f"+ {one.step}" if number else one.step, *cells)
     return table
+
+
+def levels_table(deciding: DecidingFigures) -> Table | None:
+    """What each step of deciding makes of the accuracy at each level of a tree; None without it."""
+    levels = [one.distances.levels if one.distances else None for one in deciding.steps]
+    known = [shares for shares in levels if shares is not None]
+    if not known:
+        return None
+    table = Table(title="Accuracy by level of the tree", caption=_LEVELS)
+    table.add_column("level", justify="right")
+    for number, one in enumerate(deciding.steps):
+        table.add_column(f"+ {one.step}" if number else one.step, justify="right")
+    for level, shares in enumerate(zip(*known, strict=True), 1):
+        table.add_row(str(level), *map(percent, shares))
+    return table
+
+
+def print_deciding(deciding: DecidingFigures) -> None:
+    """What each step of deciding comes to, and what decisions rest on."""
+    output.print(deciding_table(deciding))
+    if (levels := levels_table(deciding)) is not None:
+        output.print(levels)
+    output.print(deciding.note, markup=False, highlight=False, soft_wrap=True)
 
 
 def confidence_table(tests: Sequence[TestedConfidence]) -> Table:

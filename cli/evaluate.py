@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ..run.decide.settings import EvaluateSettings
-from .console import accuracy_table, confidence_table, deciding_table, output
+from .console import accuracy_table, confidence_table, output, print_deciding
 from .options import with_options
 
 
@@ -44,7 +44,6 @@ def evaluate(
         write_evaluation(out, str(run), figures)
     output.print(accuracy_table(figures))
     if (deciding := figures.deciding) is not None:
-        output.print(deciding_table(deciding))
-        output.print(deciding.note, markup=False, highlight=False, soft_wrap=True)
+        print_deciding(deciding)
     if figures.confidence is not None:
         output.print(confidence_table([figures.confidence]))

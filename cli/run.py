@@ -10,7 +10,7 @@ from rich.table import Table
 
 from ..base.garbage import uncollected
 from ..run.settings import RunSettings
-from .console import accuracy_table, errors, output
+from .console import accuracy_table, errors, output, print_deciding
 from .options import with_options
 from .progress import StageBars
 
@@ -77,6 +77,8 @@ def run(
 def _print_result(folder: Path, summary: RunSummary) -> None:
     if summary.test is not None:
         output.print(accuracy_table(summary.test, summary.baselines))
+        if summary.test.deciding is not None:
+            print_deciding(summary.test.deciding)
     else:
         output.print("No test data: give real images with --data to measure the accuracy.")
     if (budget := summary.time_budget) is not None:
@@ -93,17 +95,24 @@ def _print_result(folder: Path, summary: RunSummary) -> None:
             highlight=False,
             soft_wrap=True,
         )
+    output.print(_cost_table(summary))
+    output.print(f"Peak memory {summary.peak_memory_bytes / 1e9:.2f} GB")
+    output.print(f"Report: {folder / 'report.html'}", markup=False, soft_wrap=True)
+
+
+def _cost_table(summary: RunSummary) -> Table:
+    """The seconds of each stage, with its speed where something was left to do for this process."""
     table = Table(title="Cost")
     table.add_column("stage")
     table.add_column("seconds", justify="right")
     table.add_column("speed", justify="right")
+    made = summary.throughput.images_per_second
+    trained = summary.throughput.train_images_per_second
     speeds = {
-        "denoise": f"{summary.throughput.images_per_second:.1f} images/s generated",
-        "read": f"{summary.throughput.images_per_second:.0f} images/s read",
-        "train": f"{summary.throughput.train_images_per_second:.0f} images/s",
+        "denoise": f"{made:.1f} images/s generated" if made else "all images were there",
+        "read": f"{made:.0f} images/s read",
+        "train": f"{trained:.0f} images/s" if trained else "all passes were there",
     }
     for stage, seconds in summary.seconds.items():
         table.add_row(stage, f"{seconds:.1f}", speeds.get(stage, ""))
-    output.print(table)
-    output.print(f"Peak memory {summary.peak_memory_bytes / 1e9:.2f} GB")
-    output.print(f"Report: {folder / 'report.html'}", markup=False, soft_wrap=True)
+    return table

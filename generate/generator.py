@@ -102,18 +102,18 @@ class Generator:
         )
         graphs = GraphMemory.on(self.device) if choice.cuda_graphs else None
         self.seconds = StageSeconds(self.device)
-        part = self.seconds.part
         self._sampler = Sampler(
             self.engines.denoise,
             self.schedule,
             denoising.calls,
             self.engines.denoise_shallow,
             graphs,
-            part,
+            self.seconds.part,
             self.engines.denoise_first,
         )
-        vae_batch_size = choice.vae_batch_size or choice.batch_size
-        self._decoder = Decoder(self.engines.vae_decoder, self.image_size, vae_batch_size, part)
+        decoder, most = self.engines.vae_decoder, choice.vae_batch_size or choice.batch_size
+        assert decoder is not None
+        self._decoder = Decoder(decoder, self.image_size, most, self.seconds.part)
         self._left_out = LeftOut(self.dtype)
         self.rejected = self._left_out.specs
         """Samples whose image was no picture at any attempt: blank, saturated or not finite."""

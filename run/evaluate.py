@@ -49,7 +49,7 @@ def evaluate_run(
         saved = load_classifier(path, resolve_device(device))
         calibration = read_calibration(path)
         judge = judge_of(saved, calibration)
-    decider = Decider(decide, judge, device)
+    decider = Decider(decide, judge.classes, judge.prompts, device, judge.features)
     aliases = list(zip(judge.prompts, judge.classes, strict=True))
     real = load_real_images(data, decider.labels, judge.image_size, aliases, reading)
     if saved is None:

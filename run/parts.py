@@ -16,6 +16,7 @@ from ..generate.plan.classes import slug
 from ..generate.plan.content import recipe_content
 from ..train import Feed, ImagePool, Trainer
 from .budget.clock import GenerationClock
+from .decide.decider import Decider
 from .settings import RunSettings
 from .stored.images import StoredImages
 
@@ -37,6 +38,8 @@ class Parts:
     trainer: Trainer
     test: LabelledImages | None
     """Real images; None where there are none."""
+    decider: Decider | None
+    """Decides on those by how far classes are from each other; None where it is not asked for."""
     unlabelled: Tensor | None
     """Real images to re-estimate BatchNorm on, uint8 `[N, S, S, 3]`."""
     pool: ImagePool

@@ -10,11 +10,12 @@ from ..encoders.settings import EMBEDDED
 from ..export.model.parts import FEW_STEP_UNET, OWN_UNET
 from ..export.model.vae_folder import SMALL_VAE
 from ..generate.plan.recipe import shipped_recipes
+from .decide.settings import BY_TEXTS
 
 
 def with_absolute_paths(content: dict[str, Any]) -> dict[str, Any]:
     """Plain values of `RunSettings` with those that are paths made absolute."""
-    inner_ones = ("generate", "gap", "baselines")
+    inner_ones = ("generate", "gap", "baselines", "decide")
     changed = {**content, **{name: {**content[name]} for name in inner_ones}}
     for name, known in _may_be_paths().items():
         section, _, last = name.rpartition(".")
@@ -41,6 +42,8 @@ def _may_be_paths() -> dict[str, Collection[str]]:
         "gap.teacher": (EMBEDDED,),
         "gap.batch_norm_data": (),
         "baselines.baseline_encoder": (EMBEDDED,),
+        "decide.label_metric": (BY_TEXTS,),
+        "decide.encoder": (EMBEDDED,),
     }
 
 

@@ -69,7 +69,7 @@ def predict_files(
     Raises `InputError` for a run that cannot be used, and for a source that names no image.
     """
     judge = load_judge(Path(run), device)
-    decider = Decider(decide, judge, device)
+    decider = Decider(decide, judge.classes, judge.prompts, device, judge.features)
     paths = [str(path) for source in sources for path in _images(source)]
     looked = [
         _look(judge, decider, paths[begin : begin + _AT_ONCE], max_image_pixels)

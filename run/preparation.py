@@ -29,6 +29,7 @@ from ..train.pool.sharing import check_mode, sharing_mode
 from ..train.pool.size import PoolSize, images_in, pool_size, room_for
 from .baselines.measure import check_baselines
 from .budget.clock import GenerationClock
+from .decide.decider import decider_by_metric
 from .generator import make_generator
 from .parts import Parts, Source, stage_of
 from .settings import RunSettings
@@ -59,6 +60,7 @@ def prepare(
     trainer = _make_trainer(settings, len(classes), _image_size(settings, origin), ranks)
     test, reading_seconds = real_test_images(settings, classes, trainer.image_size)
     check_baselines(settings.baselines, tuple(item.name for item in classes), len(plan), test)
+    decider = decider_by_metric(settings.decide, classes, test, settings.device)
     unlabelled = _unlabelled_images(settings, trainer.image_size)
     teacher = load_teacher(settings, classes, trainer.device)
     room = least(room_for(trainer.device, settings.pool.memory), trainer.device)
@@ -88,6 +90,7 @@ def prepare(
         plan=plan,
         trainer=trainer,
         test=test,
+        decider=decider,
         unlabelled=unlabelled,
         pool=pool,
         source=source,

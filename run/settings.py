@@ -12,6 +12,7 @@ from ..generate.plan.settings import PlanSettings
 from ..generate.settings import GenerateSettings, devices_option
 from ..train.settings import GAP, PoolSettings, TrainSettings
 from .baselines.settings import BaselineSettings
+from .decide.settings import MetricSettings
 
 _DECIDE_IMAGES = ("images_per_class", "recipe", "guidance", "devices", "time_budget")
 
@@ -66,6 +67,7 @@ class RunSettings(PlanSettings):
     pool: PoolSettings = section(PoolSettings, panel="Pool and sharing")
     gap: GapSettings = section(GapSettings, panel=GAP)
     baselines: BaselineSettings = section(BaselineSettings, panel="Baselines")
+    decide: MetricSettings = section(MetricSettings, panel="Deciding on test images")
     reading: ReadSettings = section(ReadSettings, panel="Reading images")
 
     def __post_init__(self) -> None:

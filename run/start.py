@@ -162,8 +162,9 @@ def _test_and_report(
     seconds = {"load": parts.seconds, **trained.seconds}
     figures = None
     if parts.test is not None and (tested := test(parts)) is not None:
-        counts, seconds["evaluate"] = tested
-        figures = test_figures(counts, parts.test.source, parts.names)
+        seconds["evaluate"] = tested.seconds
+        figures = test_figures(tested.counts, parts.test.source, parts.names)
+        figures = replace(figures, deciding=tested.deciding)
     plan = None if budget is None else budget.plan
     elapsed = time.perf_counter() - (budget.started if budget else started)
     summary = summarize(parts, trained, figures, plan, folder, seconds, elapsed)

@@ -13,9 +13,10 @@ from torch import Tensor
 from ..base.progress import OnStage, StageProgress
 from ..train import CheckpointFolder, EpochReport, Loader, Trainer
 from ..train.classifier.batch_norm import re_estimate
-from ..train.classifier.evaluate import Evaluation, normalize
+from ..train.classifier.evaluate import Evaluation, counted, normalize, predict_logits
 from ..train.classifier.saved import ClassifierCard, save_classifier
 from ..train.loop.scalars import ScalarLog, Scalars
+from .decide.figures import DecidingFigures
 from .identity import images_identity
 from .parts import Parts
 
@@ -31,6 +32,18 @@ class Trained:
     """How many images were trained on, each as often as it was."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """What each stage took."""
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What the test came to."""
+
+    counts: Evaluation
+    """Of the likeliest classes."""
+    deciding: DecidingFigures | None
+    """The same and decisions by how far classes are from each other; None without a metric."""
+    seconds: float
+    """What it and reading the images took."""
 
 
 def train(parts: Parts, folder: Path, on_progress: OnStage) -> Trained:
@@ -69,13 +82,18 @@ def save(parts: Parts, folder: Path) -> None:
     save_classifier(folder, parts.trainer.model, card)
 
 
-def test(parts: Parts) -> tuple[Evaluation, float] | None:
-    """The counts of the test and the seconds that it and reading took; None without real images."""
+def test(parts: Parts) -> Tested | None:
+    """Test the trained classifier; None without real images."""
     if parts.test is None:
         return None
     began = time.perf_counter()
-    counts = parts.trainer.evaluate(parts.test.images, parts.test.labels)
-    return counts, parts.reading_seconds + time.perf_counter() - began
+    trainer, labels, deciding = parts.trainer, parts.test.labels, None
+    logits = predict_logits(trainer.model, parts.test.images, trainer.device, trainer.image_size)
+    counts = counted(logits, labels, trainer.num_classes)
+    if parts.decider is not None:
+        steps = list(parts.decider.steps(logits.softmax(1), None))
+        deciding = parts.decider.figures(steps, labels)
+    return Tested(counts, deciding, parts.reading_seconds + time.perf_counter() - began)
 
 
 def _fit(

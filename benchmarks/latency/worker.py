@@ -79,6 +79,7 @@ class LatencyWorker:
     def loaded(self) -> Loaded:
         """What the generator settled on."""
         facts, engines = self._generator.facts, self._generator.engines
+        assert engines.vae_decoder is not None
         return Loaded(
             found=facts.found,
             dtype=_name(facts.dtype),

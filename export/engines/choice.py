@@ -57,20 +57,23 @@ class EngineChoice:
     """Whether steps can reuse deep features of earlier ones; see `deep_cache`."""
     encodes: bool = False
     """Whether images can be encoded, too."""
+    decodes: bool = True
+    """Whether latents can be decoded to images."""
 
 
 @dataclass(frozen=True)
 class ModelEngines:
-    """A model ready to run: text encoder, denoising step and VAE decoder."""
+    """A model ready to run: text encoder, denoising step and what of the VAE is needed."""
 
     info: ModelInfo
     text_encoder: Engine
     denoise: Engine
-    vae_decoder: Engine
     dtype: torch.dtype
     """Of the denoiser's weights and of the text embeddings that it takes."""
     generate_size: tuple[int, int]
-    """Height and width in pixels of the images that the VAE decoder gives."""
+    """Height and width in pixels of the images that the VAE gives, or takes."""
+    vae_decoder: Engine | None = None
+    """Latents to images; there only where the choice `decodes`."""
     denoise_first: Engine | None = None
     """A step of the model's own UNet, where `denoise` is of a distilled one."""
     denoise_shallow: Engine | None = None
@@ -124,9 +127,9 @@ def model_engines(
         info=info,
         text_encoder=engines[TEXT_ENCODER],
         denoise=engines[DENOISE],
-        vae_decoder=engines[VAE_DECODER],
         dtype=dtype,
         generate_size=generate_size,
+        vae_decoder=engines.get(VAE_DECODER),
         denoise_first=engines.get(DENOISE_FIRST),
         denoise_shallow=engines.get(DENOISE_SHALLOW),
         vae_encoder=engines.get(VAE_ENCODER),
@@ -145,7 +148,10 @@ def with_graphs(engines: dict[str, Engine], choice: EngineChoice) -> dict[str, E
         raise InputError(
             f"CUDA graphs need a CUDA device, not {choice.device.type!r}: leave them out"
         )
-    return {**engines, VAE_DECODER: CudaGraphEngine(engines[VAE_DECODER])}
+    return {
+        name: CudaGraphEngine(engine) if name == VAE_DECODER else engine
+        for name, engine in engines.items()
+    }
 
 
 def check_choice(choice: EngineChoice) -> None:

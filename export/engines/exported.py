@@ -63,11 +63,8 @@ def _wanted(exported: Exported, choice: EngineChoice) -> Exported:
             f"{str(exported.folder)!r} was exported without the VAE encoder, which classifying "
             "takes: export the model again with --vae-encoder, or give its folder"
         )
-    graphs = {
-        name: graph
-        for name, graph in exported.graphs.items()
-        if choice.encodes or name != VAE_ENCODER
-    }
+    is_wanted = {VAE_ENCODER: choice.encodes, VAE_DECODER: choice.decodes}
+    graphs = {name: graph for name, graph in exported.graphs.items() if is_wanted.get(name, True)}
     return replace(exported, graphs=graphs)
 
 

@@ -13,7 +13,7 @@ from ...engine import (
     Cache,
     CacheKey,
 )
-from ..graphs.specs import DENOISE
+from ..graphs.specs import DENOISE, GRAPHS
 from ..model.parts import OWN_UNET, find_parts
 from ..onnx.exporter import export_model
 from ..onnx.manifest import FORMAT, Exported, is_exported, read_manifest
@@ -44,7 +44,11 @@ def exported_model(
     if precision == "auto":
         precision = "fp32" if choice.device.type == "cpu" else "fp16"
     settings = ExportSettings(
-        precision=precision, generate_size=size, parts=choice.parts, encodes=choice.encodes
+        precision=precision,
+        generate_size=size,
+        parts=choice.parts,
+        encodes=choice.encodes,
+        decodes=choice.decodes,
     )
     if choice.backend == "onnxruntime" and precision == "fp16":
         # ONNX Runtime has no bf16 convolution, which the VAE would get where fp16 overflows.
@@ -59,7 +63,7 @@ def exported_model(
             "vae_precision": settings.vae_precision,
             "image_size": as_sides(*size),  # the name when caches were first filled
             "format": FORMAT,
-            **({"graphs": list(settings.graphs)} if choice.encodes else {}),
+            **({} if settings.graphs == GRAPHS else {"graphs": list(settings.graphs)}),
         },
         library=" ".join(f"{name} {version}" for name, version in exporters.items()),
         device="any",

@@ -53,6 +53,8 @@ def torch_engines(folder: Path, choice: EngineChoice, cache: Cache) -> ModelEngi
     if dtype == torch.float16:
         dtypes[VAE_DECODER] = dtypes[VAE_ENCODER] = _vae_dtype(device)
     specs = graph_specs(parts.info, dtypes, size, draws_noise=True, deep_cache=choice.deep_cache)
+    if not choice.decodes:
+        del specs[VAE_DECODER]
     if choice.encodes:
         specs[VAE_ENCODER] = vae_encoder_spec(parts.info, size)
     own = find_parts(folder, replace(choice.parts, unet=OWN_UNET))

@@ -49,11 +49,14 @@ class ExportSettings:
     """What to take in place of the model's own parts."""
     encodes: bool = False
     """Whether to export the VAE encoder, too."""
+    decodes: bool = True
+    """Whether to export the VAE decoder, without which nothing can be generated."""
 
     @property
     def graphs(self) -> tuple[str, ...]:
         """Those that are exported, in order."""
-        return (*GRAPHS, VAE_ENCODER) if self.encodes else GRAPHS
+        is_wanted = {VAE_DECODER: self.decodes, VAE_ENCODER: self.encodes}
+        return tuple(name for name in (*GRAPHS, VAE_ENCODER) if is_wanted.get(name, True))
 
     def precisions(self, graph: str) -> tuple[str, ...]:
         """The precisions to try for the graph of that name, in order."""

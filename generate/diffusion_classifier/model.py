@@ -50,4 +50,5 @@ def engine_choice(
         generate_size=None if size is None else (size, size),
         parts=parts_of(settings, OWN_UNET),
         encodes=True,
+        decodes=False,
     )

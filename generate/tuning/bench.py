@@ -95,9 +95,9 @@ class Bench:
         limits = Limits(room * _VAE_MEMORY, began + _VAE_TIME * seconds)
         if settings.vae_batch_size is not None:
             limits = replace(limits, bytes=room)
-        decode = self._curve(
-            candidate, engines, engines.vae_decoder, settings.vae_batch_size, limits
-        )
+        assert engines.vae_decoder is not None
+        batch = settings.vae_batch_size
+        decode = self._curve(candidate, engines, engines.vae_decoder, batch, limits)
         limits = Limits(room - decode.bytes, began + seconds)
         step = self._curve(candidate, engines, engines.denoise, settings.batch_size, limits)
         self._seconds_left = max(0.0, self._seconds_left - (time.perf_counter() - began))
@@ -122,6 +122,7 @@ class Bench:
         """The candidate at these batch sizes; None where they do not fit."""
         try:
             engines, room = self._load(candidate, batch_size, vae_batch_size)
+            assert engines.vae_decoder is not None
             decode, step = (
                 self._measure(candidate, engines, engine, batch, math.inf)
                 for engine, batch in (

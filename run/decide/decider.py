@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from ...base import InputError
-from ..judge import Judge
+from ...data import LabelledImages
+from ...generate import ClassName
 from .figures import DecidingFigures, step_figures
 from .metric import frechet_means, load_metric
 from .propagation import balance, neighbour_graph, propagate
-from .settings import NEIGHBOURS, DecideSettings
+from .settings import NEIGHBOURS, DecideSettings, MetricSettings
 
 _ALPHA = 0.5  # the best on held-out images, by little: docs/deciding.md
 LIKELIEST = "likeliest class"
@@ -34,8 +35,10 @@ class Decider:
 
     Args:
         settings: how.
-        judge: the classifier.
+        classes: the classifier's.
+        prompts: what prompts call them, in the same order.
         device: where an encoder computes.
+        find_features: the classifier's of images, float32 `[N, D]`; None where it gives none.
 
     Raises `InputError` for a label metric that cannot be used, and for a graph without features.
 
@@ -44,23 +47,30 @@ class Decider:
         is_plain: whether it is the likeliest class of each image by itself.
     """
 
-    def __init__(self, settings: DecideSettings, judge: Judge, device: str) -> None:
-        if settings.transductive and judge.features is None:
+    def __init__(
+        self,
+        settings: DecideSettings,
+        classes: Sequence[str],
+        prompts: Sequence[str],
+        device: str,
+        find_features: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        if settings.transductive and find_features is None:
             raise InputError(
                 "a deployed file gives probabilities alone, and a graph of neighbours takes the "
                 "classifier's features: give the run's folder, or leave --transductive out"
             )
-        self._settings, self._judge = settings, judge
-        self._metric = load_metric(settings, judge.classes, judge.prompts, device)
-        self.labels = judge.classes if self._metric is None else self._metric.labels
+        self._settings, self._find_features = settings, find_features
+        self._metric = load_metric(settings, classes, prompts, device)
+        self.labels = tuple(classes) if self._metric is None else self._metric.labels
         self.is_plain = settings == DecideSettings()
 
     def features(self, images: Tensor) -> Tensor | None:
         """What `steps` needs of images beside probabilities: float32 `[N, D]`; None for nothing."""
         if not self._settings.transductive:
             return None
-        assert self._judge.features is not None
-        return self._judge.features(images)
+        assert self._find_features is not None
+        return self._find_features(images)
 
     def steps(self, shares: Tensor, features: Tensor | None) -> Iterator[Step]:
         """The likeliest classes, then what each step makes of them; the last is the decision.
@@ -109,3 +119,25 @@ class Decider:
         if self._metric is not None:
             parts.append(f"by the least mean squared distance ({self._metric.name})")
         return ", ".join(parts)
+
+
+def decider_by_metric(
+    metric: MetricSettings,
+    classes: Sequence[ClassName],
+    test: LabelledImages | None,
+    device: str,
+) -> Decider | None:
+    """What decides on a run's test images by a metric; None without one.
+
+    Raises `InputError` for a metric that cannot be used, and where there are no images.
+    """
+    settings = DecideSettings(metric.label_metric, metric.encoder)
+    if settings.label_metric is None:
+        return None
+    if test is None:
+        raise InputError(
+            f"label metric {settings.label_metric!r} was given, and there are no real images to "
+            "decide on: give labelled ones with --data, or leave --label-metric out"
+        )
+    names, prompts = [item.name for item in classes], [item.prompt for item in classes]
+    return Decider(settings, names, prompts, device)

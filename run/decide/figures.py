@@ -28,6 +28,10 @@ class DistanceFigures:
     sibling_mistakes: float | None
     """The share of the mistakes that are right below the same name as the true class; None without
     one, and where the metric is no tree."""
+    levels: tuple[float, ...] | None = None
+    """The accuracy at each level of the tree, from its top: the share of the images whose label is,
+    or lies below, the same name there as the true class. The last is the accuracy. None where the
+    metric is no tree."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class StepFigures:
 
 @dataclass(frozen=True)
 class DecidingFigures:
-    """A test of decisions that are not the likeliest class of each image by itself."""
+    """A test of decisions by something else than the likeliest class of each image by itself."""
 
     steps: tuple[StepFigures, ...]
     """The likeliest class first, then with each step in addition; the last is what was decided."""
@@ -70,10 +74,12 @@ def distance_figures(decided: Tensor, truth: Tensor, metric: LabelMetric) -> Dis
     """Distances of labels, int64 `[N]`, that were decided on, to the true ones."""
     distances, wrong = metric.between(decided, truth), decided != truth
     siblings = metric.are_siblings(decided, truth)
+    agreement = metric.agreement(decided, truth)
     has_mistakes = bool(wrong.any())
     return DistanceFigures(
         distances.square().mean().item(),
         distances.mean().item(),
         distances[wrong].mean().item() if has_mistakes else None,
         siblings[wrong].double().mean().item() if has_mistakes and siblings is not None else None,
+        None if agreement is None else tuple(agreement.double().mean(0).tolist()),
     )

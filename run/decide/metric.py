@@ -32,6 +32,13 @@ class LabelMetric(Protocol):
         """Whether two labels are right below the same name: bool `[N]`; None where none is."""
         ...
 
+    def agreement(self, first: Tensor, second: Tensor) -> Tensor | None:
+        """Whether two labels share the name at each level, from the top: bool `[N, levels]`.
+
+        None where the metric is no tree.
+        """
+        ...
+
 
 class TextDistances:
     """Euclidean distances of what an encoder makes of class names, unit vectors `[K, D]`."""
@@ -45,6 +52,9 @@ class TextDistances:
         return apart.square().sum(1).sqrt()
 
     def are_siblings(self, first: Tensor, second: Tensor) -> None:
+        return None
+
+    def agreement(self, first: Tensor, second: Tensor) -> None:
         return None
 
 

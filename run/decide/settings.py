@@ -14,11 +14,8 @@ NEIGHBOURS = 10
 
 
 @dataclass(frozen=True)
-class DecideSettings:
-    """What takes the place of the likeliest class of each image.
-
-    Raises `InputError` for values out of range, and for those that need another.
-    """
+class MetricSettings:
+    """How far classes are from each other."""
 
     label_metric: str | None = option(None, shown="none: the likeliest class")
     """Decide by how far classes are from each other: a JSON file with a tree of their names, whose
@@ -26,6 +23,15 @@ class DecideSettings:
     encoder: str | None = option(None, shown="embedded, for the embedded classes")
     """The dual encoder of --label-metric text: a folder that transformers or open_clip saved, a hub
     id, or embedded."""
+
+
+@dataclass(frozen=True)
+class DecideSettings(MetricSettings):
+    """What takes the place of the likeliest class of each image.
+
+    Raises `InputError` for values out of range, and for those that need another.
+    """
+
     transductive: bool = False
     """Decide on all images together: spread the classifier's probabilities over a graph of
     neighbours by its own features."""

@@ -64,6 +64,13 @@ class ClassTree:
         same = self._parents(first) == self._parents(second)
         return same & (first != second)
 
+    def agreement(self, first: Tensor, second: Tensor) -> Tensor:
+        """Whether two labels share the name at each level, from the top: bool `[N, levels]`.
+
+        They are that name, or lie below it. Where one ends above a level, only it shares its name.
+        """
+        return (self._paths[first] == self._paths[second]).cumprod(1).bool()
+
     def _parents(self, labels: Tensor) -> Tensor:
         # Of a name at the top, this is what stands for the root.
         places = self._depths[labels] - 2

@@ -16,11 +16,11 @@ from ...base.progress import OnStage, StageProgress
 from ...data.decode import decode
 from ...export.classifier.distilled import STEPS, distilled_images
 from ...export.classifier.gate import Case
+from ..finished import FinishedRun, public_name
 from ..folder import read_config
 from ..preparation import real_test_images
 from .images import run_images
 from .settings import FEWEST, DeploySettings
-from .source import FinishedRun, public_name
 
 _RESIZED = 32  # images of each other size
 

@@ -26,12 +26,12 @@ from ...export.classifier.runners import onnx_runner, onnx_session, own_program_
 from ...export.classifier.timing import measure
 from ...export.onnx.onnx_export import check_installed
 from ...export.onnx.output_folder import appearing, check_unused
+from ..finished import FinishedRun, read_run
 from .card import write_card
 from .cases import Material, material
 from .figures import Deployment, FileFigures
 from .plans import plan_targets, write_plans
 from .settings import FILES, DeploySettings
-from .source import FinishedRun, read_run
 
 _AS_IS = DeploySettings()
 

@@ -6,10 +6,10 @@ from torch import Tensor
 
 from ...base import InputError
 from ...base.progress import OnStage
+from ..finished import FinishedRun
 from ..folder import read_config
 from ..regenerated import images_again
 from .settings import DeploySettings
-from .source import FinishedRun
 
 
 def run_images(run: FinishedRun, wanted: DeploySettings, on_progress: OnStage) -> Tensor:

@@ -21,10 +21,10 @@ from ...export.classifier.plans import PlanGraph, graph_file, write_plan
 from ...export.classifier.runners import onnx_runner, onnx_session
 from ...export.classifier.schemes import PLANS
 from ...export.engines.build import parse_range, target_here
+from ..finished import FinishedRun
 from .cases import Material
 from .figures import FileFigures
 from .settings import DeploySettings
-from .source import FinishedRun
 
 
 def plan_targets(settings: DeploySettings) -> tuple[str, ...]:

@@ -58,7 +58,7 @@ class TestFigures:
     confidence: TestedConfidence | None = None
     """How far its probabilities can be trusted; None of a run that is not calibrated."""
     deciding: DecidingFigures | None = None
-    """What led to the figures; None where each image has its likeliest class."""
+    """None without. The figures above are of its last step, in a run's own test of its first."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class BudgetFigures:
 
 @dataclass(frozen=True)
 class Throughput:
-    """Images for each second."""
+    """Images for each second, of the process that ended the run; 0 where none were left to do."""
 
     images_per_second: float
     """Generated, or read."""

@@ -11,7 +11,7 @@ from ...base.progress import OnStage
 from ...base.settings import plain
 from ...export import find_model
 from ...generate.plan.content import recipe_content
-from ..deploy.source import read_run
+from ..finished import read_run
 from ..folder import CONFIG, check_unused, read_config, read_made_with
 from ..identity import check_model
 from ..preparation import origin_of

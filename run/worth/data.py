@@ -12,7 +12,7 @@ from torch import Tensor
 from ...base import InputError
 from ...data import LabelledImages, load_real_images
 from ...generate.plan.classes import prompt_aliases
-from ..deploy.source import FinishedRun
+from ..finished import FinishedRun
 from ..folder import read_config
 from ..preparation import real_test_images
 from .settings import WorthSettings

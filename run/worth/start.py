@@ -22,7 +22,7 @@ from ...base.reading import load_json
 from ...base.sealed import DamagedFileError, read_sealed, sealed
 from ...train import Trainer, TrainSettings
 from ...train.loop.scalars import Scalars
-from ..deploy.source import FinishedRun, read_run
+from ..finished import FinishedRun, read_run
 from ..folder import check_rights, read_config
 from ..report.summary import METRICS
 from .curve import equivalent

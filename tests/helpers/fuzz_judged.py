@@ -25,7 +25,7 @@ from zeroreal.run.audit.captions import count_captions
 from zeroreal.run.audit.images import KeptImages
 from zeroreal.run.baselines.measure import read_answers as read_baseline_answers
 from zeroreal.run.calibration.file import Calibration, write_calibration
-from zeroreal.run.deploy.source import read_run
+from zeroreal.run.finished import read_run
 from zeroreal.run.reproduce.comparison import read_summary
 from zeroreal.run.serve.protocol import Bounds, read_inference
 from zeroreal.run.worth.start import read_figures, read_kept

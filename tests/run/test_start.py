@@ -1,6 +1,7 @@
 """A whole run on a small setting, its interruption, and what may not be overwritten."""
 
 import json
+import re
 from dataclasses import replace
 
 import pyarrow.parquet as pq
@@ -8,10 +9,12 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
+from typer.testing import CliRunner
 
 from zeroreal.assets import FASHION_MNIST_TEST
 from zeroreal.base import InputError
 from zeroreal.base.progress import StageProgress
+from zeroreal.cli.main import app
 from zeroreal.generate import GenerateSettings
 from zeroreal.run import RunInterruptedError, RunSettings, evaluate_run, resume, run
 from zeroreal.run.report.summary import summary_of
@@ -138,9 +141,40 @@ def test_an_interruption_in_training_keeps_all_images(tmp_path):
         if state.stage == "train" and state.done == 2:
             raise KeyboardInterrupt
 
+    folder = tmp_path / "run"
     with pytest.raises(RunInterruptedError, match="80 of 80"):
-        run(SMALL, tmp_path / "run", stop_in_training)
-    assert resume(tmp_path / "run").summary.images == 80
+        run(SMALL, folder, stop_in_training)
+    rows = resumed_costs(folder)
+    assert rows["denoise"] == ("0.0", "all images were there")
+    assert re.fullmatch(r"[1-9]\d* images/s", rows["train"][1])
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["images"] == 80
+    assert metrics["seconds"]["train"] > 0
+    assert "generated per second" not in (folder / "report.html").read_text()
+
+
+def test_a_run_that_lacked_only_its_test_tells_no_speed(tmp_path, monkeypatch):
+    def stop(parts):
+        raise KeyboardInterrupt
+
+    folder = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr("zeroreal.run.start.test", stop)
+        with pytest.raises(RunInterruptedError, match="80 of 80"):
+            run(replace(SMALL, checkpoint_seconds=0.0), folder)
+    rows = resumed_costs(folder)
+    assert rows["denoise"][1] == "all images were there"
+    assert rows["train"][1] == "all passes were there"
+    assert "per second" not in (folder / "report.html").read_text()
+
+
+def resumed_costs(folder):
+    """Seconds and speed of each stage, as the command shows them that continues a run."""
+    done = CliRunner().invoke(app, ["run", "--resume", str(folder)], env={"COLUMNS": "120"})
+    assert done.exit_code == 0, done.output
+    lines = done.stdout.partition("Cost")[2].splitlines()
+    rows = [[cell.strip() for cell in line.split("│")[1:4]] for line in lines if "│" in line]
+    return {stage: (seconds, speed) for stage, seconds, speed in rows}
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_with_its_images_kept(tmp_path):

@@ -86,6 +86,30 @@ def test_it_is_loaded_only_where_it_is_asked_for(cache):
     assert load_engines(TINY_FASHION, replace(CHOICE, encodes=False), cache).vae_encoder is None
 
 
+def test_a_decoder_that_is_not_asked_for_is_not_loaded(cache, encoder_export):
+    choice = replace(CHOICE, decodes=False)
+    assert load_engines(TINY_FASHION, choice, cache).vae_decoder is None
+    exported = load_engines(encoder_export.folder, replace(choice, backend="onnxruntime"), cache)
+    assert exported.vae_decoder is None
+    assert exported.vae_encoder is not None
+
+
+def test_nor_is_it_exported(cache, tiny_model, monkeypatch):
+    asked = []
+
+    def export(partial, folder, settings, on_progress):
+        asked.append(settings.graphs)
+        raise InterruptedError
+
+    monkeypatch.setattr("zeroreal.export.engines.model_export._export_into", export)
+    for decodes in (False, True):
+        choice = replace(CHOICE, backend="onnxruntime", decodes=decodes)
+        with pytest.raises(InterruptedError):
+            load_engines(tiny_model("sd15"), choice, cache)
+    kept = ("text_encoder", "denoise")
+    assert asked == [(*kept, "vae_encoder"), (*kept, "vae_decoder", "vae_encoder")]
+
+
 def test_an_exported_encoder_gives_the_latents_of_pytorch(cache, tiny_model, encoder_export):
     images = noise_images(3, 16)
     expected = load_engines(tiny_model("sd15"), CHOICE, cache).vae_encoder({"images": images})

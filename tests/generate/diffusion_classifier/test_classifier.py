@@ -250,6 +250,7 @@ def test_exported_graphs_give_the_errors_of_pytorch(classifier_of, images, encod
     given = images(5, expected.image_size)
     wanted, found = expected(given), exported(given)
     assert exported._engines.backend == "onnxruntime"
+    assert exported._engines.vae_decoder is None
     assert torch.equal(found.labels, wanted.labels)
     torch.testing.assert_close(found.errors, wanted.errors, rtol=1e-3, atol=1e-5)
 

@@ -16,7 +16,6 @@ from zeroreal.cli.main import app
 from zeroreal.run import evaluate_run, predict_files
 from zeroreal.run.decide.decider import Decider
 from zeroreal.run.decide.settings import DecideSettings
-from zeroreal.run.judge import Judge
 from zeroreal.run.report.summary import test_content as content_of
 from zeroreal.train.classifier.saved import load_classifier
 
@@ -233,6 +232,5 @@ def test_what_cannot_be_decided_on_is_refused(finished, pictures, settings, imag
 
 
 def test_without_features_there_is_no_graph():
-    judge = Judge(("a", "b"), ("a", "b"), 4, torch.device("cpu"), lambda images: (images, []))
     with pytest.raises(InputError, match="gives probabilities alone, and a graph of neighbours"):
-        Decider(DecideSettings(transductive=True), judge, "cpu")
+        Decider(DecideSettings(transductive=True), ("a", "b"), ("a", "b"), "cpu")

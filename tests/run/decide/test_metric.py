@@ -64,6 +64,8 @@ def test_figures_of_distances_by_hand(tree):
     assert found.mean == pytest.approx(14 / 5)
     assert found.mistake_severity == pytest.approx(14 / 4)
     assert found.sibling_mistakes == pytest.approx(2 / 4)
+    # Animal or vehicle: all but the third and the fifth; then pet, at which vehicles have ended.
+    assert found.levels == pytest.approx((3 / 5, 2 / 5, 1 / 5))
 
 
 def test_without_mistakes_they_have_no_severity(tree):
@@ -82,6 +84,7 @@ def test_texts_are_as_far_as_their_vectors_are():
         found = metric.between(torch.tensor([row]), torch.arange(3))
         assert found.tolist() == pytest.approx(expected[row].tolist(), abs=1e-6)
     assert metric.are_siblings(torch.tensor([0]), torch.tensor([1])) is None
+    assert metric.agreement(torch.tensor([0]), torch.tensor([1])) is None
     # Among unit vectors, the mean is the one of the largest product with the mean vector.
     shares = torch.rand(50, 3, generator=torch.Generator().manual_seed(0)).double().softmax(1)
     nearest = ((shares @ vectors) @ vectors.T).argmax(1)

@@ -51,6 +51,16 @@ def test_distances_and_siblings_are_those_of_the_graph(tmp_path, graph):
         assert tree.are_siblings(*places).item() == siblings, names
 
 
+def test_levels_agree_where_the_paths_from_the_root_do(tmp_path, graph):
+    tree = tree_of(tmp_path, CONTENT)
+    downwards = networkx.single_source_shortest_path(graph, "root")
+    for one, other in itertools.product(range(len(tree.labels)), repeat=2):
+        first, second = (downwards[tree.labels[label]][1:] for label in (one, other))
+        expected = [first[:level] == second[:level] for level in (1, 2, 3)]
+        found = tree.agreement(torch.tensor([one]), torch.tensor([other]))
+        assert found.tolist() == [expected], (first, second)
+
+
 def test_a_class_may_stand_there_by_what_prompts_call_it(tmp_path):
     classes, prompts = ("top", "n01"), ("coat", "crane bird")
     tree = tree_of(tmp_path, {"crane bird": None, "coat": ["cape"]}, classes, prompts)

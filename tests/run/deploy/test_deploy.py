@@ -22,7 +22,7 @@ from zeroreal.export.classifier.gate import LEAST_AGREEMENT
 from zeroreal.run import DeploySettings, deploy_run, predict_files
 from zeroreal.run.calibration.file import Calibration, write_calibration
 from zeroreal.run.deploy.settings import FILES
-from zeroreal.run.deploy.source import read_run
+from zeroreal.run.finished import read_run
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from zeroreal.export.classifier.files import write_onnx
 from zeroreal.run import evaluate_run
 from zeroreal.run.calibration.file import Calibration, write_calibration
 from zeroreal.run.decide.settings import DecideSettings
-from zeroreal.run.deploy.source import read_run
+from zeroreal.run.finished import read_run
 
 
 @pytest.fixture(scope="module")

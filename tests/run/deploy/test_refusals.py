@@ -13,7 +13,7 @@ from zeroreal.generate import GenerateSettings, Generator, SamplePlan, load_reci
 from zeroreal.run import DeploySettings, deploy_run, predict_files
 from zeroreal.run.deploy import deploy as deploying
 from zeroreal.run.deploy.images import run_images
-from zeroreal.run.deploy.source import read_run
+from zeroreal.run.finished import read_run
 
 VERSION_1 = Path(__file__).parents[2] / "fixtures" / "run-version-1"
 QUICK = DeploySettings(synthetic=30)

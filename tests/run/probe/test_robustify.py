@@ -11,7 +11,7 @@ from pages import Page
 
 from zeroreal.base import InputError, file_digest
 from zeroreal.run import ProbeSettings, evaluate_run, predict_files, probe_run, resume
-from zeroreal.run.deploy.source import read_run
+from zeroreal.run.finished import read_run
 from zeroreal.run.probe import asking, fine_tuning
 from zeroreal.run.probe.corruptions.table import corrupted
 from zeroreal.run.probe.settings import NAMES, RobustifySettings

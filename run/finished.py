@@ -1,4 +1,4 @@
-"""A finished run as what is deployed: its classifier, and what its files are to say."""
+"""A finished run: its classifier, and what files that are made of it say of it."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import torch
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor
 
-from ...base import InputError
-from ...base.describe import library_versions
-from ...base.digest import file_digest
-from ...base.foreign import check_fields
-from ...base.reading import is_file, load_json
-from ...export.classifier.description import Description
-from ...export.classifier.graph import ClassifierGraph
-from ...generate import ClassName
-from ...train.classifier.calibration import probabilities
-from ...train.classifier.saved import WEIGHTS, SavedClassifier, load_classifier
-from ..calibration.file import Calibration, read_calibration
-from ..folder import CONFIG
-from ..report.summary import METRICS
+from ..base import InputError
+from ..base.describe import library_versions
+from ..base.digest import file_digest
+from ..base.foreign import check_fields
+from ..base.reading import is_file, load_json
+from ..export.classifier.description import Description
+from ..export.classifier.graph import ClassifierGraph
+from ..generate import ClassName
+from ..train.classifier.calibration import probabilities
+from ..train.classifier.saved import WEIGHTS, SavedClassifier, load_classifier
+from .calibration.file import Calibration, read_calibration
+from .folder import CONFIG
+from .report.summary import METRICS
 
 _REMEDY = "restore the run's files, or run it again"
 
