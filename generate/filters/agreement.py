@@ -70,7 +70,8 @@ class AgreementFilter(ImageFilter):
                 "filter's: make the filter with the recipe of the images"
             )
         # The encoder's bias, the same for all classes, plays no part.
-        return (self._encoder.scale * (texts @ vector)).softmax(0)[spec.label]
+        logits: Tensor = self._encoder.scale * (texts @ vector)  # [N]
+        return logits.softmax(0)[spec.label]
 
 
 def _kinds(recipe: Recipe) -> list[tuple[str, str]]:

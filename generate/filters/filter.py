@@ -33,6 +33,7 @@ class ImageFilter(Protocol):
 
     def begin(self) -> None:
         """A new unit of work begins: forget the images of the one before."""
+        return
 
     def __call__(self, images: Tensor, specs: Sequence[SampleSpec]) -> Verdict:
         """Judge `images`, uint8 `[B, S, S, 3]` and one at least, each made from its spec."""
@@ -44,3 +45,4 @@ class ImageFilter(Protocol):
         Others were rejected, by this filter or by one after it. An image that is rejected at its
         last attempt is handed over all the same.
         """
+        return
