@@ -30,8 +30,8 @@ class AgreementFilter(ImageFilter):
         least: probability of its own class with which an image is kept; None: 1/N, which is what
             an encoder that sees no difference gives each.
 
-    Raises `InputError` for fewer than two classes, for a recipe with prompts of a file, which are
-    of their class alone, and for a probability that is not between 0 and 1.
+    Raises `InputError` for a recipe with prompts of a file, which are of their class alone, and for
+    a probability that is not above 0 and below 1.
     """
 
     reason = "disagreement"
@@ -43,11 +43,6 @@ class AgreementFilter(ImageFilter):
         classes: Sequence[ClassName],
         least: float | None = None,
     ) -> None:
-        if len(classes) < 2:
-            raise InputError(
-                f"the only class is {classes[0].name!r}, which is told from none: leave --encoder "
-                "out"
-            )
         self._encoder = encoder
         self._least = 1 / len(classes) if least is None else check_least_agreement(least)
         kinds = _kinds(recipe)

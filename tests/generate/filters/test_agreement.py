@@ -93,11 +93,6 @@ def test_a_probability_that_all_or_none_have_is_refused(least):
         AgreementFilter(Seeing(), PLAIN, CLASSES, least)
 
 
-def test_one_class_is_told_from_nothing():
-    with pytest.raises(InputError, match="the only class is 'bag'"):
-        AgreementFilter(Seeing(), PLAIN, CLASSES[:1])
-
-
 def test_prompts_of_a_file_say_nothing_of_other_classes(tmp_path):
     (tmp_path / "mine.csv").write_text("class,prompt\nbag,a bag on a chair\n")
     (tmp_path / "merged.yaml").write_text("merge: [base, mine.csv]\n")
