@@ -7,7 +7,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from ....base.foreign import ForeignValues, check_values
+from ...plan.recipe import GuidanceRange
 from ..commit.record import GroupFacts
+from ..config.config import CONFIG
 
 _MOST_LEVELS = 8
 _QUARTERS = 4
@@ -65,20 +68,31 @@ class Tally:
         return groups
 
 
+class _Leaf(ForeignValues):
+    guidance: float | GuidanceRange
+
+
+class _Content(ForeignValues):
+    leaves: list[_Leaf]
+
+
 class GuidanceLevels:
-    """Names for guidance scales: a recipe's own where these are few, else quarters of its range."""
+    """Names for guidance scales: a recipe's own where these are few, else quarters of its range.
+
+    `recipe` is a recipe's content; `InputError` where it is damaged.
+    """
 
     def __init__(self, recipe: Mapping[str, Any]) -> None:
+        content = check_values(_Content, recipe, f"the recipe in {CONFIG}", "restore that file")
         scales: set[float] = set()
         is_drawn = False
-        for leaf in recipe["leaves"]:
-            guidance = leaf["guidance"]
-            if not isinstance(guidance, Mapping):
-                scales.add(guidance)
+        for leaf in content.leaves:
+            if not isinstance(leaf.guidance, GuidanceRange):
+                scales.add(leaf.guidance)
                 continue
-            low, high = guidance["uniform"]
+            low, high = leaf.guidance.uniform
             scales |= {low, high}
-            if guidance["integers"]:
+            if leaf.guidance.integers:
                 scales |= set(range(int(low), int(high) + 1))
             else:
                 is_drawn |= low < high
@@ -89,7 +103,7 @@ class GuidanceLevels:
             self._edges = [*(low + step * n for n in range(_QUARTERS)), high]
 
     def __call__(self, guidance: float) -> str:
-        """Such as `7.5`, or `1 to 2`, to which 2 does not belong but at the end."""
+        """Such as `7.5`, or `1 to 2`: 2 itself is of the next quarter, where there is one."""
         if not self._edges:
             return f"{guidance:g}"
         quarter = bisect_right(self._edges[1:-1], guidance)

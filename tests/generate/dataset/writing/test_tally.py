@@ -2,6 +2,7 @@
 
 import pytest
 
+from zeroreal.base import InputError
 from zeroreal.generate.dataset.commit.record import GroupFacts, merged_groups
 from zeroreal.generate.dataset.writing.tally import GuidanceLevels, Tally
 from zeroreal.generate.plan.content import recipe_content
@@ -64,3 +65,9 @@ def test_groups_of_several_shards_add_up():
     assert merged_groups([one, {}, other]) == {
         "domain": {"photo": GroupFacts(5, {"dull": 5, "nan": 1}), "sketch": GroupFacts(1)}
     }
+
+
+@pytest.mark.parametrize("recipe", [{}, {"leaves": [{}]}, {"leaves": [{"guidance": "strong"}]}])
+def test_a_damaged_recipe_is_said(recipe):
+    with pytest.raises(InputError, match=r"the recipe in dataset\.yaml .*; restore that file"):
+        Tally(recipe)
