@@ -3,7 +3,7 @@ from .coverage import Nearness, RealVectors
 from .dual_encoder import DualEncoder
 from .gaussians import ClassGaussians, GaussianClassifier
 from .kinds import EncoderStatus, encoder_statuses
-from .load import find_encoder, load_encoder
+from .load import encoder_digest, find_encoder, load_encoder
 from .prompt_weights import zpe_scores, zpe_weights
 from .vendi import vendi_score, vendi_within
 from .zero_shot import ZeroShotClassifier, class_weights
@@ -18,6 +18,7 @@ __all__ = [
     "ZeroShotClassifier",
     "class_weights",
     "embed_in_blocks",
+    "encoder_digest",
     "encoder_statuses",
     "find_encoder",
     "load_encoder",

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from ..assets import TINY_CLIP
+from ..base.digest import file_digest, key_digest
 from ..base.errors import InputError
 from ..engine import Cache
 from ..export.model.model_folder import find_folder
@@ -15,6 +16,8 @@ from . import open_clip_folder, transformers_folder
 from .dual_encoder import DualEncoder, best_batch
 from .image_engine import check_engine, on_engine
 from .settings import EMBEDDED
+
+_DECIDING = (".json", ".model", ".safetensors")
 
 
 def find_encoder(name: str | Path) -> Path:
@@ -30,6 +33,15 @@ def find_encoder(name: str | Path) -> Path:
         f"name the one that ships, {EMBEDDED!r}",
         library="transformers or open_clip",
     )
+
+
+def encoder_digest(name: str | Path | None) -> str | None:
+    """SHA-256 over the files of an encoder that decide what it says; None without one."""
+    if name is None:
+        return None
+    folder = find_encoder(name)
+    files = sorted(path for path in folder.iterdir() if path.suffix in _DECIDING)
+    return key_digest({path.name: file_digest(path) for path in files})
 
 
 def load_encoder(

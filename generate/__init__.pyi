@@ -4,6 +4,7 @@ from .diffusion_classifier.classified import Classified
 from .diffusion_classifier.classifier import DiffusionClassifier
 from .diffusion_classifier.settings import DiffusionClassifierSettings
 from .facts import GeneratorFacts
+from .filters.agreement import AgreementFilter
 from .filters.duplicates import DuplicateFilter, perceptual_hash
 from .filters.filter import ImageFilter, Verdict
 from .filters.quality import Quality
@@ -25,6 +26,7 @@ from .tuning.request import TuneProgress, TuneRequest
 from .tuning.tune import Tuned, tune
 
 __all__ = [
+    "AgreementFilter",
     "ClassName",
     "Classified",
     "DataParallelGenerator",

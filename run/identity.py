@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from ..base import InputError
-from ..base.digest import file_digest, key_digest
+from ..base.digest import key_digest
 from ..base.settings import plain
-from ..encoders import find_encoder
+from ..encoders import encoder_digest
 from ..generate.dataset.config.config import FREE
 from ..generate.dataset.config.model_digest import model_digest
 from .parts import Parts
@@ -22,7 +22,6 @@ from .stored.images import StoredImages
 _log = logging.getLogger(__name__)
 
 _MODEL, _TEACHER, _BASELINE = "model", "teacher", "baseline encoder"
-_DECIDING = (".json", ".model", ".safetensors")  # of an encoder's files
 _ROUNDING = ("threads", "torch")
 _FREE = {*FREE["generate"], "vae"}  # which is in the model's digest, too
 
@@ -111,12 +110,3 @@ def _model(parts: Parts) -> str | None:
     if isinstance(parts.source, StoredImages):
         return None
     return model_digest(parts.source.facts.folder, parts.settings.generate)
-
-
-def encoder_digest(name: str | None) -> str | None:
-    """The digest of the files of a dual encoder; None without one."""
-    if name is None:
-        return None
-    folder = find_encoder(name)
-    files = sorted(path for path in folder.iterdir() if path.suffix in _DECIDING)
-    return key_digest({path.name: file_digest(path) for path in files})

@@ -80,7 +80,10 @@ class Job:
         store = LocalStore(Path(tempfile.mkdtemp(dir=self._work)))
         try:
             self._config.write(store)
-            dataset = Dataset(store, self._config, self._recipe, self.plan, self._generator)
+            quality = quality_of(self._config.settings, self._recipe)
+            dataset = Dataset(
+                store, self._config, self._recipe, self.plan, self._generator, quality
+            )
             return self._make(dataset)
         finally:
             shutil.rmtree(store.root)
@@ -95,7 +98,7 @@ class Job:
             self.plan,
             self._generator,
             heartbeat,
-            quality=quality_of(settings),
+            quality=dataset.quality,
             encoder=encoder,
             facts=worker_facts(dataset, encoder),
             on_batch=sheet.add,

@@ -29,7 +29,7 @@ from .card.facts import CardFacts, ClassFacts, ModelFacts, RecipeFacts, RecipePa
 from .card.licence import model_licence
 from .checking.contents import stored_images
 from .commit.commit import main_suffix
-from .commit.record import RECORD, FileFacts, ShardRecord, merged_counts, read_record
+from .commit.record import RECORD, FileFacts, ShardRecord, merged_counts, merged_groups, read_record
 from .config.config import CONFIG, DatasetConfig
 from .joining import hub_id
 from .store.store import Store
@@ -121,6 +121,7 @@ def card_facts(
         version=metadata.version("zeroreal"),
         finished=max((record.finished for record in records), default=""),
         url=store.url if "://" in store.url else "",
+        groups=merged_groups([record.groups for record in records]),
     )
 
 
@@ -128,6 +129,12 @@ def _decisive(config: DatasetConfig) -> dict[str, str]:
     """The settings that decide images, in words."""
     settings = config.settings
     shown = {"seed": str(settings.seed), "images of each class": str(config.ends[-1])}
+    if settings.near_duplicates is not None:
+        shown["near duplicates"] = f"made again within {settings.near_duplicates} of 64 bits"
+    if settings.encoder is not None:
+        least = settings.least_agreement or 1 / len(config.classes)
+        name = hub_id(settings.encoder) or Path(settings.encoder).name
+        shown["agreement with the class"] = f"at least {least:.4g} by {name} ({config.encoder})"
     for value in values_of(GenerateSettings):
         found = getattr(settings.generate, value.path[0])
         name = value.path[0].replace("_", " ")

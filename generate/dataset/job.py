@@ -22,7 +22,7 @@ from .config.config import DatasetConfig, check_unchanged
 from .config.settings import DatasetSettings
 from .describing import read_records, write_card, write_index
 from .joining import is_complete, wanted_dataset
-from .opening import Dataset, precision_name, quality_of
+from .opening import Dataset, precision_name
 from .store.store import Store
 from .writing.encoding import encoder_of
 from .writing.sheet import SheetWriter
@@ -129,7 +129,7 @@ def make_shards(
         dataset.plan,
         dataset.generator,
         heartbeat,
-        quality=quality_of(config.settings),
+        quality=dataset.quality,
         encoder=encoder,
         facts=worker_facts(dataset, encoder),
         on_progress=progress.show,

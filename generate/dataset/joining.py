@@ -10,6 +10,8 @@ from typing import Any
 
 from ...base import InputError
 from ...base.settings import merge, plain
+from ...encoders import encoder_digest
+from ...encoders.settings import EMBEDDED
 from ...export import find_model, parse_lora
 from ...export.model.parts import FEW_STEP_UNET, OWN_UNET
 from ...export.model.textual_inversion import parse_inversion
@@ -108,7 +110,13 @@ def config_of(settings: DatasetSettings, recipe: Recipe) -> DatasetConfig:
         find_model(settings.generate.model, settings.generate.variant), settings.generate
     )
     content = json.loads(json.dumps(recipe_content(recipe)))  # as it is when read again
-    return DatasetConfig(settings, content, digest, (settings.images_per_class,))
+    return DatasetConfig(
+        settings,
+        content,
+        digest,
+        (settings.images_per_class,),
+        encoder=encoder_digest(settings.encoder),
+    )
 
 
 def joined(store: Store, stored: DatasetConfig, wanted: DatasetConfig) -> DatasetConfig:
@@ -143,7 +151,9 @@ def with_absolute_paths(settings: DatasetSettings) -> DatasetSettings:
         lora=tuple(_absolute_lora(text) for text in chosen.lora),
         textual_inversion=tuple(map(_absolute_inversion, chosen.textual_inversion)),
     )
-    return replace(settings, recipe=_absolute(settings.recipe) or "", generate=generate)
+    encoder = settings.encoder if settings.encoder == EMBEDDED else _absolute(settings.encoder)
+    recipe = _absolute(settings.recipe) or ""
+    return replace(settings, recipe=recipe, encoder=encoder, generate=generate)
 
 
 def _absolute_lora(text: str) -> str:

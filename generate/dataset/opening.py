@@ -10,10 +10,14 @@ from ...base import describe_device, resolve_device
 from ...base.device import PRECISIONS
 from ...base.progress import OnStage
 from ...base.sides import as_sides
+from ...encoders import load_encoder
 from ...engine import Cache
+from ..filters.agreement import AgreementFilter
 from ..filters.duplicates import DuplicateFilter
+from ..filters.filter import ImageFilter
 from ..filters.quality import Quality
 from ..generator import Generator
+from ..plan.classes import parse_classes
 from ..plan.recipe import Recipe
 from ..plan.samples import SamplePlan
 from ..telling import made_with_progress
@@ -39,6 +43,7 @@ class Dataset:
     recipe: Recipe
     plan: SamplePlan
     generator: Generator
+    quality: Quality
 
 
 def open_dataset(
@@ -60,6 +65,7 @@ def open_dataset(
     wanted = wanted_dataset(store, settings, extend)
     config, recipe = wanted.config, wanted.recipe
     found = {} if config is None else config.found
+    quality = quality_of(wanted.settings, recipe)
     generator = make_generator(wanted.settings, recipe.guided, found, cache, on_progress)
     if config is None:
         config = config_of(_settled(wanted.settings, generator), recipe)
@@ -69,7 +75,7 @@ def open_dataset(
     clear_dead(store, config.settings.format)
     plan = SamplePlan(recipe, config.classes, config.ends[-1], seed=config.settings.seed)
     generator.check_prompts(plan)
-    return Dataset(store, config, recipe, plan, generator)
+    return Dataset(store, config, recipe, plan, generator, quality)
 
 
 def reopen(
@@ -114,11 +120,16 @@ def make_generator(
     return made_with_progress(make, on_progress)
 
 
-def quality_of(settings: DatasetSettings) -> Quality:
-    """The checks that images must pass."""
-    if settings.near_duplicates is None:
-        return Quality((), settings.most_attempts)
-    return Quality((DuplicateFilter(settings.near_duplicates),), settings.most_attempts)
+def quality_of(settings: DatasetSettings, recipe: Recipe) -> Quality:
+    """The checks that images must pass; `InputError` for an encoder that cannot be used."""
+    filters: list[ImageFilter] = []
+    if settings.near_duplicates is not None:
+        filters.append(DuplicateFilter(settings.near_duplicates))
+    if settings.encoder is not None:
+        encoder = load_encoder(settings.encoder, resolve_device(settings.device))
+        classes = parse_classes(settings.classes)
+        filters.append(AgreementFilter(encoder, recipe, classes, settings.least_agreement))
+    return Quality(tuple(filters), settings.most_attempts)
 
 
 def precision_name(generator: Generator) -> str:

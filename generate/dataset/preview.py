@@ -14,9 +14,12 @@ from ...base import InputError
 from ...base.progress import OnStage, StageProgress
 from ...engine import Cache
 from ...export import find_model
+from ..filters.quality import Quality
 from ..generator import Generator
 from ..image_batch import ImageBatch
 from ..plan.classes import parse_classes
+from ..plan.content import recipe_content
+from ..plan.recipe import Recipe
 from ..plan.samples import SamplePlan
 from ..suited import suited_recipe
 from .card.licence import Licence, model_licence
@@ -30,6 +33,7 @@ from .store.store import LocalStore, Store
 from .writing.encoding import encoder_of
 from .writing.open_shard import OpenShard, on_host
 from .writing.sheet import SHEET, tiles_of
+from .writing.tally import Tally
 
 MOST_CLASSES = 20
 """Classes of which images are shown: a thousand would take the time of a small dataset."""
@@ -79,18 +83,18 @@ def preview_dataset(
     recipe = suited_recipe(settings, settings.generate)
     classes = parse_classes(settings.classes)
     plan = SamplePlan(recipe, classes, settings.images_per_class, seed=settings.seed)
+    quality = quality_of(settings, recipe)
     generator = make_generator(settings, recipe.guided, found, cache, on_progress)
     generator.check_prompts(plan)
     count = min(images_per_class, settings.images_per_class)
     chosen = [index for index in range(count * len(classes)) if index % len(classes) < MOST_CLASSES]
-    batches, speed = _measured(generator, plan, chosen, settings, on_progress)
+    batches, speed = _measured(generator, plan, chosen, quality, on_progress)
     names = tuple(item.name for item in classes)
     tiles = [tile for batch in batches for tile in tiles_of(on_host(batch), batch.specs, names)]
     workers = max(1, len(settings.devices))
+    size = _bytes_per_image(settings, recipe, generator, batches, names)
     free = shutil.disk_usage(_existing(store.root)).free if isinstance(store, LocalStore) else None
-    estimate = Estimate(
-        len(plan), speed * workers, _bytes_per_image(settings, generator, batches, names), free
-    )
+    estimate = Estimate(len(plan), speed * workers, size, free)
     model = settings.generate.model
     preview = Preview(
         tuple(tiles),
@@ -108,14 +112,14 @@ def _measured(
     generator: Generator,
     plan: SamplePlan,
     chosen: list[int],
-    settings: DatasetSettings,
+    quality: Quality,
     on_progress: OnStage,
 ) -> tuple[list[ImageBatch], float]:
     """The images, and how many are made a second once everything is warm."""
     batches: list[ImageBatch] = []
     times = []
     specs = [plan[index] for index in chosen]
-    for batch in generator.generate(specs, quality=quality_of(settings)):
+    for batch in generator.generate(specs, quality=quality):
         if generator.device.type == "cuda":
             torch.cuda.synchronize(generator.device)
         times.append(time.perf_counter())
@@ -133,6 +137,7 @@ def _measured(
 
 def _bytes_per_image(
     settings: DatasetSettings,
+    recipe: Recipe,
     generator: Generator,
     batches: list[ImageBatch],
     classes: tuple[str, ...],
@@ -152,6 +157,7 @@ def _bytes_per_image(
             encoder=encoder_of(settings, generator),
             constants={"model": "0" * 64, "engine": generator.facts.engine, "precision": "fp32"},
             negative_prompt=settings.generate.negative_prompt,
+            tally=Tally(recipe_content(recipe)),
         )
         number = 0
         for batch in batches:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ...base.errors import InputError
+from ..image_batch import labels_of
+from ..plan.samples import SampleSpec
 from .filter import ImageFilter, Verdict
 
 _SIDE = 32  # pixels of the image that is transformed
@@ -51,12 +54,12 @@ class DuplicateFilter(ImageFilter):
         self._earlier: tuple[Tensor, Tensor] | None = None
         self._judged: tuple[Tensor, Tensor] | None = None
 
-    def __call__(self, images: Tensor, labels: Tensor) -> Verdict:
+    def __call__(self, images: Tensor, specs: Sequence[SampleSpec]) -> Verdict:
         """Keep what is far from all earlier ones; the score is the distance to the nearest, 0..64.
 
         It is 64 where there is none. The verdict is on the host.
         """
-        hashes = perceptual_hash(images)
+        hashes, labels = perceptual_hash(images), labels_of(specs, images.device)
         self._judged = hashes, labels
         within = _distances(hashes, labels, hashes, labels).cpu()  # [B, B]
         nearest = torch.full((len(images),), float(_BITS))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from torch import Tensor
+
+from ..plan.samples import SampleSpec
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,10 @@ class ImageFilter(Protocol):
 
     def begin(self) -> None:
         """A new unit of work begins: forget the images of the one before."""
+        return
 
-    def __call__(self, images: Tensor, labels: Tensor) -> Verdict:
-        """Judge `images`, uint8 `[B, S, S, 3]`, of classes `labels`, int64 `[B]`, B at least 1."""
+    def __call__(self, images: Tensor, specs: Sequence[SampleSpec]) -> Verdict:
+        """Judge `images`, uint8 `[B, S, S, 3]` and one at least, each made from its spec."""
         ...
 
     def handed_over(self, rows: Tensor) -> None:
@@ -41,3 +45,4 @@ class ImageFilter(Protocol):
         Others were rejected, by this filter or by one after it. An image that is rejected at its
         last attempt is handed over all the same.
         """
+        return

@@ -56,7 +56,7 @@ class Inspection:
         wanted = [row for row, draft in enumerate(drafts) if draft.spec.index not in self._done]
         last = [draft.attempt + 1 >= self._most_attempts for draft in drafts]
         pictures = [row for row in wanted if not faults[row]]
-        reasons = dict(enumerate(faults)) | self._judge(pictures, last, decoded.images, labels)
+        reasons = dict(enumerate(faults)) | self._judge(pictures, last, decoded.images, drafts)
         rejected = [row for row in wanted if faults[row] or (reasons[row] and not last[row])]
         accepted = [row for row in wanted if row not in rejected]
         return Sorted(
@@ -66,7 +66,11 @@ class Inspection:
         )
 
     def _judge(
-        self, pictures: Sequence[int], last: Sequence[bool], images: Tensor, labels: Tensor
+        self,
+        pictures: Sequence[int],
+        last: Sequence[bool],
+        images: Tensor,
+        drafts: Sequence[Draft],
     ) -> dict[int, str]:
         """The rows that filters reject, with the reason; tells the filters what is handed over."""
         rejected: dict[int, str] = {}
@@ -78,7 +82,7 @@ class Inspection:
                 shown.append(rows)
                 if rows:
                     at = to_device(torch.tensor(rows), self._device)
-                    keep = one(images[at], labels[at]).keep.tolist()
+                    keep = one(images[at], [drafts[row].spec for row in rows]).keep.tolist()
                     rejected |= {
                         row: one.reason for row, good in zip(rows, keep, strict=True) if not good
                     }

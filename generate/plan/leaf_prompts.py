@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Protocol
 
@@ -30,6 +30,10 @@ class PromptText:
     prompt: str
     negative_prompt: str
     language: str = ""
+    template: str = field(default="", compare=False)
+    """What the prompt was made from; empty for one that a file has."""
+    domain: str = field(default="", compare=False)
+    """What the template's `{domain}` is; empty without one."""
 
 
 class LeafPrompts(Protocol):
@@ -79,7 +83,7 @@ class TemplatePrompts:
         return found
 
     def _text(self, label: int, domain: str) -> PromptText:
-        return PromptText(fill(self._template, self._classes[label].prompt, domain), self._negative)
+        return _filled(self._template, self._classes[label], domain, self._negative)
 
     def _domain(self, label: int, rank: int) -> str:
         if not self._domains:
@@ -115,7 +119,7 @@ def domain_prompts(
     """A template's prompts, each domain about as often as its weight says."""
 
     def of_class(item: ClassName) -> dict[PromptText, Fraction]:
-        texts = (PromptText(fill(template, item.prompt, name), negative_prompt) for name in weights)
+        texts = (_filled(template, item, name, negative_prompt) for name in weights)
         return dict(zip(texts, map(Fraction, weights.values()), strict=True))
 
     return WeightedPrompts([of_class(item) for item in classes], seed, part)
@@ -148,6 +152,11 @@ class WeightedPrompts:
     def _start(self, label: int) -> int:
         high, low, *_ = philox.words(self._seed, label, Stream.PROMPT, self._part)
         return (high << 32) | low
+
+
+def _filled(template: str, item: ClassName, domain: str, negative_prompt: str) -> PromptText:
+    prompt = fill(template, item.prompt, domain)
+    return PromptText(prompt, negative_prompt, template=template, domain=domain)
 
 
 def _row_weights(rows: Sequence[PromptRow], negative_prompt: str) -> dict[PromptText, Fraction]:

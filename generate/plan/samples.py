@@ -38,6 +38,10 @@ class SampleSpec:
     seed: int
     language: str = ""
     """Of the prompt, where it comes from a file that says so."""
+    template: str = ""
+    """What the prompt was made from; empty for one that a file has."""
+    domain: str = ""
+    """What the template's `{domain}` is; empty without one."""
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.guidance):
@@ -114,6 +118,8 @@ class SamplePlan(Sequence[SampleSpec]):
             guidance=self._guidance(self.leaves[part], index),
             seed=philox.seed63(self.seed, index, Stream.NOISE),
             language=text.language,
+            template=text.template,
+            domain=text.domain,
         )
 
     def _guidance(self, leaf: Recipe, index: int) -> float:

@@ -30,10 +30,11 @@ from ...encoders import (
     DualEncoder,
     class_weights,
     embed_in_blocks,
+    encoder_digest,
     load_encoder,
 )
 from ...train.classifier.evaluate import Evaluation
-from ..identity import encoder_digest, images_identity
+from ..identity import images_identity
 from ..parts import Parts
 from .figures import BaselineFigures
 from .settings import GAUSSIANS, BaselineSettings

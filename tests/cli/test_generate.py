@@ -52,6 +52,8 @@ def test_the_same_command_makes_nothing_twice(made, command):
         (["--out", "{new}", "--shard-size", "0"], "shard size is 0: at least 1 is needed"),
         (["--out", "{new}", "--model", "no/such/folder"], "does not exist"),
         (["--out", "{new}", "--address", "here"], "is of a Ray cluster"),
+        (["--out", "{new}", "--encoder", "/no/such", *SMALL], "encoder folder '/no/such' does not"),
+        (["--out", "{new}", "--least-agreement", "0.3"], "name a dual encoder with --encoder"),
     ],
 )
 def test_bad_input_gets_one_sentence_and_status_2(made, command, tmp_path, arguments, complaint):

@@ -21,11 +21,12 @@ class RejectClass(ImageFilter):
         self.begun += 1
         self.seen = 0
 
-    def __call__(self, images, labels):
-        keep = torch.ones(len(labels), dtype=torch.bool)
-        for row in (labels == self.label).nonzero()[:, 0].tolist():
-            keep[row] = self.seen >= self.times
-            self.seen += 1
+    def __call__(self, images, specs):
+        keep = torch.ones(len(specs), dtype=torch.bool)
+        for row, spec in enumerate(specs):
+            if spec.label == self.label:
+                keep[row] = self.seen >= self.times
+                self.seen += 1
         return Verdict(keep, keep.float())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -13,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ....report.page import memory, moment
-from ..commit.record import WorkerFacts
+from ..commit.record import GroupFacts, WorkerFacts
 from .facts import CardFacts
 from .front_matter import front_matter
 from .loading import loading
@@ -34,6 +35,7 @@ def dataset_card(facts: CardFacts) -> str:
         "machines": _machines(facts.workers),
         "rejected": _sum(one.rejected for one in facts.classes),
         "kept": _sum(one.kept for one in facts.classes),
+        "groups": {by: _ordered(groups) for by, groups in facts.groups.items() if len(groups) > 1},
         "loading": loading(facts),
         "most_open": _MOST_OPEN,
     }
@@ -54,6 +56,18 @@ def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     for one in counts:
         total.update(one)
     return dict(total)
+
+
+def _ordered(groups: Mapping[str, GroupFacts]) -> dict[str, GroupFacts]:
+    """By the number that names begin with, then by name."""
+
+    def place(name: str) -> tuple[float, str]:
+        try:
+            return float(name.partition(" ")[0]), name
+        except ValueError:
+            return math.inf, name
+
+    return {name: groups[name] for name in sorted(groups, key=place)}
 
 
 def _counts(reasons: Mapping[str, int]) -> str:

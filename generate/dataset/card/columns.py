@@ -16,6 +16,7 @@ _MEANINGS = {
     "prompt": "What the model was asked for.",
     "negative_prompt": "What guidance led away from.",
     "language": "The language of the class's name in the prompt.",
+    "domain": "What of the recipe's domains the prompt asked for; empty where it has none.",
     "guidance": "The scale of classifier-free guidance; 1 is none.",
     "seed": "The seed of the noise that the image began as.",
     "rejected": "The reasons for which earlier attempts at this image were made again.",

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pyarrow as pa
 
-from ..commit.record import FileFacts, WorkerFacts
+from ..commit.record import FileFacts, Groups, WorkerFacts
 from .licence import Licence
 
 _SIZES = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T")
@@ -94,6 +94,8 @@ class CardFacts:
     """When the last shard was, as ISO 8601."""
     url: str = ""
     """Where it is published; empty while it is not."""
+    groups: Groups = field(default_factory=dict)
+    """Images, and what was made again, by domain and by guidance."""
 
     @cached_property
     def images(self) -> int:

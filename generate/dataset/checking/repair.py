@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from ..commit.shards import ShardRange
 from ..commit.workers import read_notes
 from ..config.config import DatasetConfig, read_config
 from ..store.store import Store
+from ..writing.tally import Tally
 from .contents import shard_files, shard_rows
 from .tar_contents import number_of
 from .verify import MISSING, STRANGE, UNRECORDED, Fault
@@ -90,10 +90,9 @@ def _write_record(store: Store, config: DatasetConfig, shard: ShardRange, stem: 
         }
         rows = shard_rows(shard_format, stem, there.__getitem__)
         files = {name: file_facts(path) for name, path in there.items()}
-    rejected: dict[str, Counter[str]] = {}
+    tally = Tally(config.recipe)
     for row in rows:
-        if row["rejected"]:
-            rejected.setdefault(row["class"], Counter()).update(row["rejected"])
+        tally.add(row)
     worker = WorkerFacts(
         "unknown", 0, "unknown", rows[0]["engine"], rows[0]["precision"], 0, 0, 0, "unknown"
     )
@@ -102,11 +101,12 @@ def _write_record(store: Store, config: DatasetConfig, shard: ShardRange, stem: 
         first=shard.first,
         end=shard.end,
         files=files,
-        classes=dict(Counter(row["class"] for row in rows)),
-        rejected={name: dict(counts) for name, counts in rejected.items()},
+        classes=tally.classes,
+        rejected=tally.rejected,
         kept={},
         worker=worker,
         seconds=0.0,
         finished=datetime.now().astimezone().isoformat(timespec="seconds"),
+        groups=tally.groups,
     )
     store.write(stem + RECORD, record.content())

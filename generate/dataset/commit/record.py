@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from pydantic import TypeAdapter, ValidationError
@@ -20,6 +20,19 @@ class FileFacts:
 
     bytes: int
     sha256: str
+
+
+@dataclass(frozen=True)
+class GroupFacts:
+    """Images that have something in common."""
+
+    images: int = 0
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    """Of them made again, by reason."""
+
+
+Groups = Mapping[str, Mapping[str, GroupFacts]]
+"""Groups of images by `domain` and by `guidance`, and their names, such as `sketch`."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +75,8 @@ class ShardRecord:
     """From the first batch to the commit."""
     finished: str
     """When, as ISO 8601."""
+    groups: Groups = field(default_factory=dict)
+    """Images, and what was made again, by domain and by guidance."""
 
     def content(self) -> bytes:
         """As JSON."""
@@ -103,4 +118,19 @@ def merged_counts(
             own = totals.setdefault(name, {})
             for reason, number in reasons.items():
                 own[reason] = own.get(reason, 0) + number
+    return totals
+
+
+def merged_groups(parts: Sequence[Groups]) -> dict[str, dict[str, GroupFacts]]:
+    """The sums of groups of the same name."""
+    totals: dict[str, dict[str, GroupFacts]] = {}
+    for part in parts:
+        for by, groups in part.items():
+            own = totals.setdefault(by, {})
+            for name, group in groups.items():
+                before = own.get(name, GroupFacts())
+                own[name] = GroupFacts(
+                    before.images + group.images,
+                    merged_counts([{name: before.rejected}, {name: group.rejected}])[name],
+                )
     return totals

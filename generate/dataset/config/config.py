@@ -44,8 +44,8 @@ FREE = {
         "memory",
         "tune",
     ),
-    # The recipe's content has the guidance that was asked for.
-    "": ("images_per_class", "device", "devices", "recipe", "guidance"),
+    # The recipe's content has the guidance that was asked for; encoders have a digest.
+    "": ("images_per_class", "device", "devices", "recipe", "guidance", "encoder"),
 }
 """What may differ between workers of one dataset, by section."""
 
@@ -57,6 +57,7 @@ class _Stored(ForeignValues):
     model_digest: str
     settings: dict[str, Any]
     recipe_content: dict[str, JsonValue]
+    encoder_digest: str | None = None
     found: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
@@ -74,6 +75,8 @@ class DatasetConfig:
     """Images of each class: at first, and after each extension."""
     found: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """What tuning came to, by device: workers on the same device make the same bits by it."""
+    encoder: str | None = None
+    """The digest of the files of the dual encoder that images have to agree with; None without."""
 
     @property
     def classes(self) -> tuple[ClassName, ...]:
@@ -100,7 +103,12 @@ class DatasetConfig:
             inner = content[section] if section else content
             for name in names:
                 del inner[name]
-        return {**_flat(content), "recipe": dict(self.recipe), "model's digest": self.model}
+        return {
+            **_flat(content),
+            "recipe": dict(self.recipe),
+            "model's digest": self.model,
+            "encoder's digest": self.encoder,
+        }
 
     def extended(self, images_per_class: int) -> DatasetConfig:
         """The same dataset with so many more images of each class."""
@@ -115,6 +123,7 @@ class DatasetConfig:
             "model_digest": self.model,
             "settings": plain(self.settings),
             "recipe_content": dict(self.recipe),
+            "encoder_digest": self.encoder,
             "found": {device: dict(found) for device, found in self.found.items()},
         }
         return yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode()
@@ -166,6 +175,7 @@ def read_config(store: Store) -> DatasetConfig:
         stored.model_digest,
         stored.images_per_class,
         stored.found,
+        stored.encoder_digest,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ....base.errors import InputError, unknown
 from ....base.settings import option, section
 from ....data.formats import IMAGE_FORMATS, SHARD_FORMATS
+from ...filters.settings import check_least_agreement
 from ...plan.settings import PlanSettings
 from ...settings import GenerateSettings, devices_option
 
@@ -31,6 +32,12 @@ class DatasetSettings(PlanSettings):
     near_duplicates: int | None = option(None, shown="off", panel=_QUALITY)
     """Make images again whose perceptual hash differs in at most so many of 64 bits from that of an
     image of the same class in the same shard."""
+    encoder: str | None = option(None, shown="off", panel=_QUALITY)
+    """Make images again that do not agree with their class by this dual encoder, with the texts of
+    all classes in the image's own domain: a folder that transformers or open_clip saved, a hub id,
+    or embedded."""
+    least_agreement: float | None = option(None, shown="1/N of N classes", panel=_QUALITY)
+    """The probability of its own class that an image needs by --encoder."""
     most_attempts: int = option(8, panel=_QUALITY)
     """How often an image is made at most, until it passes the checks."""
     device: str = "auto"
@@ -59,3 +66,10 @@ class DatasetSettings(PlanSettings):
             raise InputError(
                 f"near duplicates is {self.near_duplicates}: it must be 0 to 63 bits of the hash"
             )
+        if self.least_agreement is not None:
+            check_least_agreement(self.least_agreement)
+            if self.encoder is None:
+                raise InputError(
+                    f"least agreement {self.least_agreement:g} was given, but nothing that tells "
+                    "the agreement: name a dual encoder with --encoder"
+                )

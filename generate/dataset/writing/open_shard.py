@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from ...image_batch import ImageBatch
 from ...plan.samples import SampleSpec
 from ..commit.commit import FOLDER, METADATA, PendingShard
 from ..commit.shards import ShardRange
+from .tally import Tally
 
 SCHEMA = pa.schema(
     [
@@ -27,6 +27,7 @@ SCHEMA = pa.schema(
         ("prompt", pa.string()),
         ("negative_prompt", pa.string()),
         ("language", pa.string()),
+        ("domain", pa.string()),
         ("guidance", pa.float64()),
         ("seed", pa.int64()),
         ("rejected", pa.list_(pa.string())),
@@ -38,7 +39,6 @@ SCHEMA = pa.schema(
 """What is written of every image. `seed` is that of its noise; `rejected` holds the reasons for
 which earlier attempts were made again."""
 
-Counts = dict[str, Counter[str]]
 Pixels = bytes | NDArray[Any]
 
 
@@ -49,6 +49,7 @@ class OpenShard:
         encoder: None for formats that hold pixels.
         constants: what all rows have in common: model, engine and precision.
         negative_prompt: what takes the place of the samples' own; None: nothing.
+        tally: counts the images.
     """
 
     def __init__(
@@ -65,11 +66,9 @@ class OpenShard:
         encoder: ImageEncoder | None,
         constants: Mapping[str, str],
         negative_prompt: str | None,
+        tally: Tally,
     ) -> None:
-        self.shard = shard
-        self.counts: Counter[str] = Counter()
-        self.rejected: Counts = {}
-        self.kept: Counts = {}
+        self.shard, self.tally = shard, tally
         self._token, self._stem, self._format = token, stem, shard_format
         self._classes, self._encoder = classes, encoder
         self._constants, self._negative_prompt = constants, negative_prompt
@@ -94,7 +93,7 @@ class OpenShard:
         despite = batch.kept_despite or ("",) * len(batch.specs)
         for number, spec in enumerate(batch.specs):
             row = self._row(spec, seeds[number], rejections[number])
-            self._count(row["class"], rejections[number], despite[number])
+            self.tally.add(row, despite[number])
             self._early[spec.index] = (pictures[number], row)
         while self._next in self._early:
             self._writer.write(*self._early.pop(self._next))
@@ -129,18 +128,12 @@ class OpenShard:
             "prompt": spec.prompt,
             "negative_prompt": away,
             "language": spec.language,
+            "domain": spec.domain,
             "guidance": spec.guidance,
             "seed": seed,
             "rejected": list(rejected),
             **self._constants,
         }
-
-    def _count(self, name: str, rejected: tuple[str, ...], despite: str) -> None:
-        self.counts[name] += 1
-        if rejected:
-            self.rejected.setdefault(name, Counter()).update(rejected)
-        if despite:
-            self.kept.setdefault(name, Counter())[despite] += 1
 
     def _final(self, path: Path) -> str:
         """Where a file belongs, seen from the dataset's folder."""

@@ -27,6 +27,7 @@ from ..store.store import PENDING, Store
 from .background import Background
 from .open_shard import OpenShard
 from .space import space_refusal
+from .tally import Tally
 
 _log = logging.getLogger(__name__)
 
@@ -224,22 +225,24 @@ class Worker:
                 "precision": facts.precision,
             },
             negative_prompt=settings.generate.negative_prompt,
+            tally=Tally(self._config.recipe),
         )
 
     def _commit(self, under_way: OpenShard, began: float) -> None:
-        pending = under_way.finish()
+        pending, tally = under_way.finish(), under_way.tally
         check_unchanged(self._store, self._config)
         record = ShardRecord(
             stem=pending.stem,
             first=under_way.shard.first,
             end=under_way.shard.end,
             files=place(self._store, pending),
-            classes=dict(under_way.counts),
-            rejected={name: dict(counts) for name, counts in under_way.rejected.items()},
-            kept={name: dict(counts) for name, counts in under_way.kept.items()},
+            classes=tally.classes,
+            rejected=tally.rejected,
+            kept=tally.kept,
             worker=self._facts,
             seconds=round(time.perf_counter() - began, 3),
             finished=datetime.now().astimezone().isoformat(timespec="seconds"),
+            groups=tally.groups,
         )
         if commit(self._store, pending, record):
             self.committed.append(under_way.shard.number)

@@ -16,9 +16,9 @@ class Rejecting(ImageFilter):
     def begin(self):
         self.told.append("begin")
 
-    def __call__(self, images, labels):
+    def __call__(self, images, specs):
         first = images[:, 0, 0, 0].tolist()
-        self.told.append((first, labels.tolist()))
+        self.told.append((first, [spec.label for spec in specs]))
         keep = torch.tensor([value not in self.values for value in first])
         return Verdict(keep, keep.float())
 

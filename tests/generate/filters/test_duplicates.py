@@ -9,7 +9,7 @@ from PIL import Image
 from scipy.fft import dct
 
 from zeroreal.base import InputError
-from zeroreal.generate import DuplicateFilter, perceptual_hash
+from zeroreal.generate import DuplicateFilter, SampleSpec, perceptual_hash
 
 
 def smooth(count, side=32, seed=0):
@@ -37,10 +37,13 @@ def as_jpeg(image, quality):
     return torch.tensor(np.asarray(Image.open(file)))
 
 
+def specs_of(labels):
+    return [SampleSpec(n, label, "", "", 1.0, 0) for n, label in enumerate(labels)]
+
+
 def judge(ours, images, labels=None, handed_over=None):
     """What a filter keeps of a batch, of which it is then told what is handed over."""
-    labels = torch.zeros(len(images), dtype=torch.int64) if labels is None else torch.tensor(labels)
-    verdict = ours(images, labels)
+    verdict = ours(images, specs_of(labels or [0] * len(images)))
     ours.handed_over(verdict.keep if handed_over is None else torch.tensor(handed_over))
     return verdict.keep.tolist()
 
@@ -117,10 +120,10 @@ def test_the_limit_is_a_number_of_bits_that_the_score_tells():
     for limit, kept in ((distance - 1, True), (distance, False)):
         ours = DuplicateFilter(limit)
         assert judge(ours, one) == [True]
-        verdict = ours(near, torch.tensor([0]))
+        verdict = ours(near, specs_of([0]))
         assert verdict.keep.tolist() == [kept]
         assert verdict.score.tolist() == [distance]
-    assert DuplicateFilter()(one, torch.tensor([0])).score.tolist() == [64]
+    assert DuplicateFilter()(one, specs_of([0])).score.tolist() == [64]
 
 
 @pytest.mark.parametrize("distance", [-1, 64])

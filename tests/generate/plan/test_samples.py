@@ -9,6 +9,7 @@ import pytest
 from zeroreal.base import InputError
 from zeroreal.generate import Recipe, SamplePlan, load_recipe, parse_classes
 from zeroreal.generate.plan.philox import Stream, words
+from zeroreal.generate.plan.prompts import fill
 from zeroreal.generate.plan.samples import SampleSpec
 
 CLASSES = parse_classes(["cat", "dog"])
@@ -127,3 +128,21 @@ def test_every_class_has_every_domain_once_a_round_whatever_the_parts(parts):
 def test_guidance_of_an_image_that_is_no_number_is_refused(guidance):
     with pytest.raises(InputError, match=f"guidance of image 3 is {guidance}: give a number"):
         SampleSpec(3, 0, "a cat", "", guidance, 0)
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        load_recipe("merged"),
+        Recipe(prompt="a {domain} of a {class}", domains=("map", "ink"), weights={"ink": 3}),
+    ],
+    ids=["in turn", "by weight"],
+)
+def test_a_spec_says_what_its_prompt_was_made_from(recipe):
+    for spec in plan(recipe, 40):
+        filled = fill(spec.template, CLASSES[spec.label].prompt, spec.domain)
+        assert filled == spec.prompt
+        assert spec.domain in spec.prompt
+    assert {spec.domain for spec in plan(recipe, 40)} == {
+        domain for leaf in recipe.leaves for domain in leaf.domains or ("",)
+    }

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -32,6 +33,21 @@ def test_two_processes_make_what_one_makes(making, one_thread, tmp_path):
     assert (result.images, result.total, result.made) == (40, 40, 4)
     assert making.shards(tmp_path / "two") == making.shards(tmp_path / "one")
     assert verify_dataset(open_store(tmp_path / "two")).is_sound
+
+
+def test_two_processes_make_again_what_one_does(making, one_thread, tmp_path):
+    settings = replace(
+        making.settings(),
+        encoder="embedded",
+        least_agreement=0.9,
+        near_duplicates=8,
+        most_attempts=3,
+    )
+    alone = generate_dataset(settings, tmp_path / "one")
+    together = generate_dataset(replace(settings, devices=TWO), tmp_path / "two")
+    assert "disagreement" in alone.rejected
+    assert together.rejected == alone.rejected
+    assert making.shards(tmp_path / "two") == making.shards(tmp_path / "one")
 
 
 def test_what_a_killed_process_had_is_made_by_the_other(making, caplog, tmp_path):

@@ -19,7 +19,16 @@ def test_the_rows_are_the_plans_in_order(tmp_path, generator, small_settings):
     settings = small_settings(recipe="multi-domain", seed=5)
     generate_dataset(settings, tmp_path)
     plan = SamplePlan(load_recipe("multi-domain"), parse_classes(settings.classes), 8, seed=5)
-    names = ("index", "label", "prompt", "negative_prompt", "guidance", "seed", "language")
+    names = (
+        "index",
+        "label",
+        "prompt",
+        "negative_prompt",
+        "guidance",
+        "seed",
+        "language",
+        "domain",
+    )
     assert [tuple(row[name] for name in names) for row in rows_of(tmp_path)] == [
         tuple(getattr(spec, name) for name in names) for spec in plan
     ]

@@ -1,0 +1,83 @@
+"""Agreement: whether a dual encoder sees an image's class in it, given the image's own domain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ...base.errors import InputError
+from ...encoders import DualEncoder
+from ..plan.classes import ClassName
+from ..plan.prompts import fill
+from ..plan.recipe import Recipe
+from ..plan.samples import SampleSpec
+from .filter import ImageFilter, Verdict
+from .settings import check_least_agreement
+
+
+class AgreementFilter(ImageFilter):
+    """Rejects images of whose class a dual encoder is not sure enough.
+
+    The texts that an image is compared with are its own prompt and what that is of every other
+    class: a sketch of a cat is told from sketches of other classes, not from photos of cats.
+
+    Args:
+        encoder: what embeds images and texts.
+        recipe: what the samples come from; the texts of all its domains are embedded at once.
+        classes: N, in label order.
+        least: probability of its own class with which an image is kept; None: 1/N, which is what
+            an encoder that sees no difference gives each.
+
+    Raises `InputError` for a recipe with prompts of a file, which are of their class alone, and for
+    a probability that is not above 0 and below 1.
+    """
+
+    reason = "disagreement"
+
+    def __init__(
+        self,
+        encoder: DualEncoder,
+        recipe: Recipe,
+        classes: Sequence[ClassName],
+        least: float | None = None,
+    ) -> None:
+        self._encoder = encoder
+        self._least = 1 / len(classes) if least is None else check_least_agreement(least)
+        kinds = _kinds(recipe)
+        texts = [fill(template, item.prompt, name) for template, name in kinds for item in classes]
+        vectors = encoder.embed_texts(texts).unflatten(0, (len(kinds), len(classes)))
+        self._texts = dict(zip(kinds, vectors, strict=True))  # [N, D] each
+
+    def __call__(self, images: Tensor, specs: Sequence[SampleSpec]) -> Verdict:
+        """Keep what is likely enough; the score is the probability of the image's own class."""
+        vectors = self._encoder.embed_images(images)  # [B, D]
+        rows = zip(vectors, specs, strict=True)
+        score = torch.stack([self._probability(vector, spec) for vector, spec in rows])
+        return Verdict(score >= self._least, score)
+
+    def _probability(self, vector: Tensor, spec: SampleSpec) -> Tensor:
+        texts = self._texts.get((spec.template, spec.domain))
+        if texts is None:
+            raise InputError(
+                f"prompt {spec.prompt!r} of image {spec.index} is of another recipe than the "
+                "filter's: make the filter with the recipe of the images"
+            )
+        # The encoder's bias, the same for all classes, plays no part.
+        logits: Tensor = self._encoder.scale * (texts @ vector)  # [N]
+        return logits.softmax(0)[spec.label]
+
+
+def _kinds(recipe: Recipe) -> list[tuple[str, str]]:
+    """All templates of a recipe with each of their domains."""
+    kinds = []
+    for leaf in recipe.leaves:
+        if leaf.file is not None:
+            raise InputError(
+                f"prompts of file {leaf.file.path!r} are of one class each, so that nothing says "
+                "what they would be of another: leave --encoder out, or give a recipe with a "
+                "template"
+            )
+        kinds += [(leaf.prompt, domain) for domain in leaf.domains or ("",)]
+    return list(dict.fromkeys(kinds))
