@@ -147,8 +147,9 @@ def _recipe(recipe: Recipe, config: DatasetConfig) -> RecipeFacts:
             RecipePart(
                 leaf.prompt or Path(leaf.prompts).name,
                 _guidance(leaf.guidance),
-                _domains(leaf),
+                _weighted(leaf, leaf.domains),
                 leaf.negative_prompt,
+                _weighted(leaf, leaf.attributes),
             )
             for leaf in recipe.leaves
         ),
@@ -156,11 +157,11 @@ def _recipe(recipe: Recipe, config: DatasetConfig) -> RecipeFacts:
     )
 
 
-def _domains(leaf: Recipe) -> tuple[str, ...]:
-    """The domains, with their weights where they have some."""
+def _weighted(leaf: Recipe, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Domains or attributes, with their weights where they have some."""
     if not leaf.weights:
-        return leaf.domains
-    return tuple(f"{name} (weight {leaf.weights.get(name, 1):g})" for name in leaf.domains)
+        return names
+    return tuple(f"{name} (weight {leaf.weight_of(name):g})" for name in names)
 
 
 def _guidance(guidance: float | GuidanceRange) -> str:

@@ -8,7 +8,7 @@ from ...base.articles import with_articles
 from ...base.errors import InputError, unknown
 from .wordnet import DICTIONARY_FIELDS, dictionary_values
 
-FIELDS = ("class", "domain", *DICTIONARY_FIELDS)
+FIELDS = ("class", "domain", "attribute", *DICTIONARY_FIELDS)
 
 
 def template_fields(template: str) -> set[str]:
@@ -33,12 +33,12 @@ def template_fields(template: str) -> set[str]:
     return fields
 
 
-def fill(template: str, class_prompt: str, domain: str = "") -> str:
+def fill(template: str, class_prompt: str, domain: str = "", attribute: str = "") -> str:
     """The prompt: `fill("a {domain} of a {class}", "ankle boot", "sketch")` has "an ankle boot".
 
     Raises `InputError` where a field takes WordNet, and it has no answer.
     """
-    values = {"class": class_prompt, "domain": domain}
+    values = {"class": class_prompt, "domain": domain, "attribute": attribute}
     if asks_dictionary(template):
         values |= dictionary_values(class_prompt)
     return with_articles(template, values)

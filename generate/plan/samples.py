@@ -14,9 +14,10 @@ from .leaf_prompts import (
     LeafPrompts,
     PromptText,
     TemplatePrompts,
-    domain_prompts,
     file_prompts,
+    weighted_template,
 )
+from .levels import Levels
 from .philox import Stream
 from .prompts import asks_dictionary
 from .recipe import GuidanceRange, Recipe
@@ -60,8 +61,8 @@ class SamplePlan(Sequence[SampleSpec]):
 
     Labels alternate, so that every prefix is balanced; within a class the parts of a merged recipe
     alternate, and each run of as many images as there are domains has every domain once, in an
-    order of its own. Prompts of a file, and domains with weights, come in every prefix about as
-    often as their weights say.
+    order of its own, as `Levels` has it with attributes. Prompts of a file, and domains and
+    attributes with weights, come in every prefix about as often as their weights say.
 
     Raises `InputError` for numbers out of range, and where the recipe's prompt files are for other
     classes.
@@ -174,7 +175,7 @@ def _prompts_of(
 ) -> LeafPrompts:
     away = leaf.negative_prompt
     if leaf.file is not None:
-        return file_prompts(leaf.file, away, classes, seed, part)
+        return file_prompts(leaf.file, leaf.cap, away, classes, seed, part)
     if leaf.prompts:
         raise InputError(
             f"prompts {leaf.prompts!r} of recipe {leaf.name!r} were not read: make the recipe with "
@@ -183,6 +184,10 @@ def _prompts_of(
     for item in classes if asks_dictionary(leaf.prompt) else ():
         dictionary_values(item.prompt)  # that it has an answer, before the first image
     if leaf.weights:
-        weights = {domain: leaf.weights.get(domain, 1) for domain in leaf.domains}
-        return domain_prompts(leaf.prompt, weights, away, classes, seed, part)
-    return TemplatePrompts(leaf.prompt, leaf.domains, away, classes, seed, part, parts)
+        domains, attributes = (
+            {name: leaf.weight_of(name) for name in names}
+            for names in (leaf.domains, leaf.attributes)
+        )
+        return weighted_template(leaf.prompt, domains, attributes, away, classes, seed, part)
+    levels = Levels(leaf.domains, leaf.attributes, len(classes), seed, part, parts)
+    return TemplatePrompts(leaf.prompt, levels, away, classes)
