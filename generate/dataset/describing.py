@@ -145,7 +145,7 @@ def _recipe(recipe: Recipe, config: DatasetConfig) -> RecipeFacts:
         recipe.description,
         tuple(
             RecipePart(
-                leaf.prompt or Path(leaf.prompts).name,
+                _prompts(leaf),
                 _guidance(leaf.guidance),
                 _weighted(leaf, leaf.domains),
                 leaf.negative_prompt,
@@ -155,6 +155,12 @@ def _recipe(recipe: Recipe, config: DatasetConfig) -> RecipeFacts:
         ),
         tuple(examples)[:_EXAMPLES],
     )
+
+
+def _prompts(leaf: Recipe) -> str:
+    """The template, with its language where it has one, or the name of the file."""
+    language = f" ({leaf.language})" if leaf.language else ""
+    return leaf.prompt + language or Path(leaf.prompts).name
 
 
 def _weighted(leaf: Recipe, names: tuple[str, ...]) -> tuple[str, ...]:

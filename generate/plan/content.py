@@ -23,6 +23,10 @@ def _leaf_content(leaf: Recipe) -> dict[str, Any]:
     # Not always, for what earlier versions wrote has none.
     if leaf.attributes:
         content["attributes"] = list(leaf.attributes)
+    if leaf.language:
+        content["language"] = leaf.language
+    if leaf.named is not None:
+        content["names"] = leaf.named.digest
     if leaf.weights:
         names = (*leaf.domains, *leaf.attributes)
         content["weights"] = {name: float(leaf.weight_of(name)) for name in names}

@@ -46,21 +46,34 @@ class LeafPrompts(Protocol):
         """How many of the first `images` of a class have which prompt."""
 
 
+@dataclass(frozen=True)
+class Template:
+    """What prompts of a template have in common, and what they call the classes."""
+
+    prompt: str
+    negative_prompt: str
+    language: str
+    classes: Sequence[ClassName]
+
+    def text(self, label: int, domain: str, attribute: str) -> PromptText:
+        """The prompt of a class in a domain, with an attribute; empty texts stand for none."""
+        words = self.classes[label].prompt
+        prompt = fill(self.prompt, words, domain, attribute, self.language)
+        return PromptText(prompt, self.negative_prompt, self.language)
+
+
 class TemplatePrompts:
     """A template, whose domains and attributes take turns as `levels` say."""
 
-    def __init__(
-        self, template: str, levels: Levels, negative_prompt: str, classes: Sequence[ClassName]
-    ) -> None:
-        self._template, self._levels, self._negative = template, levels, negative_prompt
-        self._classes = classes
+    def __init__(self, template: Template, levels: Levels) -> None:
+        self._template, self._levels = template, levels
 
     def at(self, label: int, rank: int) -> PromptText:
-        return self._text(label, self._levels.at(label, rank))
+        return self._template.text(label, *self._levels.at(label, rank))
 
     def shares(self, label: int) -> dict[PromptText, float]:
         pairs = self._levels.pairs()
-        texts = Counter(self._text(label, pair) for pair in pairs)
+        texts = Counter(self._template.text(label, *pair) for pair in pairs)
         return {text: count / len(pairs) for text, count in texts.items()}
 
     def counts(self, label: int, images: int) -> Counter[PromptText]:
@@ -68,12 +81,9 @@ class TemplatePrompts:
         rounds, rest = divmod(images, len(pairs))
         found: Counter[PromptText] = Counter()
         for pair in pairs if rounds else ():
-            found[self._text(label, pair)] += rounds
+            found[self._template.text(label, *pair)] += rounds
         found.update(self.at(label, rank) for rank in range(images - rest, images))
         return found
-
-    def _text(self, label: int, pair: tuple[str, str]) -> PromptText:
-        return PromptText(fill(self._template, self._classes[label].prompt, *pair), self._negative)
 
 
 def file_prompts(
@@ -99,11 +109,9 @@ def file_prompts(
 
 
 def weighted_template(
-    template: str,
+    template: Template,
     domains: Mapping[str, float],
     attributes: Mapping[str, float],
-    negative_prompt: str,
-    classes: Sequence[ClassName],
     seed: int,
     part: int,
 ) -> LeafPrompts:
@@ -112,16 +120,16 @@ def weighted_template(
     A domain with an attribute has the product of their weights.
     """
 
-    def of_class(item: ClassName) -> dict[PromptText, Fraction]:
+    def of_class(label: int) -> dict[PromptText, Fraction]:
         found: dict[PromptText, Fraction] = {}
         for domain, of_domain in (domains or {"": 1.0}).items():
             for attribute, weight in (attributes or {"": 1.0}).items():
-                text = PromptText(fill(template, item.prompt, domain, attribute), negative_prompt)
+                text = template.text(label, domain, attribute)
                 pair = Fraction(of_domain) * Fraction(weight)
                 found[text] = found.get(text, Fraction(0)) + pair
         return found
 
-    return WeightedPrompts([of_class(item) for item in classes], seed, part)
+    return WeightedPrompts([of_class(label) for label in range(len(template.classes))], seed, part)
 
 
 class WeightedPrompts:

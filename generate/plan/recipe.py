@@ -16,13 +16,15 @@ from ...base.limits import NESTING, RECIPE_PARTS, VALUES
 from ...base.printable import short
 from ...base.reading import is_file, read_text
 from ...base.yaml_files import load_yaml
+from .names_file import NamesFile, read_names_file
 from .prompt_file import PromptFile, is_prompt_file, read_prompt_file
 from .prompt_row import MOST_CHARACTERS
-from .prompts import template_fields
+from .prompts import asks_dictionary, is_english, template_fields
 from .settings import MOST_GUIDANCE, check_scales
 from .weights import check_cap, check_weights, spread
 
 _SHIPPED = Path(__file__).parent / "recipes"
+_OF_TEMPLATES = {"prompt", "domains", "attributes", "weights", "language", "names"}
 
 
 class GuidanceRange(BaseModel):
@@ -102,6 +104,10 @@ class Recipe(BaseModel):
     cap: float | None = None
     """What each weight above it counts as: of domains and attributes, or of a class's prompts in
     the file that `prompts` names."""
+    language: str = ""
+    """Of the prompts that the template makes, such as `de`; noted with each image."""
+    names: str = ""
+    """A class file with what the template calls each class; its path is seen from this file."""
     prompts: str = ""
     """In place of a template, a file of prompts for each class; its path is seen from this file."""
     negative_prompt: str = ""
@@ -115,6 +121,8 @@ class Recipe(BaseModel):
     users."""
     file: PromptFile | None = Field(default=None, exclude=True, repr=False)
     """What `prompts` names, once read; not written by users."""
+    named: NamesFile | None = Field(default=None, exclude=True, repr=False)
+    """What `names` names, once read; not written by users."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
@@ -131,7 +139,7 @@ class Recipe(BaseModel):
             check_weights(self.weights, self.merge, whole=True)
             return self
         if self.prompts:
-            if both := self.model_fields_set & {"prompt", "domains", "attributes", "weights"}:
+            if both := self.model_fields_set & _OF_TEMPLATES:
                 raise ValueError(f"a recipe with `prompts` takes no {', '.join(sorted(both))}")
             check_cap(self.cap)
             return self
@@ -145,6 +153,11 @@ class Recipe(BaseModel):
         if both := sorted({*self.domains} & {*self.attributes} & self.weights.keys()):
             raise ValueError(
                 f"`weights` names {both[0]!r}, which is a domain and an attribute: rename one"
+            )
+        if (self.names or not is_english(self.language)) and asks_dictionary(self.prompt):
+            raise ValueError(
+                "the fields {hypernym} and {gloss} are English, by WordNet: leave them out beside "
+                "`names` and other languages"
             )
         check_weights(self.weights, self.domains, self.attributes)
         check_cap(self.cap, idle=not self.weights)
@@ -227,9 +240,10 @@ def _load(
     leaves = sum(number for _, number in found) if recipe.merge else 1
     RECIPE_PARTS.check(leaves, where)
     file = read_prompt_file(path.parent / recipe.prompts) if recipe.prompts else None
+    names = read_names_file(path.parent / recipe.names) if recipe.names else None
     parts = tuple(part for part, _ in found)
-    named = {"name": recipe.name or path.stem, "parts": parts, "file": file}
-    read[own] = recipe.model_copy(update=named), leaves
+    found_in = {"name": recipe.name or path.stem, "parts": parts, "file": file, "named": names}
+    read[own] = recipe.model_copy(update=found_in), leaves
     return read[own]
 
 
@@ -239,7 +253,7 @@ def _parse(path: Path) -> Recipe:
         raise InputError(
             f"recipe {str(path)!r} must be a mapping with `prompt`, `prompts` or `merge`"
         )
-    known = [field for field in Recipe.model_fields if field not in ("parts", "file")]
+    known = [field for field in Recipe.model_fields if field not in ("parts", "file", "named")]
     for field in fields:
         if field not in known:
             raise unknown(f"field of recipe {str(path)!r}", str(field)[:60], known)

@@ -13,6 +13,7 @@ from .classes import ClassName
 from .leaf_prompts import (
     LeafPrompts,
     PromptText,
+    Template,
     TemplatePrompts,
     file_prompts,
     weighted_template,
@@ -38,7 +39,7 @@ class SampleSpec:
     guidance: float
     seed: int
     language: str = ""
-    """Of the prompt, where it comes from a file that says so."""
+    """Of the prompt, where its file or recipe says so."""
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.guidance):
@@ -176,18 +177,21 @@ def _prompts_of(
     away = leaf.negative_prompt
     if leaf.file is not None:
         return file_prompts(leaf.file, leaf.cap, away, classes, seed, part)
-    if leaf.prompts:
+    if leaf.prompts or (leaf.names and leaf.named is None):
+        what = f"prompts {leaf.prompts!r}" if leaf.prompts else f"names {leaf.names!r}"
         raise InputError(
-            f"prompts {leaf.prompts!r} of recipe {leaf.name!r} were not read: make the recipe with "
-            "load_recipe"
+            f"{what} of recipe {leaf.name!r} were not read: make the recipe with load_recipe"
         )
     for item in classes if asks_dictionary(leaf.prompt) else ():
         dictionary_values(item.prompt)  # that it has an answer, before the first image
+    if leaf.named is not None:
+        classes = leaf.named.renamed(classes)
+    template = Template(leaf.prompt, away, leaf.language, classes)
     if leaf.weights:
         domains, attributes = (
             {name: leaf.weight_of(name) for name in names}
             for names in (leaf.domains, leaf.attributes)
         )
-        return weighted_template(leaf.prompt, domains, attributes, away, classes, seed, part)
+        return weighted_template(template, domains, attributes, seed, part)
     levels = Levels(leaf.domains, leaf.attributes, len(classes), seed, part, parts)
-    return TemplatePrompts(leaf.prompt, levels, away, classes)
+    return TemplatePrompts(template, levels)

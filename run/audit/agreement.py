@@ -72,10 +72,13 @@ class Suspicion:
 
 
 def wordings(plan: SamplePlan) -> dict[str, Wording]:
-    """How the prompts of a plan put their class; those of files and dictionaries are not in it."""
+    """How the prompts of a plan put their class.
+
+    Those of files, dictionaries and languages are not in it.
+    """
     found = {}
     for leaf in plan.leaves:
-        if not leaf.prompt or asks_dictionary(leaf.prompt):
+        if not leaf.prompt or leaf.language or leaf.names or asks_dictionary(leaf.prompt):
             continue
         for domain, attribute in product(leaf.domains or ("",), leaf.attributes or ("",)):
             levels = {"domain": domain, "attribute": attribute}

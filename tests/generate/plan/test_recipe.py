@@ -125,6 +125,8 @@ def test_what_a_recipe_leaves_out_has_these_values(tmp_path):
         "attributes": (),
         "weights": {},
         "cap": None,
+        "language": "",
+        "names": "",
         "prompts": "",
         "negative_prompt": "",
         "guidance": 7.5,

@@ -49,6 +49,12 @@ def test_attributes_are_among_the_words_of_a_prompt(tmp_path):
     assert known["an icon of an old bag"] == Wording("an icon of an old {class}", "icon")
 
 
+def test_prompts_in_other_languages_are_not_held_against_their_words(tmp_path):
+    path = tmp_path / "de.yaml"
+    path.write_text('prompt: "ein Foto: {class}"\nlanguage: de\n')
+    assert wordings(SamplePlan(load_recipe(path), CLASSES, 1)) == {}
+
+
 class Words:
     """An encoder whose texts are vectors of one direction each, by a table."""
 
