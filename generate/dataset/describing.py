@@ -152,10 +152,11 @@ def _recipe(recipe: Recipe, config: DatasetConfig) -> RecipeFacts:
         recipe.description,
         tuple(
             RecipePart(
-                leaf.prompt or Path(leaf.prompts).name,
+                _prompts(leaf),
                 _guidance(leaf.guidance),
-                _domains(leaf),
+                _weighted(leaf, leaf.domains),
                 leaf.negative_prompt,
+                _weighted(leaf, leaf.attributes),
             )
             for leaf in recipe.leaves
         ),
@@ -163,11 +164,17 @@ def _recipe(recipe: Recipe, config: DatasetConfig) -> RecipeFacts:
     )
 
 
-def _domains(leaf: Recipe) -> tuple[str, ...]:
-    """The domains, with their weights where they have some."""
+def _prompts(leaf: Recipe) -> str:
+    """The template, with its language where it has one, or the name of the file."""
+    language = f" ({leaf.language})" if leaf.language else ""
+    return leaf.prompt + language or Path(leaf.prompts).name
+
+
+def _weighted(leaf: Recipe, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Domains or attributes, with their weights where they have some."""
     if not leaf.weights:
-        return leaf.domains
-    return tuple(f"{name} (weight {leaf.weights.get(name, 1):g})" for name in leaf.domains)
+        return names
+    return tuple(f"{name} (weight {leaf.weight_of(name):g})" for name in names)
 
 
 def _guidance(guidance: float | GuidanceRange) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -10,11 +11,13 @@ from torch import Tensor
 from ...base.errors import InputError
 from ...encoders import DualEncoder
 from ..plan.classes import ClassName
-from ..plan.prompts import fill
 from ..plan.recipe import Recipe
-from ..plan.samples import SampleSpec
+from ..plan.samples import SampleSpec, template_of
 from .filter import ImageFilter, Verdict
 from .settings import check_least_agreement
+
+_Kind = tuple[str, str, str, str]
+"""Template, language, domain and attribute."""
 
 
 class AgreementFilter(ImageFilter):
@@ -45,8 +48,8 @@ class AgreementFilter(ImageFilter):
     ) -> None:
         self._encoder = encoder
         self._least = 1 / len(classes) if least is None else check_least_agreement(least)
-        kinds = _kinds(recipe)
-        texts = [fill(template, item.prompt, name) for template, name in kinds for item in classes]
+        kinds = _kinds(recipe, classes)
+        texts = [text for of_classes in kinds.values() for text in of_classes]
         vectors = encoder.embed_texts(texts).unflatten(0, (len(kinds), len(classes)))
         self._texts = dict(zip(kinds, vectors, strict=True))  # [N, D] each
 
@@ -58,7 +61,7 @@ class AgreementFilter(ImageFilter):
         return Verdict(score >= self._least, score)
 
     def _probability(self, vector: Tensor, spec: SampleSpec) -> Tensor:
-        texts = self._texts.get((spec.template, spec.domain))
+        texts = self._texts.get((spec.template, spec.language, spec.domain, spec.attribute))
         if texts is None:
             raise InputError(
                 f"prompt {spec.prompt!r} of image {spec.index} is of another recipe than the "
@@ -69,9 +72,9 @@ class AgreementFilter(ImageFilter):
         return logits.softmax(0)[spec.label]
 
 
-def _kinds(recipe: Recipe) -> list[tuple[str, str]]:
-    """All templates of a recipe with each of their domains."""
-    kinds = []
+def _kinds(recipe: Recipe, classes: Sequence[ClassName]) -> dict[_Kind, list[str]]:
+    """What prompts of a recipe have in common, with the prompt of each class."""
+    kinds: dict[_Kind, list[str]] = {}
     for leaf in recipe.leaves:
         if leaf.file is not None:
             raise InputError(
@@ -79,5 +82,16 @@ def _kinds(recipe: Recipe) -> list[tuple[str, str]]:
                 "what they would be of another: leave --encoder out, or give a recipe with a "
                 "template"
             )
-        kinds += [(leaf.prompt, domain) for domain in leaf.domains or ("",)]
-    return list(dict.fromkeys(kinds))
+        template = template_of(leaf, classes)
+        for domain, attribute in product(leaf.domains or ("",), leaf.attributes or ("",)):
+            kind = (leaf.prompt, leaf.language, domain, attribute)
+            texts = [
+                template.text(label, domain, attribute).prompt for label in range(len(classes))
+            ]
+            if kinds.setdefault(kind, texts) != texts:
+                raise InputError(
+                    f"template {leaf.prompt!r} is in recipe {recipe.name!r} twice, with other "
+                    "names of the classes, so that nothing tells its images apart: leave --encoder "
+                    "out, or give each its own language"
+                )
+    return kinds

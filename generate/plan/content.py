@@ -20,8 +20,18 @@ def recipe_content(recipe: Recipe) -> dict[str, Any]:
 def _leaf_content(leaf: Recipe) -> dict[str, Any]:
     fields = {"name", "prompt", "domains", "negative_prompt", "guidance"}
     content = leaf.model_dump(mode="json", include=fields)
-    if leaf.weights:  # not always, for what earlier versions wrote has none
-        content["weights"] = {name: float(leaf.weights.get(name, 1)) for name in leaf.domains}
+    # Not always, for what earlier versions wrote has none.
+    if leaf.attributes:
+        content["attributes"] = list(leaf.attributes)
+    if leaf.language:
+        content["language"] = leaf.language
+    if leaf.named is not None:
+        content["names"] = leaf.named.digest
+    if leaf.weights:
+        names = (*leaf.domains, *leaf.attributes)
+        content["weights"] = {name: float(leaf.weight_of(name)) for name in names}
+    elif leaf.cap is not None:
+        content["cap"] = float(leaf.cap)
     if asks_dictionary(leaf.prompt):
         content["wordnet"] = load_wordnet().get_version()
     return content if leaf.file is None else {**content, "prompts": leaf.file.digest}

@@ -1,4 +1,4 @@
-"""Which prompt an image has: templates whose domains take turns, files and domains by weight."""
+"""Which prompt an image has: templates whose levels take turns, files and levels by weight."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Protocol
 
 from . import philox
 from .classes import ClassName
+from .levels import Levels
 from .philox import Stream
 from .prompt_classes import rows_by_label
 from .prompt_file import PromptFile
@@ -34,6 +35,8 @@ class PromptText:
     """What the prompt was made from; empty for one that a file has."""
     domain: str = field(default="", compare=False)
     """What the template's `{domain}` is; empty without one."""
+    attribute: str = field(default="", compare=False)
+    """What the template's `{attribute}` is; empty without one."""
 
 
 class LeafPrompts(Protocol):
@@ -49,80 +52,92 @@ class LeafPrompts(Protocol):
         """How many of the first `images` of a class have which prompt."""
 
 
+@dataclass(frozen=True)
+class Template:
+    """What prompts of a template have in common, and what they call the classes."""
+
+    prompt: str
+    negative_prompt: str
+    language: str
+    classes: Sequence[ClassName]
+
+    def text(self, label: int, domain: str, attribute: str) -> PromptText:
+        """The prompt of a class in a domain, with an attribute; empty texts stand for none."""
+        words = self.classes[label].prompt
+        prompt = fill(self.prompt, words, domain, attribute, self.language)
+        return PromptText(
+            prompt, self.negative_prompt, self.language, self.prompt, domain, attribute
+        )
+
+
 class TemplatePrompts:
-    """A template; each run of as many images as there are domains has every domain once.
+    """A template, whose domains and attributes take turns as `levels` say."""
 
-    Args:
-        seed, part, parts: of the plan, and this leaf's place among its leaves.
-    """
-
-    def __init__(
-        self,
-        template: str,
-        domains: Sequence[str],
-        negative_prompt: str,
-        classes: Sequence[ClassName],
-        seed: int,
-        part: int,
-        parts: int,
-    ) -> None:
-        self._template, self._domains, self._negative = template, domains, negative_prompt
-        self._classes, self._seed, self._part, self._parts = classes, seed, part, parts
+    def __init__(self, template: Template, levels: Levels) -> None:
+        self._template, self._levels = template, levels
 
     def at(self, label: int, rank: int) -> PromptText:
-        return self._text(label, self._domain(label, rank))
+        return self._template.text(label, *self._levels.at(label, rank))
 
     def shares(self, label: int) -> dict[PromptText, float]:
-        domains = self._domains or ("",)
-        return {self._text(label, domain): 1 / len(domains) for domain in domains}
+        pairs = self._levels.pairs()
+        texts = Counter(self._template.text(label, *pair) for pair in pairs)
+        return {text: count / len(pairs) for text, count in texts.items()}
 
     def counts(self, label: int, images: int) -> Counter[PromptText]:
-        rounds, rest = divmod(images, len(self._domains) or 1)
-        found = Counter({text: rounds for text in self.shares(label) if rounds})
+        pairs = self._levels.pairs()
+        rounds, rest = divmod(images, len(pairs))
+        found: Counter[PromptText] = Counter()
+        for pair in pairs if rounds else ():
+            found[self._template.text(label, *pair)] += rounds
         found.update(self.at(label, rank) for rank in range(images - rest, images))
         return found
 
-    def _text(self, label: int, domain: str) -> PromptText:
-        return _filled(self._template, self._classes[label], domain, self._negative)
-
-    def _domain(self, label: int, rank: int) -> str:
-        if not self._domains:
-            return ""
-        position = rank % len(self._domains)
-        # The first index of the round names its order; all images of the round agree on it.
-        first = ((rank - position) * self._parts + self._part) * len(self._classes) + label
-        order = philox.shuffled(len(self._domains), self._seed, first, Stream.DOMAIN)
-        return self._domains[order[position]]
-
 
 def file_prompts(
-    file: PromptFile, negative_prompt: str, classes: Sequence[ClassName], seed: int, part: int
-) -> LeafPrompts:
-    """Prompts of a file, each about as often as its weight says.
-
-    `negative_prompt` is that of prompts without one of their own; `seed` is the plan's, and `part`
-    this leaf's place among its leaves. Raises `InputError` for a class that the file has and
-    `classes` have not, or the reverse.
-    """
-    by_label = rows_by_label(file.rows, file.path, classes)
-    return WeightedPrompts([_row_weights(rows, negative_prompt) for rows in by_label], seed, part)
-
-
-def domain_prompts(
-    template: str,
-    weights: Mapping[str, float],
+    file: PromptFile,
+    cap: float | None,
     negative_prompt: str,
     classes: Sequence[ClassName],
     seed: int,
     part: int,
 ) -> LeafPrompts:
-    """A template's prompts, each domain about as often as its weight says."""
+    """Prompts of a file, each about as often as its weight says.
 
-    def of_class(item: ClassName) -> dict[PromptText, Fraction]:
-        texts = (_filled(template, item, name, negative_prompt) for name in weights)
-        return dict(zip(texts, map(Fraction, weights.values()), strict=True))
+    A prompt whose weight in its class, all its rows together, is above `cap` has that weight, as
+    algorithm 1 of MetaCLIP (arXiv 2309.16671) balances entries by how often each is met.
+    `negative_prompt` is that of prompts without one of their own; `seed` is the plan's, and `part`
+    this leaf's place among its leaves. Raises `InputError` for a class that the file has and
+    `classes` have not, or the reverse.
+    """
+    by_label = rows_by_label(file.rows, file.path, classes)
+    most = None if cap is None else Fraction(cap)
+    weights = [_row_weights(rows, negative_prompt, most) for rows in by_label]
+    return WeightedPrompts(weights, seed, part)
 
-    return WeightedPrompts([of_class(item) for item in classes], seed, part)
+
+def weighted_template(
+    template: Template,
+    domains: Mapping[str, float],
+    attributes: Mapping[str, float],
+    seed: int,
+    part: int,
+) -> LeafPrompts:
+    """A template's prompts, each domain and each attribute about as often as its weight says.
+
+    A domain with an attribute has the product of their weights.
+    """
+
+    def of_class(label: int) -> dict[PromptText, Fraction]:
+        found: dict[PromptText, Fraction] = {}
+        for domain, of_domain in (domains or {"": 1.0}).items():
+            for attribute, weight in (attributes or {"": 1.0}).items():
+                text = template.text(label, domain, attribute)
+                pair = Fraction(of_domain) * Fraction(weight)
+                found[text] = found.get(text, Fraction(0)) + pair
+        return found
+
+    return WeightedPrompts([of_class(label) for label in range(len(template.classes))], seed, part)
 
 
 class WeightedPrompts:
@@ -154,17 +169,16 @@ class WeightedPrompts:
         return (high << 32) | low
 
 
-def _filled(template: str, item: ClassName, domain: str, negative_prompt: str) -> PromptText:
-    prompt = fill(template, item.prompt, domain)
-    return PromptText(prompt, negative_prompt, template=template, domain=domain)
-
-
-def _row_weights(rows: Sequence[PromptRow], negative_prompt: str) -> dict[PromptText, Fraction]:
+def _row_weights(
+    rows: Sequence[PromptRow], negative_prompt: str, cap: Fraction | None
+) -> dict[PromptText, Fraction]:
     weights: dict[PromptText, Fraction] = {}
     for row in rows:
         text = PromptText(row.prompt, row.negative_prompt or negative_prompt, row.language)
         weights[text] = weights.get(text, Fraction(0)) + Fraction(row.weight)
-    return weights
+    if cap is None:
+        return weights
+    return {text: min(weight, cap) for text, weight in weights.items()}
 
 
 class _Choice:

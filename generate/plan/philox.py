@@ -18,6 +18,7 @@ class Stream(IntEnum):
     ATTEMPT = 3
     PROMPT = 4
     SHARE = 5
+    ATTRIBUTE = 6
 
 
 def philox4x32(counter: tuple[int, int, int, int], key: tuple[int, int]) -> tuple[int, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from string import Formatter
 
 from ...base.articles import with_articles
 from ...base.errors import InputError, unknown
 from .wordnet import DICTIONARY_FIELDS, dictionary_values
 
-FIELDS = ("class", "domain", *DICTIONARY_FIELDS)
+FIELDS = ("class", "domain", "attribute", *DICTIONARY_FIELDS)
 
 
 def template_fields(template: str) -> set[str]:
@@ -33,15 +34,23 @@ def template_fields(template: str) -> set[str]:
     return fields
 
 
-def fill(template: str, class_prompt: str, domain: str = "") -> str:
+def fill(
+    template: str, class_prompt: str, domain: str = "", attribute: str = "", language: str = ""
+) -> str:
     """The prompt: `fill("a {domain} of a {class}", "ankle boot", "sketch")` has "an ankle boot".
 
-    Raises `InputError` where a field takes WordNet, and it has no answer.
+    Articles of another `language` than English stay as they are. Raises `InputError` where a field
+    takes WordNet, and it has no answer.
     """
-    values = {"class": class_prompt, "domain": domain}
+    values = {"class": class_prompt, "domain": domain, "attribute": attribute}
     if asks_dictionary(template):
         values |= dictionary_values(class_prompt)
-    return with_articles(template, values)
+    return with_articles(template, values) if is_english(language) else template.format_map(values)
+
+
+def is_english(language: str) -> bool:
+    """Whether prompts of a `language` are English, as they are where none is named."""
+    return re.split("[-_]", language.lower())[0] in ("", "en", "english")
 
 
 def asks_dictionary(template: str) -> bool:

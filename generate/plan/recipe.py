@@ -12,17 +12,19 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from ...base.errors import InputError, unknown
-from ...base.limits import NESTING, RECIPE_PARTS
+from ...base.limits import NESTING, RECIPE_PARTS, VALUES
 from ...base.printable import short
 from ...base.reading import is_file, read_text
 from ...base.yaml_files import load_yaml
+from .names_file import NamesFile, read_names_file
 from .prompt_file import PromptFile, is_prompt_file, read_prompt_file
 from .prompt_row import MOST_CHARACTERS
-from .prompts import template_fields
+from .prompts import asks_dictionary, is_english, template_fields
 from .settings import MOST_GUIDANCE, check_scales
-from .weights import check_weights, spread
+from .weights import check_cap, check_weights, spread
 
 _SHIPPED = Path(__file__).parent / "recipes"
+_OF_TEMPLATES = {"prompt", "domains", "attributes", "weights", "language", "names"}
 
 
 class GuidanceRange(BaseModel):
@@ -74,6 +76,14 @@ def _check_scale(value: float) -> None:
         raise ValueError(f"guidance {short(value)} is above {MOST_GUIDANCE:g}: use 1 to 30")
 
 
+def _check_names(field: str, names: tuple[str, ...], used: bool) -> None:
+    """Raise `ValueError` unless the template has the field of `names`, and these differ."""
+    if used != bool(names):
+        raise ValueError(f"the field {{{field}}} and the list `{field}s` go together: give both")
+    if len(set(names)) < len(names) or any(not name.strip() for name in names):
+        raise ValueError(f"`{field}s` has an empty or repeated entry: remove it")
+
+
 class Recipe(BaseModel):
     """One way to vary prompts and guidance, or equal parts of several."""
 
@@ -82,13 +92,22 @@ class Recipe(BaseModel):
     name: str = ""
     description: str = ""
     prompt: str = ""
-    """Template with the fields `{class}` and `{domain}` and, by WordNet, `{hypernym}`, what the
-    class is a kind of, and `{gloss}`, what it means."""
+    """Template with the fields `{class}`, `{domain}` and `{attribute}` and, by WordNet,
+    `{hypernym}`, what the class is a kind of, and `{gloss}`, what it means."""
     domains: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """What `{domain}` runs through, equally often for every class."""
+    attributes: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """What `{attribute}` runs through, equally often for every class and with every domain."""
     weights: dict[str, float] = {}
-    """How often each of `domains`, or of the recipes in `merge`, comes in relation to the others; 1
-    for those that are not named, and whole numbers for recipes."""
+    """How often each of `domains` and `attributes`, or of the recipes in `merge`, comes in relation
+    to the others of its list; 1 for those that are not named, and whole numbers for recipes."""
+    cap: float | None = None
+    """What each weight above it counts as: of domains and attributes, or of a class's prompts in
+    the file that `prompts` names."""
+    language: str = ""
+    """Of the prompts that the template makes, such as `de`; noted with each image."""
+    names: str = ""
+    """A class file with what the template calls each class; its path is seen from this file."""
     prompts: str = ""
     """In place of a template, a file of prompts for each class; its path is seen from this file."""
     negative_prompt: str = ""
@@ -102,10 +121,12 @@ class Recipe(BaseModel):
     users."""
     file: PromptFile | None = Field(default=None, exclude=True, repr=False)
     """What `prompts` names, once read; not written by users."""
+    named: NamesFile | None = Field(default=None, exclude=True, repr=False)
+    """What `names` names, once read; not written by users."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
-        for text in (self.prompt, self.negative_prompt, *self.domains):
+        for text in (self.prompt, self.negative_prompt, *self.domains, *self.attributes):
             if len(text) > MOST_CHARACTERS:
                 raise ValueError(
                     f"{short(text)} has {len(text):,} characters, and a prompt at most "
@@ -118,20 +139,36 @@ class Recipe(BaseModel):
             check_weights(self.weights, self.merge, whole=True)
             return self
         if self.prompts:
-            if both := self.model_fields_set & {"prompt", "domains", "weights"}:
+            if both := self.model_fields_set & _OF_TEMPLATES:
                 raise ValueError(f"a recipe with `prompts` takes no {', '.join(sorted(both))}")
+            check_cap(self.cap)
             return self
         if not self.prompt:
             raise ValueError("it has neither `prompt` nor `merge` nor `prompts`: add one of them")
         fields = template_fields(self.prompt)
         if "class" not in fields:
             raise ValueError(f"prompt {self.prompt!r} lacks the field {{class}}: add it")
-        if ("domain" in fields) != bool(self.domains):
-            raise ValueError("the field {domain} and the list `domains` go together: give both")
-        if len(set(self.domains)) < len(self.domains) or any(not d.strip() for d in self.domains):
-            raise ValueError("`domains` has an empty or repeated entry: remove it")
-        check_weights(self.weights, self.domains)
+        for field, names in (("domain", self.domains), ("attribute", self.attributes)):
+            _check_names(field, names, field in fields)
+        if both := sorted({*self.domains} & {*self.attributes} & self.weights.keys()):
+            raise ValueError(
+                f"`weights` names {both[0]!r}, which is a domain and an attribute: rename one"
+            )
+        if (self.names or not is_english(self.language)) and asks_dictionary(self.prompt):
+            raise ValueError(
+                "the fields {hypernym} and {gloss} are English, by WordNet: leave them out beside "
+                "`names` and other languages"
+            )
+        check_weights(self.weights, self.domains, self.attributes)
+        check_cap(self.cap, idle=not self.weights)
+        pairs = len(self.domains) * len(self.attributes)
+        VALUES.check(pairs, "the list `domains`, each with each of `attributes`,")
         return self
+
+    def weight_of(self, name: str) -> float:
+        """How often a domain or an attribute comes in relation to the others, at most `cap`."""
+        weight = self.weights.get(name, 1.0)
+        return weight if self.cap is None else min(weight, self.cap)
 
     @property
     def leaves(self) -> tuple[Recipe, ...]:
@@ -203,9 +240,10 @@ def _load(
     leaves = sum(number for _, number in found) if recipe.merge else 1
     RECIPE_PARTS.check(leaves, where)
     file = read_prompt_file(path.parent / recipe.prompts) if recipe.prompts else None
+    names = read_names_file(path.parent / recipe.names) if recipe.names else None
     parts = tuple(part for part, _ in found)
-    named = {"name": recipe.name or path.stem, "parts": parts, "file": file}
-    read[own] = recipe.model_copy(update=named), leaves
+    found_in = {"name": recipe.name or path.stem, "parts": parts, "file": file, "named": names}
+    read[own] = recipe.model_copy(update=found_in), leaves
     return read[own]
 
 
@@ -215,7 +253,7 @@ def _parse(path: Path) -> Recipe:
         raise InputError(
             f"recipe {str(path)!r} must be a mapping with `prompt`, `prompts` or `merge`"
         )
-    known = [field for field in Recipe.model_fields if field not in ("parts", "file")]
+    known = [field for field in Recipe.model_fields if field not in ("parts", "file", "named")]
     for field in fields:
         if field not in known:
             raise unknown(f"field of recipe {str(path)!r}", str(field)[:60], known)

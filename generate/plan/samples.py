@@ -13,10 +13,12 @@ from .classes import ClassName
 from .leaf_prompts import (
     LeafPrompts,
     PromptText,
+    Template,
     TemplatePrompts,
-    domain_prompts,
     file_prompts,
+    weighted_template,
 )
+from .levels import Levels
 from .philox import Stream
 from .prompts import asks_dictionary
 from .recipe import GuidanceRange, Recipe
@@ -37,11 +39,13 @@ class SampleSpec:
     guidance: float
     seed: int
     language: str = ""
-    """Of the prompt, where it comes from a file that says so."""
+    """Of the prompt, where its file or recipe says so."""
     template: str = ""
     """What the prompt was made from; empty for one that a file has."""
     domain: str = ""
     """What the template's `{domain}` is; empty without one."""
+    attribute: str = ""
+    """What the template's `{attribute}` is; empty without one."""
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.guidance):
@@ -64,8 +68,8 @@ class SamplePlan(Sequence[SampleSpec]):
 
     Labels alternate, so that every prefix is balanced; within a class the parts of a merged recipe
     alternate, and each run of as many images as there are domains has every domain once, in an
-    order of its own. Prompts of a file, and domains with weights, come in every prefix about as
-    often as their weights say.
+    order of its own, as `Levels` has it with attributes. Prompts of a file, and domains and
+    attributes with weights, come in every prefix about as often as their weights say.
 
     Raises `InputError` for numbers out of range, and where the recipe's prompt files are for other
     classes.
@@ -120,6 +124,7 @@ class SamplePlan(Sequence[SampleSpec]):
             language=text.language,
             template=text.template,
             domain=text.domain,
+            attribute=text.attribute,
         )
 
     def _guidance(self, leaf: Recipe, index: int) -> float:
@@ -175,20 +180,31 @@ def texts_of(plan: SamplePlan, negative_prompt: str | None = None) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
+def template_of(leaf: Recipe, classes: Sequence[ClassName]) -> Template:
+    """The template of a recipe without a prompt file, and what it calls the classes."""
+    named = classes if leaf.named is None else leaf.named.renamed(classes)
+    return Template(leaf.prompt, leaf.negative_prompt, leaf.language, named)
+
+
 def _prompts_of(
     leaf: Recipe, classes: Sequence[ClassName], seed: int, part: int, parts: int
 ) -> LeafPrompts:
     away = leaf.negative_prompt
     if leaf.file is not None:
-        return file_prompts(leaf.file, away, classes, seed, part)
-    if leaf.prompts:
+        return file_prompts(leaf.file, leaf.cap, away, classes, seed, part)
+    if leaf.prompts or (leaf.names and leaf.named is None):
+        what = f"prompts {leaf.prompts!r}" if leaf.prompts else f"names {leaf.names!r}"
         raise InputError(
-            f"prompts {leaf.prompts!r} of recipe {leaf.name!r} were not read: make the recipe with "
-            "load_recipe"
+            f"{what} of recipe {leaf.name!r} were not read: make the recipe with load_recipe"
         )
     for item in classes if asks_dictionary(leaf.prompt) else ():
         dictionary_values(item.prompt)  # that it has an answer, before the first image
+    template = template_of(leaf, classes)
     if leaf.weights:
-        weights = {domain: leaf.weights.get(domain, 1) for domain in leaf.domains}
-        return domain_prompts(leaf.prompt, weights, away, classes, seed, part)
-    return TemplatePrompts(leaf.prompt, leaf.domains, away, classes, seed, part, parts)
+        domains, attributes = (
+            {name: leaf.weight_of(name) for name in names}
+            for names in (leaf.domains, leaf.attributes)
+        )
+        return weighted_template(template, domains, attributes, seed, part)
+    levels = Levels(leaf.domains, leaf.attributes, len(classes), seed, part, parts)
+    return TemplatePrompts(template, levels)

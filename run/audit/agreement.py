@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from statistics import median
 
 import torch
@@ -71,14 +72,19 @@ class Suspicion:
 
 
 def wordings(plan: SamplePlan) -> dict[str, Wording]:
-    """How the prompts of a plan put their class; those of files and dictionaries are not in it."""
+    """How the prompts of a plan put their class.
+
+    Those of files, dictionaries and languages are not in it.
+    """
     found = {}
     for leaf in plan.leaves:
-        is_wording = leaf.prompt and not asks_dictionary(leaf.prompt)
-        for domain in leaf.domains or ("",) if is_wording else ():
-            template = with_articles(leaf.prompt, {"class": "{class}", "domain": domain})
+        if not leaf.prompt or leaf.language or leaf.names or asks_dictionary(leaf.prompt):
+            continue
+        for domain, attribute in product(leaf.domains or ("",), leaf.attributes or ("",)):
+            levels = {"domain": domain, "attribute": attribute}
+            template = with_articles(leaf.prompt, {"class": "{class}", **levels})
             for item in plan.classes:
-                found[fill(leaf.prompt, item.prompt, domain)] = Wording(template, domain)
+                found[fill(leaf.prompt, item.prompt, **levels)] = Wording(template, domain)
     return found
 
 

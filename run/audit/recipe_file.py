@@ -36,6 +36,8 @@ def write_leaf(path: Path, leaf: Recipe) -> None:
     content = leaf.model_dump(mode="json", exclude_unset=True, exclude={"merge"})
     if leaf.file is not None:
         content["prompts"] = str(Path(leaf.file.path).absolute())
+    if leaf.named is not None:
+        content["names"] = str(Path(leaf.named.path).absolute())
     guidance = leaf.model_dump(mode="json")["guidance"]
     _write(path, {**content, "name": leaf.name, "guidance": guidance})
 

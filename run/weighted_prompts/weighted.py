@@ -17,7 +17,7 @@ def weighted_recipe(settings: WeightedPromptsSettings) -> Recipe:
     """The recipe of a plan, with the weights that unlabelled images give to its domains.
 
     They take the place of the recipe's own, rounded to four digits. Raises `InputError` for a
-    recipe without domains, and for what cannot be read.
+    recipe without domains, or with attributes or a language, and for what cannot be read.
     """
     recipe = load_recipe(settings.recipe, settings.guidance)
     if not recipe.domains:
@@ -25,6 +25,11 @@ def weighted_recipe(settings: WeightedPromptsSettings) -> Recipe:
         raise InputError(
             f"recipe {settings.recipe!r} {what}, so that there is nothing to weigh: give one with "
             "a template and several domains, such as multi-domain"
+        )
+    if more := [one for one in ("attributes", "language", "names") if getattr(recipe, one)]:
+        raise InputError(
+            f"recipe {settings.recipe!r} has `{more[0]}`, and images weigh domains "
+            "alone: leave that out, or write the `weights` yourself"
         )
     classes = parse_classes(settings.classes)
     name = encoder_for(settings.encoder, [item.name for item in classes], "--encoder")

@@ -39,6 +39,7 @@ class RecipePart:
     """In words: `7.5`, or `1 to 5, drawn for each image`."""
     domains: tuple[str, ...] = ()
     negative_prompt: str = ""
+    attributes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

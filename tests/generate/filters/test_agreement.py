@@ -117,3 +117,38 @@ def test_texts_that_are_too_long_are_told_of_once_with_their_number(embedded, ca
     assert caplog.text.count("8 of 8 texts are longer than the") == 1
     assert caplog.text.count("longer than") == 1
     assert embedded.long_texts == 8
+
+
+def test_attributes_and_languages_are_those_of_the_image_too(tmp_path):
+    (tmp_path / "de.json").write_text(
+        '{"bag": "Tasche", "coat": "Mantel", "ankle boot": "Stiefel", "dress": "Kleid"}'
+    )
+    (tmp_path / "de.yaml").write_text('prompt: "ein Bild: {class}"\nlanguage: de\nnames: de.json\n')
+    (tmp_path / "old.yaml").write_text('prompt: "a {attribute} {class}"\nattributes: [old, red]\n')
+    (tmp_path / "both.yaml").write_text("merge: [de.yaml, old.yaml]\n")
+    recipe = load_recipe(str(tmp_path / "both.yaml"))
+    seeing = Seeing()
+    judge = AgreementFilter(seeing, recipe, CLASSES)
+    assert seeing.texts == [
+        *("ein Bild: Tasche", "ein Bild: Mantel", "ein Bild: Stiefel", "ein Bild: Kleid"),
+        *("an old bag", "an old coat", "an old ankle boot", "an old dress"),
+        *("a red bag", "a red coat", "a red ankle boot", "a red dress"),
+    ]
+    specs = list(SamplePlan(recipe, CLASSES, 4))
+    right = judge(showing(*(spec.label for spec in specs)), specs)
+    assert right.keep.all()
+    assert not judge(showing(*((spec.label + 1) % 4 for spec in specs)), specs).keep.any()
+
+
+def test_two_files_of_names_for_one_template_cannot_be_told_apart(tmp_path):
+    for name, word in (("a", "Tasche"), ("b", "Beutel")):
+        (tmp_path / f"{name}.json").write_text(
+            f'{{"bag": "{word}", "coat": "M", "ankle boot": "S", "dress": "K"}}'
+        )
+        (tmp_path / f"{name}.yaml").write_text(
+            f'prompt: "ein {{class}}"\nlanguage: de\nnames: {name}.json\n'
+        )
+    (tmp_path / "both.yaml").write_text("merge: [a.yaml, b.yaml]\n")
+    recipe = load_recipe(str(tmp_path / "both.yaml"))
+    with pytest.raises(InputError, match=r"is in recipe .* twice, with other names"):
+        AgreementFilter(Seeing(), recipe, CLASSES)

@@ -42,6 +42,7 @@ def test_the_streams_of_data_sets_made_before_stay_what_they_are():
         "ATTEMPT": 3,
         "PROMPT": 4,
         "SHARE": 5,
+        "ATTRIBUTE": 6,
     }
 
 

@@ -39,6 +39,22 @@ def test_an_image_is_judged_by_the_words_of_its_own_prompt():
     assert known["an image of a bag"] == Wording("an image of a {class}")
 
 
+def test_attributes_are_among_the_words_of_a_prompt(tmp_path):
+    path = tmp_path / "mine.yaml"
+    text = 'prompt: "a {domain} of a {attribute} {class}"\ndomains: [photo, icon]\n'
+    path.write_text(f"{text}attributes: [old, red]\n")
+    plan = SamplePlan(load_recipe(path), CLASSES, 4)
+    known = wordings(plan)
+    assert {spec.prompt for spec in plan} == set(known)
+    assert known["an icon of an old bag"] == Wording("an icon of an old {class}", "icon")
+
+
+def test_prompts_in_other_languages_are_not_held_against_their_words(tmp_path):
+    path = tmp_path / "de.yaml"
+    path.write_text('prompt: "ein Foto: {class}"\nlanguage: de\n')
+    assert wordings(SamplePlan(load_recipe(path), CLASSES, 1)) == {}
+
+
 class Words:
     """An encoder whose texts are vectors of one direction each, by a table."""
 

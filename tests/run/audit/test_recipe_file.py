@@ -19,8 +19,12 @@ def mine(tmp_path):
     (tmp_path / "prompts.json").write_text('{"coat": ["a coat"], "bag": ["a bag"]}')
     path = tmp_path / "mine.yaml"
     path.write_text("prompts: prompts.json\nnegative_prompt: blurred\nguidance: 3\n")
+    text = "prompt: a {attribute} {class}\nattributes: [old, red]\nweights: {old: 5}\ncap: 3\n"
+    (tmp_path / "looks.yaml").write_text(text)
+    (tmp_path / "de.json").write_text('{"coat": "Mantel", "bag": "Tasche"}')
+    (tmp_path / "de.yaml").write_text("prompt: ein {class}\nlanguage: de\nnames: de.json\n")
     merged = tmp_path / "both.yaml"
-    merged.write_text("merge: [mine.yaml, merged]\n")
+    merged.write_text("merge: [mine.yaml, looks.yaml, de.yaml, merged]\n")
     return tmp_path
 
 
@@ -29,7 +33,8 @@ def mine(tmp_path):
     [
         *[(name, None) for name in ("base", "multi-domain", "random-guidance", "merged")],
         *[(name, (1.0, 3.0)) for name in ("base", "merged")],
-        *[(name, None) for name in ("mine.yaml", "both.yaml", "prompts.json")],
+        *[(name, None) for name in ("mine.yaml", "looks.yaml", "de.yaml")],
+        *[(name, None) for name in ("both.yaml", "prompts.json")],
     ],
 )
 def test_what_is_read_again_makes_the_same_images(name, guidance, mine, tmp_path):

@@ -66,6 +66,15 @@ def test_a_recipe_without_domains_is_refused(recipe, complaint):
         weighted_recipe(settings(recipe=recipe))
 
 
+def test_a_recipe_with_attributes_is_refused(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        'prompt: "a {domain} of a {attribute} {class}"\ndomains: [photo]\nattributes: [red]\n'
+    )
+    with pytest.raises(InputError, match="has `attributes`, and images weigh domains alone: leave"):
+        weighted_recipe(settings(recipe=str(path)))
+
+
 def test_classes_that_the_encoder_does_not_know_are_refused():
     with pytest.raises(InputError, match="and not 'cat': name another with --encoder"):
         weighted_recipe(settings(classes=("cat", "dog")))

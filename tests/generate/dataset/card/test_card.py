@@ -7,7 +7,12 @@ from huggingface_hub import DatasetCard
 from markdown_it import MarkdownIt
 
 from zeroreal.generate.dataset.card.card import dataset_card
-from zeroreal.generate.dataset.card.facts import ClassFacts, size_category
+from zeroreal.generate.dataset.card.facts import (
+    ClassFacts,
+    RecipeFacts,
+    RecipePart,
+    size_category,
+)
 from zeroreal.generate.dataset.card.licence import licences
 from zeroreal.generate.dataset.card.loading import loading
 from zeroreal.generate.dataset.commit.record import FileFacts
@@ -88,6 +93,21 @@ def test_the_card_says_what_there_is_and_how_it_came_about(card_facts):
     ):
         assert said in card
     assert "node1" not in card  # hosts are nobody's business
+
+
+def test_attributes_have_a_column_where_a_recipe_has_some(card_facts):
+    parts = (
+        RecipePart("a {class}", "2"),
+        RecipePart("a {attribute} {class}", "1", attributes=("red", "old (weight 2)")),
+    )
+    card = body(dataset_card(card_facts(recipe=RecipeFacts("own", "", parts, ()))))
+    assert (
+        "| prompts | domains | attributes | guidance | negative prompt |\n"
+        "| --- | --- | --- | --- | --- |\n"
+        "| a {class} | – | – | 2 | – |\n"
+        "| a {attribute} {class} | – | red, old (weight 2) | 1 | – |\n" in card
+    )
+    assert "attributes" not in body(dataset_card(card_facts()))
 
 
 def test_many_classes_are_folded(card_facts):
