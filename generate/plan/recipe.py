@@ -150,9 +150,9 @@ class Recipe(BaseModel):
             raise ValueError(f"prompt {self.prompt!r} lacks the field {{class}}: add it")
         for field, names in (("domain", self.domains), ("attribute", self.attributes)):
             _check_names(field, names, field in fields)
-        if both := sorted({*self.domains} & {*self.attributes} & self.weights.keys()):
+        if twice := sorted({*self.domains} & {*self.attributes} & self.weights.keys()):
             raise ValueError(
-                f"`weights` names {both[0]!r}, which is a domain and an attribute: rename one"
+                f"`weights` names {twice[0]!r}, which is a domain and an attribute: rename one"
             )
         if (self.names or not is_english(self.language)) and asks_dictionary(self.prompt):
             raise ValueError(
