@@ -41,7 +41,7 @@ def check_cap(cap: float | None, idle: bool = False) -> None:
     if cap is None:
         return
     if not 0 < cap < math.inf:  # NaN, too
-        raise ValueError(f"cap {cap:g} is not above 0 or not finite: give one that is")
+        raise ValueError(f"cap {cap:g} is not above 0 or not finite: use a number that is both")
     if idle:
         raise ValueError(f"cap {cap:g} is of `weights`, and there are none: add some or remove it")
 
