@@ -18,7 +18,8 @@ READERS = {
     "gzip.decompress": ("export/model/single_file/tokenizer.py",),  # of what ships
     "gzip.GzipFile": ("data/tar_files.py", "data/fashion_mnist.py"),
     "zipfile.ZipFile": (),
-    "np.load": ("data/arrays.py",),
+    "np.load": (),
+    "np.lib.format.open_memmap": ("data/arrays.py",),
     "pq.ParquetFile": ("data/tables.py",),
     "pq.read_table": (),
     "pq.read_schema": ("data/parquet.py",),
