@@ -66,6 +66,7 @@ def rows_of(count: int) -> list[dict[str, Any]]:
             "prompt": f"a photo of a {CLASSES[index % len(CLASSES)]}, seen from the side",
             "negative_prompt": "",
             "language": "",
+            "domain": "photo",
             "guidance": 1 + index % 9 / 2,
             "seed": 6364136223846793005 * index % 2**63,
             "rejected": [],
