@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import signal
 import sys
 from importlib import metadata
@@ -89,6 +90,9 @@ def _options(
 
 def main() -> None:
     """Run the command; exit 2 for input that cannot be used, 130 when interrupted."""
+    # How often PyTorch's threads look before they sleep: by default so long that beside another
+    # busy process they keep each other from working. It is read when PyTorch is imported.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     handler = RichHandler(console=errors, show_time=False, show_path=False)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], format="%(message)s")
     # A polite kill, or a terminal that closes, ends as Ctrl-C does, with what is finished saved.

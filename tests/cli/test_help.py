@@ -1,8 +1,10 @@
 """What the command says of itself: help, version, recipes, engines."""
 
+import os
 import subprocess
 import sys
 
+import pytest
 import torch
 
 from zeroreal.base.settings import values_of
@@ -71,3 +73,15 @@ assert not heavy & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert zeroreal("--version").stdout.startswith("zeroreal 0.")
+
+
+@pytest.mark.parametrize(("given", "expected"), [({}, "10000"), ({"GOMP_SPINCOUNT": "5"}, "5")])
+def test_threads_wait_shortly_for_each_other_unless_told_otherwise(monkeypatch, given, expected):
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    said = "atexit.register(lambda: print(os.environ['GOMP_SPINCOUNT']))"
+    code = f"import atexit, os; {said}; from zeroreal.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "--version"]
+    ended = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, **given}, check=True
+    )
+    assert ended.stdout.split()[-1] == expected
