@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...base.errors import InputError
+from ...base.transfer import to_device
 from ...encoders import DualEncoder
 from ..plan.classes import ClassName
 from ..plan.recipe import Recipe
@@ -49,27 +50,31 @@ class AgreementFilter(ImageFilter):
         self._encoder = encoder
         self._least = 1 / len(classes) if least is None else check_least_agreement(least)
         kinds = _kinds(recipe, classes)
+        self._rows = {kind: row for row, kind in enumerate(kinds)}
         texts = [text for of_classes in kinds.values() for text in of_classes]
-        vectors = encoder.embed_texts(texts).unflatten(0, (len(kinds), len(classes)))
-        self._texts = dict(zip(kinds, vectors, strict=True))  # [N, D] each
+        self._texts = encoder.embed_texts(texts)  # [K * N, D]
 
     def __call__(self, images: Tensor, specs: Sequence[SampleSpec]) -> Verdict:
         """Keep what is likely enough; the score is the probability of the image's own class."""
+        rows = torch.tensor([self._row(spec) for spec in specs])
+        labels = torch.tensor([spec.label for spec in specs])
         vectors = self._encoder.embed_images(images)  # [B, D]
-        rows = zip(vectors, specs, strict=True)
-        score = torch.stack([self._probability(vector, spec) for vector, spec in rows])
+        # The encoder's bias, the same for all classes, plays no part.
+        logits = self._encoder.scale * (vectors @ self._texts.T)  # [B, K * N]
+        of_all = logits.unflatten(1, (len(self._rows), -1))  # [B, K, N]
+        rows, labels = (to_device(one, of_all.device) for one in (rows, labels))
+        each = torch.arange(len(specs), device=of_all.device)
+        score = of_all[each, rows].softmax(1)[each, labels]
         return Verdict(score >= self._least, score)
 
-    def _probability(self, vector: Tensor, spec: SampleSpec) -> Tensor:
-        texts = self._texts.get((spec.template, spec.language, spec.domain, spec.attribute))
-        if texts is None:
+    def _row(self, spec: SampleSpec) -> int:
+        row = self._rows.get((spec.template, spec.language, spec.domain, spec.attribute))
+        if row is None:
             raise InputError(
                 f"prompt {spec.prompt!r} of image {spec.index} is of another recipe than the "
                 "filter's: make the filter with the recipe of the images"
             )
-        # The encoder's bias, the same for all classes, plays no part.
-        logits: Tensor = self._encoder.scale * (texts @ vector)  # [N]
-        return logits.softmax(0)[spec.label]
+        return row
 
 
 def _kinds(recipe: Recipe, classes: Sequence[ClassName]) -> dict[_Kind, list[str]]:

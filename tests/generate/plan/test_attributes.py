@@ -7,6 +7,7 @@ from dataclasses import astuple
 from itertools import product
 
 import pytest
+from recipe_files import recipe_of, shown
 
 from zeroreal.base import InputError
 from zeroreal.generate import (
@@ -26,15 +27,6 @@ BOTH = TEMPLATE + "domains: [photo, sketch]\nattributes: [red, old, small, wet]\
 ATTRIBUTES = ("red", "old", "small")
 ALONE = 'prompt: "a {attribute} {class}"\nattributes: [red, old, small]\n'
 TURNS = 'prompt: "a {domain} of a {class}"\ndomains: [photo, sketch, icon]\n'
-
-
-def recipe_of(folder, text, name="mine.yaml"):
-    (folder / name).write_text(text)
-    return load_recipe(folder / name)
-
-
-def shown(plan, label=0):
-    return [spec.prompt for spec in plan if spec.label == label]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import astuple
 
 import pytest
+from recipe_files import recipe_of, shown
 
 from zeroreal.base import InputError
 from zeroreal.generate import Recipe, SamplePlan, load_recipe, parse_classes, prompt_counts
@@ -14,15 +15,6 @@ from zeroreal.generate.plan.samples import texts_of
 
 CLASSES = parse_classes(["cat", "ankle boot"])
 DOMAINS = "prompt: a {domain} of a {class}\ndomains: [photo, sketch, oil painting]\n"
-
-
-def recipe_of(folder, text, name="mine.yaml"):
-    (folder / name).write_text(text)
-    return load_recipe(folder / name)
-
-
-def shown(plan, label=0):
-    return [spec.prompt for spec in plan if spec.label == label]
 
 
 def test_domains_come_as_often_as_their_weights_say_in_every_prefix(tmp_path):
