@@ -76,12 +76,13 @@ def read_openvino(path: Path) -> tuple[Description, Runner]:
     _check_digest(graph, weights, where)  # before native code sees any of it
     core = openvino.Core()
     with _refused(where):
+        graph.decode()  # OpenVINO takes what is no text, and raises where a name is asked for
         model = core.read_model(graph, openvino.Tensor(np.frombuffer(weights, np.uint8)))
         properties = {name: str(text) for name, text in model.get_rt_info(_OURS).value.items()}
-    card = description_of(properties, where)
-    _check_faces(model, card, where)
-    options = {"INFERENCE_NUM_THREADS": torch.get_num_threads(), "PERFORMANCE_HINT": "LATENCY"}
-    with _refused(where):  # here only are shapes found that follow from values
+        card = description_of(properties, where)
+        _check_faces(model, card, where)
+        options = {"INFERENCE_NUM_THREADS": torch.get_num_threads(), "PERFORMANCE_HINT": "LATENCY"}
+        # Here only are shapes found that follow from values.
         compiled = core.compile_model(model, "CPU", options)
     return card, _runner(compiled)
 

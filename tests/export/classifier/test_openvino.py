@@ -92,10 +92,15 @@ def test_a_constant_that_no_shape_follows_from_is_told(copied):
         load_deployed(copied)
 
 
-def test_bytes_that_are_no_text_are_told(copied):
-    """OpenVINO quotes them, and Python cannot read what it says."""
-    graph = copied.read_bytes().replace(b'type="Range"', b'type="R\xff\xff"', 1)
-    craft(copied, graph, weights_beside(copied).read_bytes())
+@pytest.mark.parametrize(
+    ("text", "bytes_"),
+    [(b'type="Range"', b'type="R\xff\xff"'), (b'names="probabilities"', b'names="p\x80"')],
+)
+def test_bytes_that_are_no_text_are_told(copied, text, bytes_):
+    """OpenVINO quotes them, or has them as a name, and Python cannot read what it says."""
+    graph = copied.read_bytes()
+    assert text in graph
+    craft(copied, graph.replace(text, bytes_), weights_beside(copied).read_bytes())
     with pytest.raises(InputError, match="is damaged or not ours"):
         load_deployed(copied)
 
