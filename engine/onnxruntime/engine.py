@@ -124,9 +124,11 @@ class OnnxRuntimeEngine:
 def _session(path: Path, tuned: bool, options: Any, providers: list[Any]) -> Any:
     folder = "session.model_external_initializers_file_folder_path"
     options.add_session_config_entry(folder, str(path.parent))
-    try:
+    try:  # without falling back, which is printed and begins anew on the CPU
         model = for_cpu(path) if tuned else str(path)
-        return onnxruntime_library().InferenceSession(model, options, providers=providers)
+        return onnxruntime_library().InferenceSession(
+            model, options, providers=providers, enable_fallback=0
+        )
     except Exception as error:  # ONNX Runtime has a class for each of its error codes
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"ONNX Runtime cannot load {str(path)!r}: {reason}") from None

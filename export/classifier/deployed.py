@@ -64,6 +64,8 @@ def load_deployed(path: Path, provider: str = "cpu") -> DeployedClassifier:
     try:
         model = onnx.ModelProto.FromString(content)
         properties = {one.key: one.value for one in model.metadata_props}
+        for text in (*properties.values(), *_names(model)):
+            text.encode()  # what is no text is bytes here, which have no such method
     except Exception:  # of protobuf, which has classes for it in several places
         raise InputError(f"{where} is damaged or no ONNX file: {REMEDY}") from None
     card = description_of(properties, where)
@@ -73,6 +75,11 @@ def load_deployed(path: Path, provider: str = "cpu") -> DeployedClassifier:
     _check_faces(session, card, where)
     run = checked_runner(onnx_runner(session), len(card.classes), where)
     return DeployedClassifier(card, run)
+
+
+def _names(model: Any) -> list[str]:
+    """Of what the graph of an ONNX model takes and gives."""
+    return [one.name for one in (*model.graph.input, *model.graph.output)]
 
 
 def _check_faces(session: Any, card: Description, where: str) -> None:

@@ -35,8 +35,8 @@ def onnx_session(model: bytes, where: str, provider: str = "cpu") -> Any:
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 4
     providers = list(dict.fromkeys((PROVIDERS[provider], PROVIDERS["cpu"])))
-    try:
-        return library.InferenceSession(model, options, providers=providers)
+    try:  # without falling back, which is printed and begins anew on the CPU
+        return library.InferenceSession(model, options, providers=providers, enable_fallback=0)
     except Exception as error:  # ONNX Runtime has a class for each of its error codes
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"{where} cannot be loaded by ONNX Runtime: {reason}") from None

@@ -113,7 +113,8 @@ class Session:
 
     loads, made = True, []
 
-    def __init__(self, model, options, providers):
+    def __init__(self, model, options, providers, enable_fallback):
+        assert not enable_fallback
         self.made.append(providers)
         names = [name for name, _ in providers]
         self.used = names if self.loads else [PROVIDERS["cpu"]]

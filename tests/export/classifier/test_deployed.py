@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 from zeroreal.base import InputError
 from zeroreal.export.classifier.deployed import load_deployed
 from zeroreal.export.classifier.files import describe
-from zeroreal.export.classifier.runners import checked_runner
+from zeroreal.export.classifier.runners import checked_runner, onnx_session
 
 
 def test_a_file_of_ours_is_read_with_its_card(onnx_file, predicted):
@@ -49,6 +49,23 @@ def test_a_truncated_file_is_refused(onnx_file, tmp_path):
     (tmp_path / "model.onnx").write_bytes(content[: len(content) // 2])
     with pytest.raises(InputError, match=r"is damaged|lacks"):
         load_deployed(tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize(
+    ("text", "bytes_"), [(b'["red"', b'["\xffed"'), (b"probabilities", b"prob\xffbilities")]
+)
+def test_bytes_that_are_no_text_are_told(onnx_file, tmp_path, text, bytes_):
+    content = onnx_file.read_bytes()
+    assert text in content
+    (tmp_path / "model.onnx").write_bytes(content.replace(text, bytes_))
+    with pytest.raises(InputError, match="is damaged or no ONNX file"):
+        load_deployed(tmp_path / "model.onnx")
+
+
+def test_a_graph_that_cannot_be_loaded_is_told_in_one_sentence(capsys):
+    with pytest.raises(InputError, match="'x' cannot be loaded by ONNX Runtime"):
+        onnx_session(b"\xff" * 40, "model 'x'")
+    assert capsys.readouterr().out == ""
 
 
 def other_model(tmp_path, change):
