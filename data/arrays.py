@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -57,7 +56,9 @@ def map_array(path: Path) -> NDArray[Any]:
     try:
         # `np.load` would take pickles and archives for what they are, too.
         array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
-    except TokenError as error:
+    except (OSError, ValueError, EOFError, MemoryError):
+        raise
+    except Exception as error:  # of Python's tokenizer, of a length below 0, and others
         raise ValueError(f"its header is damaged: {error}") from None
     ROWS.check(len(array) if array.ndim else 0, f"array {str(path)!r}")
     return array

@@ -64,6 +64,12 @@ def an_archive(folder):
     (folder / "a.labels.npy").write_bytes(b"PK\x03\x04" + bytes(40))
 
 
+def fewer_than_none(folder):
+    array = (folder / "a.npy").read_bytes()
+    assert b"(4, 8, 8, 3)" in array
+    (folder / "a.npy").write_bytes(array.replace(b"(4, 8, 8, 3)", b"(-4, 8, 8,3)"))
+
+
 def floats(folder):
     np.save(folder / "a.npy", np.zeros((4, 8, 8, 3)))
 
@@ -87,6 +93,7 @@ def label_outside(folder):
         (cut_short, r"cannot read '.*a\.npy' as an array"),
         (no_array, r"cannot read '.*a\.npy' as an array"),
         (an_archive, r"cannot read '.*a\.labels\.npy' as an array"),
+        (fewer_than_none, r"cannot read '.*a\.npy' as an array \(its header is damaged"),
         (floats, r"a\.npy' holds float64 of the shape \(4, 8, 8, 3\); images are uint8"),
         (fewer_labels, r"labels of '.*a\.npy' are int64 of the shape \(2,\)"),
         (pickled, r"cannot read '.*a\.labels\.npy' as an array"),
