@@ -21,6 +21,8 @@ def mine(tmp_path):
     path.write_text("prompts: prompts.json\nnegative_prompt: blurred\nguidance: 3\n")
     text = "prompt: a {attribute} {class}\nattributes: [old, red]\nweights: {old: 5}\ncap: 3\n"
     (tmp_path / "looks.yaml").write_text(text)
+    text = "prompt: a {attribute} {class}\nattributes: {coat: [old], bag: [red, wet]}\n"
+    (tmp_path / "own.yaml").write_text(text)
     (tmp_path / "de.json").write_text('{"coat": "Mantel", "bag": "Tasche"}')
     (tmp_path / "de.yaml").write_text("prompt: ein {class}\nlanguage: de\nnames: de.json\n")
     merged = tmp_path / "both.yaml"
@@ -33,7 +35,7 @@ def mine(tmp_path):
     [
         *[(name, None) for name in ("base", "multi-domain", "random-guidance", "merged")],
         *[(name, (1.0, 3.0)) for name in ("base", "merged")],
-        *[(name, None) for name in ("mine.yaml", "looks.yaml", "de.yaml")],
+        *[(name, None) for name in ("mine.yaml", "looks.yaml", "own.yaml", "de.yaml")],
         *[(name, None) for name in ("both.yaml", "prompts.json")],
     ],
 )
