@@ -225,9 +225,11 @@ class Trainer:
     def _train_head(self, pool: ImagePool) -> None:
         self.former_head = None
         if self.settings.feature_samples:
-            head = linear_head(self.model, self.classifier, self.image_size)
-            self.former_head = copy.deepcopy(head).cpu()
+            timm_model: Any = self.model
+            head = timm_model.get_classifier()
+            former = copy.deepcopy(head).cpu()
             train_head(self.model, head, pool, self.settings, self.num_classes, self.seed)
+            self.former_head = former
 
     def _pool(self, images: Tensor | ImagePool, labels: Tensor | None) -> ImagePool:
         if isinstance(images, ImagePool):

@@ -84,7 +84,8 @@ def train_head(
     features, labels, targets = _read(model, pool)
     if not targets.is_floating_point():
         targets = smoothed_targets(targets, num_classes, settings.label_smoothing)
-    gaussians = ClassGaussians(features, labels, tuple(map(str, range(num_classes))))
+    numbers = [f"number {label}" for label in range(num_classes)]
+    gaussians = ClassGaussians(features, labels, numbers)
     drawn, classes = gaussians.drawn(settings.feature_samples, seed)
     means = targets.new_zeros(num_classes, num_classes).index_add_(0, labels, targets)
     means /= labels.bincount(minlength=num_classes)[:, None]

@@ -123,6 +123,15 @@ def test_no_more_images_than_classes_are_refused_before_training(stripes, traine
     assert not ours.is_trained
 
 
+def test_a_class_without_an_image_is_refused_and_the_training_kept(stripes, trainer):
+    images, labels = stripes(16, seed=0)
+    ours = trainer(epochs=1, feature_samples=5)
+    with pytest.raises(InputError, match="class 'number 1' has no synthetic image to fit"):
+        ours.fit(images, labels * 0)
+    assert ours.is_trained
+    assert ours.former_head is None
+
+
 def test_a_classifier_with_two_last_layers_is_refused_at_once():
     with pytest.raises(InputError, match="'deit_tiny_distilled_patch16_224' does not end in one"):
         Trainer(
