@@ -86,7 +86,8 @@ def _print_result(folder: Path, summary: RunSummary) -> None:
         after = percent(summary.test.accuracy if summary.test else None)
         output.print(
             f"Last layer: trained on with {sampled.per_class} features drawn of each class, "
-            f"accuracy {before} before, {after} after"
+            f"accuracy {before} before, {after} after",
+            soft_wrap=True,
         )
     if (budget := summary.time_budget) is not None:
         output.print(
