@@ -10,7 +10,7 @@ from rich.table import Table
 
 from ..base.garbage import uncollected
 from ..run.settings import RunSettings
-from .console import accuracy_table, errors, output, print_deciding
+from .console import accuracy_table, errors, output, percent, print_deciding
 from .options import with_options
 from .progress import StageBars
 
@@ -81,6 +81,14 @@ def _print_result(folder: Path, summary: RunSummary) -> None:
             print_deciding(summary.test.deciding)
     else:
         output.print("No test data: give real images with --data to measure the accuracy.")
+    if (sampled := summary.sampled_features) is not None:
+        before = percent(sampled.accuracy_before)
+        after = percent(summary.test.accuracy if summary.test else None)
+        output.print(
+            f"Last layer: trained on with {sampled.per_class} features drawn of each class, "
+            f"accuracy {before} before, {after} after",
+            soft_wrap=True,
+        )
     if (budget := summary.time_budget) is not None:
         output.print(
             f"Time budget {budget.seconds:.0f} s: levers {budget.levers}, "

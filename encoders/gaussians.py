@@ -31,6 +31,7 @@ class ClassGaussians:
 
     Attributes:
         count: N.
+        means: float64 `[K, D]`.
         shrinkage: how much of the covariance is a multiple of the identity, 0 to 1.
 
     Raises `InputError` for a class without an image, no more images than classes, and images that
@@ -43,15 +44,31 @@ class ClassGaussians:
         counts = torch.bincount(labels, minlength=len(classes))
         _check_enough(counts.tolist(), classes)
         sums = vectors.new_zeros(len(classes), vectors.shape[1]).index_add_(0, labels, vectors)
-        means = sums / counts[:, None]  # [K, D]
-        covariance, self.shrinkage = shrunk_covariance(vectors - means[labels])
-        factor = torch.linalg.cholesky(covariance)
-        self._weights = torch.cholesky_solve(means.T, factor)  # [D, K]
-        self._bias = -(means.T * self._weights).sum(0) / 2  # [K]
+        self.means = sums / counts[:, None]
+        covariance, self.shrinkage = shrunk_covariance(vectors - self.means[labels])
+        self._factor = torch.linalg.cholesky(covariance)
+        self._weights = torch.cholesky_solve(self.means.T, self._factor)  # [D, K]
+        self._bias = -(self.means.T * self._weights).sum(0) / 2  # [K]
 
     def logits(self, vectors: Tensor) -> Tensor:
         """Log-likelihoods, float32 `[N, K]`, but for a summand that all classes have in common."""
         return (vectors.double() @ self._weights + self._bias).float()
+
+    def drawn(self, count: int, seed: int) -> tuple[Tensor, Tensor]:
+        """`count` vectors of each class, float32 `[K * count, D]`, and their labels, in order.
+
+        They are a function of `seed`, and made and given where the vectors lay.
+        """
+        device, (classes, dimension) = self.means.device, self.means.shape
+        generator = torch.Generator(device).manual_seed(seed)
+        vectors = torch.empty(classes, count, dimension, device=device)
+        for own, mean in zip(vectors, self.means, strict=True):  # float64 of all may not fit
+            noise = torch.randn(
+                count, dimension, dtype=torch.float64, device=device, generator=generator
+            )
+            own.copy_(mean + noise @ self._factor.T)
+        labels = torch.arange(classes, device=device).repeat_interleave(count)
+        return vectors.flatten(0, 1), labels
 
 
 def shrunk_covariance(centred: Tensor) -> tuple[Tensor, float]:

@@ -18,6 +18,7 @@ from .image_engine import check_engine, on_engine
 from .settings import EMBEDDED
 
 _DECIDING = (".json", ".model", ".safetensors")
+_TOKENIZER, _WITHOUT_IT = "tokenizer.json", ("merges.txt", "vocab.txt")
 
 
 def find_encoder(name: str | Path) -> Path:
@@ -36,11 +37,17 @@ def find_encoder(name: str | Path) -> Path:
 
 
 def encoder_digest(name: str | Path | None) -> str | None:
-    """SHA-256 over the files of an encoder that decide what it says; None without one."""
+    """SHA-256 over the files of an encoder that decide what it says; None without one.
+
+    A tokenizer's lists in text files are among them where no tokenizer.json takes their place.
+    """
     if name is None:
         return None
     folder = find_encoder(name)
-    files = sorted(path for path in folder.iterdir() if path.suffix in _DECIDING)
+    lists = () if (folder / _TOKENIZER).is_file() else _WITHOUT_IT
+    files = sorted(
+        path for path in folder.iterdir() if path.suffix in _DECIDING or path.name in lists
+    )
     return key_digest({path.name: file_digest(path) for path in files})
 
 

@@ -23,6 +23,7 @@ from ..generate import ClassName, Recipe, SamplePlan, SampleSpec, parse_classes
 from ..generate.plan.classes import prompt_aliases
 from ..generate.suited import suited_recipe
 from ..train import Feed, ImagePool, Trainer
+from ..train.classifier.feature_samples import check_images_enough
 from ..train.pool.epochs import block_sizes, check_passes
 from ..train.pool.ranks_source import RanksSource
 from ..train.pool.sharing import check_mode, sharing_mode
@@ -68,6 +69,8 @@ def prepare(
     if stored is not None:
         size, plan = _size_in_order(size, stored), stored.plan  # which is in that order from here
     pool = _make_pool(size, trainer, len(classes) if teacher else None)
+    if settings.train.feature_samples:
+        check_images_enough(pool.capacity, len(classes))
     _check_replay(settings, size, len(plan))
     sharing = _sharing(settings, trainer.device, ranks)
     source = source_of(settings, origin, plan, on_progress, ranks)

@@ -78,6 +78,11 @@ class RunSettings(PlanSettings):
             )
         if self.time_budget is not None and not self.time_budget > 0:
             raise InputError(f"time budget is {self.time_budget}: it must be above 0 seconds")
+        if self.time_budget is not None and self.train.feature_samples:
+            raise InputError(
+                f"--feature-samples is {self.train.feature_samples}, and a time budget does not "
+                "know what training on them takes: leave one of the two out"
+            )
         if self.images is not None:
             _check_nothing_generated(self)
 

@@ -35,7 +35,7 @@ from .report.files import write_report_files, write_samples
 from .report.summary import METRICS, RunSummary, summarize, test_figures
 from .room import check_room
 from .settings import RunSettings
-from .training import Trained, save, test, train
+from .training import SampledFeatures, Trained, save, test, train
 
 __all__ = ["RunResult", "resume", "run"]
 
@@ -160,14 +160,18 @@ def _test_and_report(
     on_progress: OnStage,
 ) -> RunSummary:
     seconds = {"load": parts.seconds, **trained.seconds}
-    figures = None
+    figures = former = None
     if parts.test is not None and (tested := test(parts)) is not None:
         seconds["evaluate"] = tested.seconds
         figures = test_figures(tested.counts, parts.test.source, parts.names)
         figures = replace(figures, deciding=tested.deciding)
+        former = tested.former
     plan = None if budget is None else budget.plan
     elapsed = time.perf_counter() - (budget.started if budget else started)
     summary = summarize(parts, trained, figures, plan, folder, seconds, elapsed)
+    if samples := parts.settings.train.feature_samples:
+        accuracy = None if former is None else former.accuracy
+        summary = replace(summary, sampled_features=SampledFeatures(samples, accuracy))
     if parts.ranks.is_first:
         # After the summary, so that they are in no figure of the run itself.
         summary = replace(summary, baselines=measure_baselines(parts, folder, on_progress))

@@ -11,9 +11,16 @@ import torch
 from torch import Tensor
 
 from ..base.progress import OnStage, StageProgress
+from ..data import LabelledImages
 from ..train import CheckpointFolder, EpochReport, Loader, Trainer
 from ..train.classifier.batch_norm import re_estimate
-from ..train.classifier.evaluate import Evaluation, counted, normalize, predict_logits
+from ..train.classifier.evaluate import (
+    Evaluation,
+    counted,
+    normalize,
+    predict_features,
+    predict_logits,
+)
 from ..train.classifier.saved import ClassifierCard, save_classifier
 from ..train.loop.scalars import ScalarLog, Scalars
 from .decide.figures import DecidingFigures
@@ -35,6 +42,15 @@ class Trained:
 
 
 @dataclass(frozen=True)
+class SampledFeatures:
+    """On what the last layer was trained on after training."""
+
+    per_class: int
+    accuracy_before: float | None
+    """On the test images, with the last layer of before; None where nothing was tested."""
+
+
+@dataclass(frozen=True)
 class Tested:
     """What the test came to."""
 
@@ -42,6 +58,8 @@ class Tested:
     """Of the likeliest classes."""
     deciding: DecidingFigures | None
     """The same and decisions by how far classes are from each other; None without a metric."""
+    former: Evaluation | None
+    """The same with the last layer of before sampled features trained it; None without those."""
     seconds: float
     """What it and reading the images took."""
 
@@ -93,7 +111,16 @@ def test(parts: Parts) -> Tested | None:
     if parts.decider is not None:
         steps = list(parts.decider.steps(logits.softmax(1), None))
         deciding = parts.decider.figures(steps, labels)
-    return Tested(counts, deciding, parts.reading_seconds + time.perf_counter() - began)
+    former = _former(trainer, parts.test)
+    return Tested(counts, deciding, former, parts.reading_seconds + time.perf_counter() - began)
+
+
+def _former(trainer: Trainer, test: LabelledImages) -> Evaluation | None:
+    if trainer.former_head is None:
+        return None
+    features = predict_features(trainer.model, test.images, trainer.device, trainer.image_size)
+    with torch.no_grad():
+        return counted(trainer.former_head(features), test.labels, trainer.num_classes)
 
 
 def _fit(

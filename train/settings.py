@@ -130,6 +130,9 @@ class TrainSettings:
     """Draw as many images of each class, however many there are."""
     max_replay: float | None = option(None, shown="as many as epochs need")
     """Most samples trained on for each image generated."""
+    feature_samples: int = 0
+    """Features drawn of each class, after training, from Gaussians of its images' features, on
+    which the last layer alone is trained on (arXiv 2101.06395); 0 for none."""
     compile: bool = False
     """Compile the classifier's forward and backward passes."""
     augment: AugmentRanges = option(
@@ -156,7 +159,7 @@ class TrainSettings:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise InputError(f"{_words(name)} is {value}: it must be above 0")
-        for name in ("weight_decay", "clip_grad", "mixup", "cutmix"):
+        for name in ("weight_decay", "clip_grad", "mixup", "cutmix", "feature_samples"):
             value = getattr(self, name)
             if not 0 <= value < math.inf:
                 raise InputError(f"{_words(name)} is {value}: it must be 0 or more")

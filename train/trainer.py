@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from ..base.ranks import Ranks
 from .checks import check_images, check_labels, check_same_device, check_side, check_whole
 from .classifier.create import create_classifier, to_channels_last
 from .classifier.evaluate import Evaluation, evaluate, predict
+from .classifier.feature_samples import check_images_enough, linear_head, train_head
 from .loop.epoch_sums import EpochReport
 from .loop.identity import RECIPE
 from .loop.random_state import own_random_state
@@ -78,7 +80,11 @@ class Trainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = create_classifier(classifier, num_classes, image_size, self.settings.least_map)
+        if self.settings.feature_samples:
+            linear_head(model, classifier, image_size)
         self._model = to_channels_last(model, self.device)
+        self.former_head: nn.Linear | None = None
+        """The last layer as it was before sampled features trained it; None where they did not."""
         self._average: ModelEmaV3 | None = None
         self._was_trained = False  # before `fit` was last called
         self._reports: list[EpochReport] = []  # of the epochs since
@@ -155,7 +161,9 @@ class Trainer:
         Raises `InputError` for images that cannot be trained on or have another size, for a state
         of another training, where memory runs out all the same, and where the loss is no longer
         finite: the weights are those of the last epoch before, or of the state, from within an
-        epoch, if none has ended since; see `is_trained`.
+        epoch, if none has ended since; see `is_trained`. With `feature_samples`, the last layer is
+        trained on when all epochs have ended, of the weights to use alone, on the images that the
+        pool then holds; ranks all do the same.
         """
         if isinstance(images, Loader) and labels is not None:
             raise InputError("labels came with a loader, which has its own: leave them out")
@@ -164,6 +172,8 @@ class Trainer:
         check_same_device(loader.pool.device, self.device, "pool")
         if loader.pool.capacity < 2:
             raise InputError(f"{loader.pool.capacity} images cannot be trained on: give at least 2")
+        if self.settings.feature_samples:
+            check_images_enough(loader.pool.capacity, self.num_classes)
         loader.check_passes()
         with own_random_state(self.seed, self.device), training_stream(self.device):
             training = self._training(loader, states)
@@ -174,7 +184,8 @@ class Trainer:
                     on_epoch(training.reports[-1])
                 if on_scalars is not None:
                     on_scalars(scalars)
-        self._model.eval()
+            self._model.eval()
+            self._train_head(loader.pool)
         return training.reports
 
     def predict(self, images: Tensor) -> Tensor:
@@ -210,6 +221,15 @@ class Trainer:
         self._was_trained = state is None and self.is_trained
         self._reports = training.reports
         return training
+
+    def _train_head(self, pool: ImagePool) -> None:
+        self.former_head = None
+        if self.settings.feature_samples:
+            timm_model: Any = self.model
+            head = timm_model.get_classifier()
+            former = copy.deepcopy(head).cpu()
+            train_head(self.model, head, pool, self.settings, self.num_classes, self.seed)
+            self.former_head = former
 
     def _pool(self, images: Tensor | ImagePool, labels: Tensor | None) -> ImagePool:
         if isinstance(images, ImagePool):

@@ -156,7 +156,7 @@ def _recipe(recipe: Recipe, config: DatasetConfig) -> RecipeFacts:
                 _guidance(leaf.guidance),
                 _weighted(leaf, leaf.domains),
                 leaf.negative_prompt,
-                _weighted(leaf, leaf.attributes),
+                _attributes(leaf),
             )
             for leaf in recipe.leaves
         ),
@@ -168,6 +168,14 @@ def _prompts(leaf: Recipe) -> str:
     """The template, with its language where it has one, or the name of the file."""
     language = f" ({leaf.language})" if leaf.language else ""
     return leaf.prompt + language or Path(leaf.prompts).name
+
+
+def _attributes(leaf: Recipe) -> tuple[str, ...]:
+    if not isinstance(leaf.attributes, dict):
+        return _weighted(leaf, leaf.attributes)
+    return tuple(
+        f"{name}: {' / '.join(_weighted(leaf, own))}" for name, own in leaf.attributes.items()
+    )
 
 
 def _weighted(leaf: Recipe, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from torch import Tensor
 from ...base.errors import InputError
 from ...base.transfer import to_device
 from ...encoders import DualEncoder
+from ..plan.attributes import attributes_by_label
 from ..plan.classes import ClassName
 from ..plan.recipe import Recipe
 from ..plan.samples import SampleSpec, template_of
@@ -25,7 +26,11 @@ class AgreementFilter(ImageFilter):
     """Rejects images of whose class a dual encoder is not sure enough.
 
     The texts that an image is compared with are its own prompt and what that is of every other
-    class: a sketch of a cat is told from sketches of other classes, not from photos of cats.
+    class: a sketch of a cat is told from sketches of other classes, not from photos of cats. So it
+    is, too, where classes have attributes of their own, the text of another class having that of
+    the image, which is not one of its own: a fluffy cat is told from a fluffy dog. Beside a wet
+    dog, an image of a fluffy dog would pass for one. The texts are then as many as all attributes,
+    times the domains, times N.
 
     Args:
         encoder: what embeds images and texts.
@@ -88,7 +93,9 @@ def _kinds(recipe: Recipe, classes: Sequence[ClassName]) -> dict[_Kind, list[str
                 "template"
             )
         template = template_of(leaf, classes)
-        for domain, attribute in product(leaf.domains or ("",), leaf.attributes or ("",)):
+        of_classes = attributes_by_label(leaf.attributes, leaf.name, classes)
+        attributes = dict.fromkeys(one for own in of_classes for one in own)
+        for domain, attribute in product(leaf.domains or ("",), attributes or ("",)):
             kind = (leaf.prompt, leaf.language, domain, attribute)
             texts = [
                 template.text(label, domain, attribute).prompt for label in range(len(classes))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .attributes import all_attributes
 from .prompts import asks_dictionary
 from .recipe import Recipe
 from .wordnet import load_wordnet
@@ -22,13 +23,13 @@ def _leaf_content(leaf: Recipe) -> dict[str, Any]:
     content = leaf.model_dump(mode="json", include=fields)
     # Not always, for what earlier versions wrote has none.
     if leaf.attributes:
-        content["attributes"] = list(leaf.attributes)
+        content["attributes"] = leaf.model_dump(mode="json", include={"attributes"})["attributes"]
     if leaf.language:
         content["language"] = leaf.language
     if leaf.named is not None:
         content["names"] = leaf.named.digest
     if leaf.weights:
-        names = (*leaf.domains, *leaf.attributes)
+        names = (*leaf.domains, *all_attributes(leaf.attributes))
         content["weights"] = {name: float(leaf.weight_of(name)) for name in names}
     elif leaf.cap is not None:
         content["cap"] = float(leaf.cap)

@@ -80,12 +80,12 @@ class TemplatePrompts:
         return self._template.text(label, *self._levels.at(label, rank))
 
     def shares(self, label: int) -> dict[PromptText, float]:
-        pairs = self._levels.pairs()
+        pairs = self._levels.pairs(label)
         texts = Counter(self._template.text(label, *pair) for pair in pairs)
         return {text: count / len(pairs) for text, count in texts.items()}
 
     def counts(self, label: int, images: int) -> Counter[PromptText]:
-        pairs = self._levels.pairs()
+        pairs = self._levels.pairs(label)
         rounds, rest = divmod(images, len(pairs))
         found: Counter[PromptText] = Counter()
         for pair in pairs if rounds else ():
@@ -119,19 +119,20 @@ def file_prompts(
 def weighted_template(
     template: Template,
     domains: Mapping[str, float],
-    attributes: Mapping[str, float],
+    attributes: Sequence[Mapping[str, float]],
     seed: int,
     part: int,
 ) -> LeafPrompts:
     """A template's prompts, each domain and each attribute about as often as its weight says.
 
-    A domain with an attribute has the product of their weights.
+    A domain with an attribute has the product of their weights. `attributes` are those of each
+    class, in label order.
     """
 
     def of_class(label: int) -> dict[PromptText, Fraction]:
         found: dict[PromptText, Fraction] = {}
         for domain, of_domain in (domains or {"": 1.0}).items():
-            for attribute, weight in (attributes or {"": 1.0}).items():
+            for attribute, weight in (attributes[label] or {"": 1.0}).items():
                 text = template.text(label, domain, attribute)
                 pair = Fraction(of_domain) * Fraction(weight)
                 found[text] = found.get(text, Fraction(0)) + pair

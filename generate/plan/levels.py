@@ -18,25 +18,26 @@ class Levels:
     as there are pairs has every pair once.
 
     Args:
-        classes: how many there are.
+        domains: of all classes.
+        attributes: of each class, in label order.
         seed, part, parts: of the plan, and this leaf's place among its leaves.
     """
 
     def __init__(
         self,
         domains: Sequence[str],
-        attributes: Sequence[str],
-        classes: int,
+        attributes: Sequence[Sequence[str]],
         seed: int,
         part: int,
         parts: int,
     ) -> None:
-        self._domains, self._attributes = domains or ("",), attributes or ("",)
-        self._classes, self._seed, self._part, self._parts = classes, seed, part, parts
+        self._domains = domains or ("",)
+        self._attributes = [own or ("",) for own in attributes]
+        self._seed, self._part, self._parts = seed, part, parts
 
-    def pairs(self) -> list[tuple[str, str]]:
-        """Every domain with every attribute; the empty text stands for none."""
-        return [(domain, one) for domain in self._domains for one in self._attributes]
+    def pairs(self, label: int) -> list[tuple[str, str]]:
+        """Every domain with every attribute of a class; the empty text stands for none."""
+        return [(domain, one) for domain in self._domains for one in self._attributes[label]]
 
     def at(self, label: int, rank: int) -> tuple[str, str]:
         """The domain and the attribute of image `rank` of a class."""
@@ -46,19 +47,20 @@ class Levels:
         return self._domains[domain], self._attribute(label, run, domain)
 
     def _attribute(self, label: int, run: int, domain: int) -> str:
-        many, turns = len(self._domains), len(self._attributes)
+        own = self._attributes[label]
+        many, turns = len(self._domains), len(own)
         lap, turn = divmod(run, turns)
         # A domain moves on by `many` attributes from run to run, so that each run goes on where the
         # last one ended. That comes back too early where both have a divisor: then one further.
         ahead = turn // (turns // math.gcd(many, turns))
         order = self._order(label, lap * many * turns, turns, Stream.ATTRIBUTE)
-        return self._attributes[order[(domain + turn * many + ahead) % turns]]
+        return own[order[(domain + turn * many + ahead) % turns]]
 
     def _order(self, label: int, rank: int, count: int, stream: Stream) -> list[int]:
         """An order of `count` levels for the images from `rank` on, which all agree on it."""
         if count == 1:
             return [0]
-        first = (rank * self._parts + self._part) * self._classes + label
+        first = (rank * self._parts + self._part) * len(self._attributes) + label
         return _shuffled(count, self._seed, first, stream)
 
 

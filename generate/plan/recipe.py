@@ -16,6 +16,7 @@ from ...base.limits import NESTING, RECIPE_PARTS, VALUES
 from ...base.printable import short
 from ...base.reading import is_file, read_text
 from ...base.yaml_files import load_yaml
+from .attributes import Attributes, all_attributes, attribute_lists, read_attributes
 from .names_file import NamesFile, read_names_file
 from .prompt_file import PromptFile, is_prompt_file, read_prompt_file
 from .prompt_row import MOST_CHARACTERS
@@ -96,8 +97,9 @@ class Recipe(BaseModel):
     `{hypernym}`, what the class is a kind of, and `{gloss}`, what it means."""
     domains: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """What `{domain}` runs through, equally often for every class."""
-    attributes: Annotated[tuple[str, ...], Field(strict=False)] = ()
-    """What `{attribute}` runs through, equally often for every class and with every domain."""
+    attributes: Annotated[Attributes, BeforeValidator(read_attributes)] = ()
+    """What `{attribute}` runs through, equally often for every class and with every domain: a list
+    for all classes, or one for each by its name."""
     weights: dict[str, float] = {}
     """How often each of `domains` and `attributes`, or of the recipes in `merge`, comes in relation
     to the others of its list; 1 for those that are not named, and whole numbers for recipes."""
@@ -126,7 +128,8 @@ class Recipe(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
-        for text in (self.prompt, self.negative_prompt, *self.domains, *self.attributes):
+        own_attributes = all_attributes(self.attributes)
+        for text in (self.prompt, self.negative_prompt, *self.domains, *own_attributes):
             if len(text) > MOST_CHARACTERS:
                 raise ValueError(
                     f"{short(text)} has {len(text):,} characters, and a prompt at most "
@@ -148,9 +151,10 @@ class Recipe(BaseModel):
         fields = template_fields(self.prompt)
         if "class" not in fields:
             raise ValueError(f"prompt {self.prompt!r} lacks the field {{class}}: add it")
-        for field, names in (("domain", self.domains), ("attribute", self.attributes)):
+        lists = attribute_lists(self.attributes) or [()]
+        for field, names in (("domain", self.domains), *(("attribute", one) for one in lists)):
             _check_names(field, names, field in fields)
-        if twice := sorted({*self.domains} & {*self.attributes} & self.weights.keys()):
+        if twice := sorted({*self.domains} & {*own_attributes} & self.weights.keys()):
             raise ValueError(
                 f"`weights` names {twice[0]!r}, which is a domain and an attribute: rename one"
             )
@@ -159,9 +163,9 @@ class Recipe(BaseModel):
                 "the fields {hypernym} and {gloss} are English, by WordNet: leave them out beside "
                 "`names` and other languages"
             )
-        check_weights(self.weights, self.domains, self.attributes)
+        check_weights(self.weights, self.domains, *lists)
         check_cap(self.cap, idle=not self.weights)
-        pairs = len(self.domains) * len(self.attributes)
+        pairs = len(self.domains) * sum(map(len, lists))
         VALUES.check(pairs, "the list `domains`, each with each of `attributes`,")
         return self
 

@@ -9,6 +9,7 @@ from typing import overload
 
 from ...base.errors import InputError
 from . import philox
+from .attributes import attributes_by_label
 from .classes import ClassName
 from .leaf_prompts import (
     LeafPrompts,
@@ -200,11 +201,11 @@ def _prompts_of(
     for item in classes if asks_dictionary(leaf.prompt) else ():
         dictionary_values(item.prompt)  # that it has an answer, before the first image
     template = template_of(leaf, classes)
+    attributes = attributes_by_label(leaf.attributes, leaf.name, classes)
     if leaf.weights:
-        domains, attributes = (
-            {name: leaf.weight_of(name) for name in names}
-            for names in (leaf.domains, leaf.attributes)
+        domains, *weighted = (
+            {name: leaf.weight_of(name) for name in names} for names in (leaf.domains, *attributes)
         )
-        return weighted_template(template, domains, attributes, seed, part)
-    levels = Levels(leaf.domains, leaf.attributes, len(classes), seed, part, parts)
+        return weighted_template(template, domains, weighted, seed, part)
+    levels = Levels(leaf.domains, attributes, seed, part, parts)
     return TemplatePrompts(template, levels)

@@ -14,6 +14,7 @@ from ...base.articles import with_articles
 from ...encoders import DualEncoder, class_weights
 from ...encoders.settings import TEMPLATES
 from ...generate import ClassName, SamplePlan
+from ...generate.plan.attributes import attributes_by_label
 from ...generate.plan.prompts import asks_dictionary, fill
 
 _MOST = 0.5
@@ -80,10 +81,11 @@ def wordings(plan: SamplePlan) -> dict[str, Wording]:
     for leaf in plan.leaves:
         if not leaf.prompt or leaf.language or leaf.names or asks_dictionary(leaf.prompt):
             continue
-        for domain, attribute in product(leaf.domains or ("",), leaf.attributes or ("",)):
-            levels = {"domain": domain, "attribute": attribute}
-            template = with_articles(leaf.prompt, {"class": "{class}", **levels})
-            for item in plan.classes:
+        of_classes = attributes_by_label(leaf.attributes, leaf.name, plan.classes)
+        for item, attributes in zip(plan.classes, of_classes, strict=True):
+            for domain, attribute in product(leaf.domains or ("",), attributes or ("",)):
+                levels = {"domain": domain, "attribute": attribute}
+                template = with_articles(leaf.prompt, {"class": "{class}", **levels})
                 found[fill(leaf.prompt, item.prompt, **levels)] = Wording(template, domain)
     return found
 

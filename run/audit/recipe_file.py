@@ -12,6 +12,7 @@ import yaml
 from ...base.files import write_atomically
 from ...base.sides import sides_text
 from ...generate import Recipe
+from ...generate.plan.weights import spread
 from .candidates import Candidate
 
 RECIPE = "recipe.yaml"
@@ -20,15 +21,30 @@ RECIPE = "recipe.yaml"
 def write_recipe(folder: Path, recipe: Recipe) -> Path:
     """Write a recipe, with its parts beside it, and give the path of its file."""
     path = folder / RECIPE
-    if not recipe.merge:
+    if recipe.merge:
+        _write_merged(path, recipe)
+    else:
         write_leaf(path, recipe)
-        return path
-    parts = [path.with_stem(f"{path.stem}-{number}") for number in range(1, len(recipe.leaves) + 1)]
-    for part, leaf in zip(parts, recipe.leaves, strict=True):
-        write_leaf(part, leaf)
-    content = {"name": recipe.name, "description": recipe.description}
-    _write(path, {**content, "merge": [part.name for part in parts]})
     return path
+
+
+def _write_merged(path: Path, recipe: Recipe) -> None:
+    """Write a recipe that merges others to `path`, with each of them once, and its weights.
+
+    Those of weight 0 are left out.
+    """
+    weights = [recipe.weights.get(name, 1) for name in recipe.merge]
+    turns = spread(range(len(weights)), weights)  # whose turn it is at each of the parts
+    found = {}
+    for place, part in sorted(dict(zip(turns, recipe.parts, strict=True)).items()):
+        file = path.with_stem(f"{path.stem}-{place + 1}")
+        if part.merge:
+            _write_merged(file, part)
+        else:
+            write_leaf(file, part)
+        found[file.name] = weights[place]
+    content = {"name": recipe.name, "description": recipe.description, "merge": list(found)}
+    _write(path, content | ({"weights": found} if recipe.weights else {}))
 
 
 def write_leaf(path: Path, leaf: Recipe) -> None:

@@ -22,7 +22,7 @@ from ..budget.plans import BudgetPlan
 from ..decide.figures import DecidingFigures
 from ..parts import Parts
 from ..stored.images import StoredImages
-from ..training import Trained
+from ..training import SampledFeatures, Trained
 
 METRICS = "metrics.json"
 _EXAMPLES = 10  # prompts
@@ -156,6 +156,7 @@ class RunSummary:
     """Whose steps those were: `own`, `few-step` or a folder; None where an export was taken."""
     baselines: tuple[BaselineFigures, ...] = ()
     """What classified the same images without training."""
+    sampled_features: SampledFeatures | None = None
 
     def content(self) -> dict[str, Any]:
         """As plain values, for JSON."""
@@ -192,7 +193,9 @@ def test_figures(counts: Evaluation, source: str, classes: tuple[str, ...]) -> T
     """The figures that the counts of a test on `source` come to."""
     content = counts.summary(classes)
     rows = tuple(
-        ClassFigures(row["class"], row["images"], row["accuracy"], _pair(row["interval"]))
+        ClassFigures(
+            row["class"], row["images"], row["accuracy"], row["interval"] and tuple(row["interval"])
+        )
         for row in content["per_class"]
     )
     return TestFigures(
@@ -294,7 +297,3 @@ def _training(parts: Parts, trained: Trained) -> TrainingFigures:
         parts.settings.gap.teacher,
         parts.settings.gap.batch_norm_data,
     )
-
-
-def _pair(values: list[float] | None) -> tuple[float, float] | None:
-    return None if values is None else (values[0], values[1])

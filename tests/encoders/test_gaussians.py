@@ -69,6 +69,27 @@ def test_many_vectors_are_classified_as_by_scikit_learn():
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-3, atol=1e-6)
 
 
+def test_vectors_are_drawn_of_each_class_s_gaussian_by_the_seed():
+    vectors, labels = drawn(400, 4)
+    gaussians = ClassGaussians(torch.from_numpy(vectors), torch.from_numpy(labels), CLASSES)
+    means = np.stack([vectors[labels == k].mean(0) for k in range(3)])
+    np.testing.assert_allclose(gaussians.means.numpy(), means, rtol=1e-9)
+    found, classes = gaussians.drawn(20_000, seed=5)
+    assert found.dtype == torch.float32
+    assert classes.tolist() == [0] * 20_000 + [1] * 20_000 + [2] * 20_000
+    centred = within(vectors, labels)
+    sample, share = centred.T @ centred / 400, gaussians.shrinkage
+    covariance = (1 - share) * sample + share * np.trace(sample) / 4 * np.eye(4)
+    for own, mean in zip(found.view(3, -1, 4).double().numpy(), means, strict=True):
+        spread = np.diag(covariance) ** 0.5
+        np.testing.assert_array_less(abs(own.mean(0) - mean), 4 * spread / 20_000**0.5)
+        np.testing.assert_allclose(np.cov(own.T), covariance, atol=0.04 * covariance.max())
+    again, _ = gaussians.drawn(20_000, seed=5)
+    other, _ = gaussians.drawn(20_000, seed=6)
+    assert torch.equal(found, again)
+    assert not torch.equal(found, other)
+
+
 def test_vectors_in_a_line_can_be_told_apart():
     # All outer products are the same: nothing is to be shrunk, and nothing to be inverted.
     vectors = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])

@@ -130,6 +130,29 @@ def test_the_report_says_whether_the_classifier_is_zero_shot(finish, unlabelled,
     assert str(unlabelled) in report.read_text()
 
 
+def test_sampled_features_are_told_of_with_the_accuracy_before_them(finish, tmp_path):
+    for number, name in enumerate(SMALL.classes):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for shade in range(5):
+            image = Image.new("RGB", (32, 32), (60 * number, 50 * shade, 90))
+            image.save(tmp_path / "photos" / name / f"{shade}.png")
+    data = str(tmp_path / "photos")
+    plain, _ = finish(data=data)
+    assert plain["sampled_features"] is None
+    before = load_file(tmp_path / "run" / "classifier.safetensors")
+    (tmp_path / "run").rename(tmp_path / "plain")
+    metrics, _ = finish(data=data, train=replace(SMALL.train, feature_samples=50))
+    told = {"per_class": 50, "accuracy_before": plain["test"]["accuracy"]}
+    assert metrics["sampled_features"] == told
+    after = load_file(tmp_path / "run" / "classifier.safetensors")
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"fc.weight", "fc.bias"}
+    page = (tmp_path / "run" / "report.html").read_text()
+    share = f"{100 * metrics['test']['accuracy']:.1f}"
+    assert "with 50 features drawn of each class; accuracy on the test images" in page
+    assert share in page.partition("features drawn of each class")[2].partition("</td>")[0]
+
+
 def test_a_teacher_softens_the_labels_and_is_told_of(finish, tmp_path):
     finish()
     plain = load_file(tmp_path / "run" / "classifier.safetensors")

@@ -19,6 +19,10 @@ from zeroreal.train.settings import PoolSettings, TrainSettings
         ({"checkpoint_seconds": -0.1}, "checkpoint seconds is -0.1: it must be 0 or more"),
         ({"checkpoint_seconds": math.nan}, "checkpoint seconds is nan"),
         ({"time_budget": 0}, "time budget is 0: it must be above 0"),
+        (
+            {"time_budget": 60, "train": TrainSettings(feature_samples=9)},
+            "--feature-samples is 9, and a time budget does not know what",
+        ),
     ],
 )
 def test_a_run_has_bounds(changed, complaint):

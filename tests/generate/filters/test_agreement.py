@@ -140,6 +140,21 @@ def test_attributes_and_languages_are_those_of_the_image_too(tmp_path):
     assert not judge(showing(*((spec.label + 1) % 4 for spec in specs)), specs).keep.any()
 
 
+def test_other_classes_get_the_attribute_of_the_image_where_each_has_its_own(tmp_path):
+    path = tmp_path / "own.yaml"
+    own = "{bag: [old], coat: [wet], ankle boot: [old], dress: [wet]}"
+    path.write_text(f'prompt: "a {{attribute}} {{class}}"\nattributes: {own}\n')
+    seeing = Seeing()
+    judge = AgreementFilter(seeing, load_recipe(path), CLASSES)
+    assert seeing.texts == [
+        *("an old bag", "an old coat", "an old ankle boot", "an old dress"),
+        *("a wet bag", "a wet coat", "a wet ankle boot", "a wet dress"),
+    ]
+    specs = list(SamplePlan(load_recipe(path), CLASSES, 2))
+    assert judge(showing(*(spec.label for spec in specs)), specs).keep.all()
+    assert not judge(showing(*((spec.label + 1) % 4 for spec in specs)), specs).keep.any()
+
+
 def test_two_files_of_names_for_one_template_cannot_be_told_apart(tmp_path):
     for name, word in (("a", "Tasche"), ("b", "Beutel")):
         (tmp_path / f"{name}.json").write_text(

@@ -35,7 +35,7 @@ TURNS = 'prompt: "a {domain} of a {class}"\ndomains: [photo, sketch, icon]\n'
 @pytest.mark.parametrize("part", [0, 1])
 def test_runs_have_each_domain_and_rounds_each_pair_once(domains, attributes, part):
     names = [f"d{n}" for n in range(domains)], [f"a{n}" for n in range(attributes)]
-    levels = Levels(*names, 3, 7, part, 2)
+    levels = Levels(names[0], [names[1]] * 3, 7, part, 2)
     size = domains * attributes
     for label in range(3):
         found = [levels.at(label, rank) for rank in range(4 * size)]
@@ -51,7 +51,7 @@ def test_runs_have_each_domain_and_rounds_each_pair_once(domains, attributes, pa
 
 def test_orders_differ_by_round_class_and_seed():
     def orders(seed):
-        levels = Levels((), "abcdef", 2, seed, 0, 1)
+        levels = Levels((), ["abcdef"] * 2, seed, 0, 1)
         ranks = [range(6 * lap, 6 * lap + 6) for lap in range(3)]
         return [tuple(levels.at(label, r)[1] for r in lap) for label in (0, 1) for lap in ranks]
 
@@ -113,7 +113,7 @@ def test_attributes_are_another_recipe(tmp_path):
         ('prompt: "a {atribute} {class}"', "did you mean 'attribute'"),
         ('prompt: "a {attribute} {class}"\nattributes: [red, red]', "`attributes` has an empty or"),
         ('prompt: "a {attribute} {class}"\nattributes: [red, " "]', "`attributes` has an empty or"),
-        ('prompt: "a {attribute} {class}"\nattributes: red', "attributes: Input should be a valid"),
+        ('prompt: "a {attribute} {class}"\nattributes: red', "'red' is no list of texts: write [r"),
         (ALONE + "weights: {redd: 2}", "names 'redd', which is not there: known are red, old, sm"),
         (BOTH + "weights: {photo: 0, sketch: 0}", "all `weights` are 0 of the list with 'photo'"),
         (BOTH + "weights: {red: 0, old: 0, small: 0, wet: 0}", "0 of the list with 'red'"),
@@ -146,11 +146,13 @@ def test_more_pairs_than_a_limit_are_refused_before_any_is_made(tmp_path, monkey
     [
         (TURNS, "cdfa8c260d5cfc7c"),
         (TURNS + "weights: {photo: 3, icon: 0.5}\n", "057ca73cafcfcda3"),
+        (BOTH, "d94efe0bd1061d88"),
+        (BOTH + "weights: {photo: 3, old: 0.5}\n", "9d0e95516c312195"),
         ("prompts: p.json\n", "8b99b4cd25f3d0cb"),
         ("merge: [multi-domain, p.json]\n", "b92f2ee1caf55c01"),
     ],
 )
-def test_recipes_without_attributes_give_the_images_of_before(tmp_path, text, digest):
+def test_recipes_without_attributes_of_classes_give_the_images_of_before(tmp_path, text, digest):
     rows = '{"cat": ["a cat", {"prompt": "b", "weight": 2.5}], "ankle boot": ["c"]}'
     (tmp_path / "p.json").write_text(rows)
     plan = SamplePlan(recipe_of(tmp_path, text), CLASSES, 60, 7)

@@ -39,10 +39,11 @@ def test_an_image_is_judged_by_the_words_of_its_own_prompt():
     assert known["an image of a bag"] == Wording("an image of a {class}")
 
 
-def test_attributes_are_among_the_words_of_a_prompt(tmp_path):
+@pytest.mark.parametrize("own", ["[old, red]", "{bag: [old], coat: [red], boot: [old, wet]}"])
+def test_attributes_are_among_the_words_of_a_prompt(tmp_path, own):
     path = tmp_path / "mine.yaml"
     text = 'prompt: "a {domain} of a {attribute} {class}"\ndomains: [photo, icon]\n'
-    path.write_text(f"{text}attributes: [old, red]\n")
+    path.write_text(f"{text}attributes: {own}\n")
     plan = SamplePlan(load_recipe(path), CLASSES, 4)
     known = wordings(plan)
     assert {spec.prompt for spec in plan} == set(known)
