@@ -40,15 +40,7 @@ def prepared(settings: RunSettings) -> RunSettings:
     """
     wanted = settings.selection
     if wanted.select is None:
-        for flag, value in {
-            "--keep": wanted.keep,
-            "--select-encoder": wanted.select_encoder,
-        }.items():
-            if value is not None:
-                raise InputError(
-                    f"{flag} {value} was given, but nothing to select by: add --select, such as "
-                    "--select clusters:20"
-                )
+        _check_alone(wanted)
         return settings
     if settings.time_budget is not None:
         raise InputError(
@@ -131,6 +123,16 @@ def selected(
     encoder = load_encoder(wanted.encoder_name(names), device)
     rows = chosen(embed_in_blocks(encoder, images), labels, names, wanted, settings.seed)
     return images[rows], labels[rows]
+
+
+def _check_alone(wanted: SelectionSettings) -> None:
+    """Raise `InputError` for what says how to select, where nothing is selected."""
+    for flag, value in (("--keep", wanted.keep), ("--select-encoder", wanted.select_encoder)):
+        if value is not None:
+            raise InputError(
+                f"{flag} {value} was given without --select: add it, such as --select clusters:20, "
+                f"or leave {flag} out"
+            )
 
 
 def _embedded(pool: ImagePool, encoder: DualEncoder) -> Tensor:
