@@ -83,10 +83,18 @@ def check_all_fit(wanted: SelectionSettings, images: int, room: int) -> None:
 
 
 def select_in_pool(parts: Parts) -> SelectionFigures:
-    """Free the images that are not kept, of a pool that holds all; what was kept."""
+    """Free the images that are not kept, of a pool that holds all; what was kept.
+
+    Raises `InputError` where too many were left out as blank to select from the others.
+    """
     wanted, pool = parts.settings.selection, parts.pool
     name = wanted.encoder_name(parts.names)
     slots = pool.slots()
+    if not len(slots):
+        raise InputError(
+            f"none of the {parts.feed.generated} images can be used, for all were left out: try "
+            "another precision, model or recipe"
+        )
     labels = torch.from_numpy(pool.labels_of(slots))
     samples = pool.samples_written()
     vectors = _embedded(pool, load_encoder(name, pool.device))

@@ -154,6 +154,12 @@ def test_what_cannot_be_selected_is_refused_before_anything_is_made(
     assert not (tmp_path / "run").exists()
 
 
+def test_images_that_were_all_left_out_are_told_of_in_a_sentence(stored, tmp_path, monkeypatch):
+    monkeypatch.setattr("zeroreal.run.stored.images.StoredImages._read", lambda *of: None)
+    with pytest.raises(InputError, match="none of the 120 images can be used"):
+        run(stored, tmp_path / "run")
+
+
 def test_a_time_budget_is_refused(tmp_path):
     with pytest.raises(InputError, match="and a time budget were given, which counts on training"):
         run(replace(GENERATED, time_budget=60.0), tmp_path / "run")
