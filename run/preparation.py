@@ -52,8 +52,7 @@ def prepare(
 
     Raises `InputError` for settings that cannot be used.
     """
-    began = time.perf_counter()
-    settings = prepared(settings)
+    began, settings = time.perf_counter(), prepared(settings)
     origin = origin_of(settings)
     stored = origin if isinstance(origin, StoredImages) else None
     classes = parse_classes(settings.classes) if stored is None else stored.classes
