@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,7 +26,7 @@ from .settings import SelectionSettings
 
 _BLOCK = 256
 _AS_BY_DEFAULT = PoolSettings()
-_AT_ONCE = {
+_AT_ONCE: Mapping[str, tuple[Any, str]] = {
     "blocks": (1, "the images must come in one block"),
     "policy": ("keep", "none may be replaced"),
     "sharing": ("alternate", "nothing is generated beside training"),
