@@ -103,6 +103,10 @@ def _print_result(folder: Path, summary: RunSummary) -> None:
             highlight=False,
             soft_wrap=True,
         )
+    if summary.selection is not None:
+        output.print(
+            f"Selection: {summary.selection.text}", markup=False, highlight=False, soft_wrap=True
+        )
     output.print(_cost_table(summary))
     output.print(f"Peak memory {summary.peak_memory_bytes / 1e9:.2f} GB")
     output.print(f"Report: {folder / 'report.html'}", markup=False, soft_wrap=True)

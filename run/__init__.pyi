@@ -17,6 +17,8 @@ from .probe.settings import ProbeSettings
 from .report.summary import RunSummary, TestFigures
 from .reproduce.comparison import Reproduction
 from .reproduce.reproduce import reproduce_run
+from .selection.figures import SelectionFigures
+from .selection.settings import SelectionSettings
 from .serve.server import serve_run
 from .serve.settings import ServeSettings
 from .settings import RunSettings
@@ -46,6 +48,8 @@ __all__ = [
     "RunResult",
     "RunSettings",
     "RunSummary",
+    "SelectionFigures",
+    "SelectionSettings",
     "ServeSettings",
     "TestFigures",
     "Worth",

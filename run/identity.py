@@ -22,6 +22,7 @@ from .stored.images import StoredImages
 _log = logging.getLogger(__name__)
 
 _MODEL, _TEACHER, _BASELINE = "model", "teacher", "baseline encoder"
+_SELECTING = "selecting encoder"
 _ROUNDING = ("threads", "torch")
 _FREE = {*FREE["generate"], "vae"}  # which is in the model's digest, too
 
@@ -39,12 +40,24 @@ def images_identity(parts: Parts) -> dict[str, Any]:
     }
 
 
+def selection_identity(parts: Parts) -> dict[str, Any]:
+    """All that decides which of the images are trained on, likewise."""
+    wanted = parts.settings.selection
+    share = None if wanted.select is None else wanted.share
+    return {
+        "select": wanted.select,
+        "keep": share,
+        "encoder": encoder_digest(_selecting(parts)),
+    }
+
+
 def made_with(parts: Parts) -> dict[str, Any]:
     """Digests of the models, and what rounding depends on, for `check_made_with`."""
     return {
         _MODEL: _model(parts),
         _TEACHER: encoder_digest(parts.settings.gap.teacher),
         _BASELINE: encoder_digest(_baseline_of(parts)),
+        _SELECTING: encoder_digest(_selecting(parts)),
         "threads": torch.get_num_threads(),
         "torch": str(torch.__version__),  # a string of a kind of its own
     }
@@ -61,6 +74,7 @@ def check_made_with(before: Mapping[str, Any], parts: Parts, folder: Path) -> No
         _MODEL: _name_of(settings),
         _TEACHER: settings.gap.teacher,
         _BASELINE: _baseline_of(parts),
+        _SELECTING: _selecting(parts),
     }
     for kind, name in names.items():
         _check_same(kind, name, before.get(kind, now[kind]), now[kind], folder)
@@ -91,6 +105,12 @@ def _baseline_of(parts: Parts) -> str | None:
     """The encoder of the run's baselines; None without any."""
     wanted = parts.settings.baselines
     return wanted.encoder_name(parts.names) if wanted.baseline else None
+
+
+def _selecting(parts: Parts) -> str | None:
+    """The encoder by which images are selected; None where all are trained on."""
+    wanted = parts.settings.selection
+    return None if wanted.select is None else wanted.encoder_name(parts.names)
 
 
 def _name_of(settings: RunSettings) -> str:

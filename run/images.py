@@ -52,6 +52,7 @@ class ImageFiles:
         self._places: dict[int, tuple[Path, int]] = {}
         self._pooled: set[int] = set()  # the samples that were in the pool
         self._saved = time.monotonic()
+        self._is_whole = False
         remove_half_written(self.folder)
         for path in sorted(self.folder.glob("[0-9]*.safetensors")):
             self._add(path, self._checked(path)["samples"].tolist())
@@ -77,8 +78,19 @@ class ImageFiles:
         if time.monotonic() - self._saved >= self._seconds:
             self.save(pool)
 
+    def save_for_good(self, pool: ImagePool) -> None:
+        """Save what is new in `pool`, for the last time; files stay, whatever is freed there later.
+
+        Where nothing is to be saved on the way, nothing is.
+        """
+        if self._seconds < math.inf:
+            self.save(pool)
+            self._is_whole = True
+
     def save(self, pool: ImagePool) -> None:
         """Save what is new in `pool`, file by file, so that of a full disk all is used."""
+        if self._is_whole:
+            return
         self.folder.mkdir(exist_ok=True)
         while True:
             images, _, samples = pool.written(self._at_once, but=self.samples)

@@ -15,7 +15,7 @@ from .decide.settings import BY_TEXTS
 
 def with_absolute_paths(content: dict[str, Any]) -> dict[str, Any]:
     """Plain values of `RunSettings` with those that are paths made absolute."""
-    inner_ones = ("generate", "gap", "baselines", "decide")
+    inner_ones = ("generate", "selection", "gap", "baselines", "decide")
     changed = {**content, **{name: {**content[name]} for name in inner_ones}}
     for name, known in _may_be_paths().items():
         section, _, last = name.rpartition(".")
@@ -39,6 +39,7 @@ def _may_be_paths() -> dict[str, Collection[str]]:
         "generate.lora": (),
         "generate.textual_inversion": (),
         "generate.vae": (SMALL_VAE,),
+        "selection.select_encoder": (EMBEDDED,),
         "gap.teacher": (EMBEDDED,),
         "gap.batch_norm_data": (),
         "baselines.baseline_encoder": (EMBEDDED,),

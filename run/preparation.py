@@ -33,6 +33,7 @@ from .budget.clock import GenerationClock
 from .decide.decider import decider_by_metric
 from .generator import make_generator
 from .parts import Parts, Source, stage_of
+from .selection.select import check_all_fit, check_selection, prepared
 from .settings import RunSettings
 from .stored.images import StoredImages
 from .teacher import load_teacher, softening
@@ -52,15 +53,17 @@ def prepare(
 
     Raises `InputError` for settings that cannot be used.
     """
-    began = time.perf_counter()
+    began, settings = time.perf_counter(), prepared(settings)
     origin = origin_of(settings)
     stored = origin if isinstance(origin, StoredImages) else None
     classes = parse_classes(settings.classes) if stored is None else stored.classes
     plan = plan_of(settings, origin, classes)
     _check_devices(settings, ranks)
     trainer = _make_trainer(settings, len(classes), _image_size(settings, origin), ranks)
+    names = tuple(item.name for item in classes)
+    check_selection(settings.selection, names, plan)
     test, reading_seconds = real_test_images(settings, classes, trainer.image_size)
-    check_baselines(settings.baselines, tuple(item.name for item in classes), len(plan), test)
+    check_baselines(settings.baselines, names, len(plan), test)
     decider = decider_by_metric(settings.decide, classes, test, settings.device)
     unlabelled = _unlabelled_images(settings, trainer.image_size)
     teacher = load_teacher(settings, classes, trainer.device)
@@ -236,6 +239,7 @@ def _pool_size(
         batch_size=settings.train.batch_size,
         classes=classes,
     )
+    check_all_fit(settings.selection, images, size.capacity)
     if size.capacity < images:
         _log.warning(
             "the pool holds %d of %d images: the others %s",

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..base import InputError
+from ..base import InputError, resolve_device
 from ..base.progress import OnStage, StageProgress
 from ..base.ranks import Ranks
 from ..generate import ClassName, DataParallelGenerator, Generator, Recipe, SampleSpec
@@ -21,6 +21,7 @@ from .generator import make_generator
 from .identity import check_model
 from .preparation import origin_of, plan_of, source_of
 from .report.summary import METRICS
+from .selection.select import selected
 from .settings import RunSettings
 from .stored.images import StoredImages
 
@@ -81,15 +82,17 @@ def images_again(
 ) -> LabelledTensors:
     """The images that a finished run was trained on, all of them or the first `count` of its plan.
 
-    They are generated again, or read again from its dataset. Raises `InputError` where what they
-    come from has changed, and for images of another size than the classifier's.
+    Of a run that selected them, all are needed to select those again. They are generated again, or
+    read again from its dataset. Raises `InputError` where what they come from has changed, and for
+    images of another size than the classifier's.
     """
     settings, before = read_config(folder)
     settings = replace(settings, device=device, devices=())
+    made = count if settings.selection.select is None else None
     origin = origin_of(settings)
     if isinstance(origin, StoredImages):
         _check_same(origin.identity == before, f"dataset {settings.images!r}", folder)
-        images, labels = _read(origin, len(origin) if count is None else count)
+        images, labels = _read(origin, len(origin) if made is None else made)
     else:
         _check_same(recipe_content(origin) == before, f"recipe {settings.recipe!r}", folder)
         classes = tuple(map(ClassName, card.classes, card.prompts))
@@ -97,13 +100,14 @@ def images_again(
         generator = source_of(settings, origin, plan, on_progress, Ranks.current())
         assert not isinstance(generator, StoredImages)
         check_model(read_made_with(folder), generator.facts.folder, settings, folder)
-        images, labels = generated(generator, plan[:count], on_progress)
+        images, labels = generated(generator, plan[:made], on_progress)
     if images.shape[1] != card.image_size:
         raise InputError(
             f"the images of the run in {str(folder)!r} have {images.shape[1]} pixels a side and "
             f"its classifier {card.image_size}: restore what it was made with"
         )
-    return images, labels
+    images, labels = selected(images, labels, card.classes, settings, resolve_device(device))
+    return images[:count], labels[:count]
 
 
 def generated(

@@ -13,6 +13,7 @@ from ..generate.settings import GenerateSettings, devices_option
 from ..train.settings import GAP, PoolSettings, TrainSettings
 from .baselines.settings import BaselineSettings
 from .decide.settings import MetricSettings
+from .selection.settings import SelectionSettings
 
 _DECIDE_IMAGES = ("images_per_class", "recipe", "guidance", "devices", "time_budget")
 
@@ -65,6 +66,7 @@ class RunSettings(PlanSettings):
     generate: GenerateSettings = section(GenerateSettings, panel="Generation")
     train: TrainSettings = section(TrainSettings, panel="Training")
     pool: PoolSettings = section(PoolSettings, panel="Pool and sharing")
+    selection: SelectionSettings = section(SelectionSettings, panel="Selecting images")
     gap: GapSettings = section(GapSettings, panel=GAP)
     baselines: BaselineSettings = section(BaselineSettings, panel="Baselines")
     decide: MetricSettings = section(MetricSettings, panel="Deciding on test images")

@@ -24,8 +24,13 @@ from ..train.classifier.evaluate import (
 from ..train.classifier.saved import ClassifierCard, save_classifier
 from ..train.loop.scalars import ScalarLog, Scalars
 from .decide.figures import DecidingFigures
-from .identity import images_identity
+from .identity import images_identity, selection_identity
 from .parts import Parts
+from .selection.figures import SelectionFigures
+from .selection.select import select_in_pool
+
+SELECT = "select"
+"""The stage in which images are selected."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,8 @@ class Trained:
     """How many images were trained on, each as often as it was."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """What each stage took."""
+    selection: SelectionFigures | None = None
+    """None where all images were trained on."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,9 @@ def train(parts: Parts, folder: Path, on_progress: OnStage) -> Trained:
     if parts.clock is not None:
         parts.clock.start()
         feed.fill()  # how many there will be shows only then
-    loader = trainer.loader(feed if parts.clock is None else parts.pool)
+    selection, selecting = _select(parts, on_progress)
+    is_filled = parts.clock is not None or selection is not None
+    loader = trainer.loader(parts.pool if is_filled else feed)
     on_progress(StageProgress("train", 0, loader.total_epochs()))
     log = _Log(folder, is_kept=parts.ranks.is_first)
     try:
@@ -80,11 +89,13 @@ def train(parts: Parts, folder: Path, on_progress: OnStage) -> Trained:
     finally:
         log.close()
     seconds = dict(parts.source.seconds.totals)
-    seconds["train"] = time.perf_counter() - began - feed.waited
+    seconds |= selecting
+    seconds["train"] = time.perf_counter() - began - feed.waited - sum(selecting.values())
     parts.close()
     if parts.unlabelled is not None:
         _adapt_batch_norm(trainer, parts.unlabelled)
-    return Trained(tuple(epochs), log.replay_ratio, parts.pool.samples, seconds)
+    samples = parts.pool.samples
+    return Trained(tuple(epochs), log.replay_ratio, samples, seconds, selection)
 
 
 def save(parts: Parts, folder: Path) -> None:
@@ -123,6 +134,18 @@ def _former(trainer: Trainer, test: LabelledImages) -> Evaluation | None:
         return counted(trainer.former_head(features), test.labels, trainer.num_classes)
 
 
+def _select(parts: Parts, on_progress: OnStage) -> tuple[SelectionFigures | None, dict[str, float]]:
+    """What was kept of all images, where some are to be selected, and what that took."""
+    if parts.settings.selection.select is None:
+        return None, {}
+    parts.feed.fill()
+    began, images = time.perf_counter(), len(parts.pool)
+    on_progress(StageProgress(SELECT, 0, images))
+    found = select_in_pool(parts)
+    on_progress(StageProgress(SELECT, images, images, f"{found.total.kept} kept"))
+    return found, {SELECT: time.perf_counter() - began}
+
+
 def _fit(
     parts: Parts, loader: Loader, folder: Path, log: _Log, on_progress: OnStage
 ) -> list[EpochReport]:
@@ -130,7 +153,11 @@ def _fit(
         note = f"loss {epoch.loss:.3f}"
         on_progress(StageProgress("train", epoch.epoch, epoch.epochs, note))
 
-    identity = {**parts.trainer.identity, "images": images_identity(parts)}
+    identity = {
+        **parts.trainer.identity,
+        "images": images_identity(parts),
+        "selection": selection_identity(parts),
+    }
     states = CheckpointFolder(folder, identity)
     return parts.trainer.fit(
         loader,

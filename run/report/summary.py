@@ -18,9 +18,11 @@ from ...base import describe_environment, peak_memory_bytes
 from ...train.classifier.confidence import TestedConfidence
 from ...train.classifier.evaluate import Evaluation
 from ..baselines.figures import BaselineFigures
+from ..budget.figures import BudgetFigures, budget_figures
 from ..budget.plans import BudgetPlan
 from ..decide.figures import DecidingFigures
 from ..parts import Parts
+from ..selection.figures import SelectionFigures
 from ..stored.images import StoredImages
 from ..training import SampledFeatures, Trained
 
@@ -80,17 +82,6 @@ class PoolFigures:
     blocks: int
     sharing: str
     sharing_measured: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class BudgetFigures:
-    """The time budget, and what was expected of the levers that were chosen for it."""
-
-    seconds: float
-    levers: str
-    expected_images: int
-    expected_accuracy: float
-    expected_seconds: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -157,6 +148,8 @@ class RunSummary:
     baselines: tuple[BaselineFigures, ...] = ()
     """What classified the same images without training."""
     sampled_features: SampledFeatures | None = None
+    selection: SelectionFigures | None = None
+    """Which images were trained on, of those that were made; None where all were."""
 
     def content(self) -> dict[str, Any]:
         """As plain values, for JSON."""
@@ -244,7 +237,7 @@ def summarize(
         batch_size=facts.batch_size if facts else None,
         vae_batch_size=facts.vae_batch_size if facts else None,
         pool=_pool(parts),
-        time_budget=None if budget is None else _budget(budget, settings.time_budget or 0.0),
+        time_budget=None if budget is None else budget_figures(budget, settings.time_budget or 0.0),
         test=test,
         throughput=Throughput(parts.feed.images_per_second, trained.samples / seconds["train"]),
         seconds={stage: round(value, 3) for stage, value in seconds.items()},
@@ -254,6 +247,7 @@ def summarize(
         elapsed_seconds=round(elapsed, 3),
         dataset=settings.images,
         unet=facts.unet if facts else None,
+        selection=trained.selection,
     )
 
 
@@ -277,15 +271,6 @@ def _pool(parts: Parts) -> PoolFigures:
         sharing.mode,
         sharing.relative,
     )
-
-
-def _budget(plan: BudgetPlan, seconds: float) -> BudgetFigures:
-    expected = {
-        "generate": plan.generate_seconds,
-        "train": plan.train_seconds,
-        "other": plan.other_seconds,
-    }
-    return BudgetFigures(seconds, plan.lever, plan.images, plan.accuracy, expected)
 
 
 def _training(parts: Parts, trained: Trained) -> TrainingFigures:

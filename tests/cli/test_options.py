@@ -19,6 +19,7 @@ SAMPLES = {
     "time_budget": ("1m30s", 90.0),
     "devices": ("cpu,cpu", ["cpu", "cpu"]),
     "guidance": ("1:3", [1.0, 3.0]),
+    "selection.select": ("clusters:3", "clusters:3"),
     "baselines.baseline": ("encoder,gaussians", ["encoder", "gaussians"]),
     "generate.memory": ("16GiB", 16 * 2**30),
     "generate.guidance_interval": ("0.3:5", [0.3, 5.0]),

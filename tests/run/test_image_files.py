@@ -101,6 +101,20 @@ def test_images_are_saved_when_it_is_time(of, pool):
     assert len(of().samples) == 6
 
 
+def test_images_that_were_saved_for_good_stay_whatever_is_freed(of, path, pool, numbered):
+    files = of(seconds=3600)
+    list(files.read(range(6)))
+    pool.add(numbered.pictures([6]), [0], [6])
+    files.save_for_good(pool)
+    pool.keep_only({6})
+    files.save(pool)
+    assert sorted(files.samples) == sorted(of().samples) == list(range(7))
+    without = of()  # saves nothing on the way
+    pool.add(numbered.pictures([7]), [0], [7])
+    without.save_for_good(pool)
+    assert sorted(of().samples) == list(range(7))
+
+
 def test_what_a_kill_left_half_written_is_removed(of, path):
     half = path.with_name(".00001.safetensors.1-2.tmp")
     half.write_bytes(path.read_bytes()[:50])

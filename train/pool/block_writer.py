@@ -34,6 +34,10 @@ class KeptImages(Protocol):
         """Save what is new in `pool`, if it is time."""
         ...
 
+    def save_for_good(self, pool: ImagePool) -> None:
+        """Save what is new in `pool`, and keep all of it, whatever is freed there later."""
+        ...
+
 
 class BlockWriter:
     """Generates the blocks of `plan` into free slots of `pool`; see `Feed` for the arguments.

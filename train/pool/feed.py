@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Container, Sequence, Set
 from functools import partial
 from typing import Any
 
@@ -79,7 +79,8 @@ class Feed:
         self.published = 0
         """How many blocks were published."""
         self.images = 0
-        """How many images were published, replaced ones included: blank ones are left out."""
+        """How many images were published, replaced ones included: blank ones are left out, and
+        those that `keep_only` freed."""
         self.sharing = Sharing(mode, source.device, replays_graphs(source))
         self.waited = 0.0
         """How long `advance` took."""
@@ -139,6 +140,16 @@ class Feed:
         """Publish all blocks that are left."""
         while self.advance():
             pass
+
+    def keep_only(self, samples: Container[int]) -> None:
+        """Free the images of all other samples, once every block was published.
+
+        Where images are kept for a run that is cut short, those stay kept.
+        """
+        if self._writer.kept is not None:
+            self._writer.kept.save_for_good(self.pool)
+        self.pool.keep_only(samples)
+        self.images = len(self.pool)
 
     def keep_in(self, kept: KeptImages) -> None:
         """Take images from `kept`, rather than generating them, and have it save the others."""

@@ -231,6 +231,12 @@ class ImagePool:
         """Free the slots of `count` published images, chosen by `policy`."""
         self.release(self._records.to_evict(count, policy))
 
+    def keep_only(self, samples: Container[int]) -> None:
+        """Free the slots of all published images but those of `samples`."""
+        slots = self.slots()
+        published = zip(slots.tolist(), self._records.samples(slots), strict=True)
+        self.release([slot for slot, sample in published if sample not in samples])
+
     def release(self, slots: list[int]) -> None:
         """Free slots with what was written into them, published or not."""
         with self._changed:

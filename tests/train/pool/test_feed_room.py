@@ -46,6 +46,15 @@ def test_images_that_the_source_leaves_out_are_missing_from_their_block(fed, num
     assert found[2] == [3, 4, 5, 6, 7, 8, 10, 11]  # only as many go as come
 
 
+def test_of_all_images_some_can_be_kept_alone(fed, published, numbered):
+    feed = fed(numbered(blank={3}), policy="keep", spare=0, capacity=20)
+    feed.fill()
+    feed.keep_only({2, 3, 11, 17})
+    assert published(feed) == [2, 11, 17]
+    assert (feed.images, feed.pool.free) == (3, 17)
+    assert len(list(Loader(feed.pool, 2))) == 1  # the single image joins the others
+
+
 def test_where_all_images_are_left_out_one_sentence_says_so(fed, numbered):
     loader = Loader(fed(numbered(blank=set(range(20)))), 4)
     with pytest.raises(InputError, match="none of the 4 images so far can be used"):

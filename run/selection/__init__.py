@@ -1,0 +1,1 @@
+"""Training on a diverse share of the images."""
