@@ -78,6 +78,16 @@ def check_numbers(
         raise InputError(f"seed {seed} is outside 0..2^64-1: choose one inside")
 
 
+def check_plain_share(share: float, epochs: int | None) -> None:
+    """Raise `InputError` for a share of training that has no such end."""
+    if not 0 <= share <= 1:
+        raise InputError(f"plain share is {share}: a share of all epochs, 0 to 1, is needed")
+    if share and epochs is None:
+        raise InputError(
+            f"plain share is {share} of epochs that have no end: give a number of epochs, or 0"
+        )
+
+
 def check_batches(
     size: int | None, dtype: torch.dtype, mean: Sequence[float], std: Sequence[float]
 ) -> None:

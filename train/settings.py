@@ -139,6 +139,8 @@ class TrainSettings:
         AUGMENTATIONS["default"], flag="--augmentation", read=augmentation, shown="default"
     )
     """Random changes that each image gets anew each time: none, default or strong."""
+    plain_share: float = 0.25
+    """Share of training, its last epochs, on images without those changes: as they are tested."""
     degrade: DegradeRanges = section(DegradeRanges, panel=GAP)
     """Degradation to what the camera of the real images does; none by default."""
 
@@ -163,7 +165,7 @@ class TrainSettings:
             value = getattr(self, name)
             if not 0 <= value < math.inf:
                 raise InputError(f"{_words(name)} is {value}: it must be 0 or more")
-        for name in ("warmup", "momentum", "label_smoothing", "ema_decay"):
+        for name in ("warmup", "momentum", "label_smoothing", "ema_decay", "plain_share"):
             value = getattr(self, name)
             if not 0 <= value < 1:
                 raise InputError(f"{_words(name)} is {value}: it must be in [0, 1)")

@@ -124,6 +124,7 @@ class Trainer:
             source,
             settings.batch_size,
             augment=settings.augment,
+            plain_share=settings.plain_share,
             degrade=settings.degrade,
             size=self.image_size,
             dtype=self.dtype,

@@ -32,6 +32,7 @@ def test_method_is_the_paper_s_released_training_script():
         "loss": "cross-entropy",
         "label_smoothing": 0.0,
         "ema_decay": 0.0,
+        "plain_share": 0.0,
         "augment": RESIZED_CROP,
     }
 
@@ -51,6 +52,7 @@ def test_timm_is_a2_of_resnet_strikes_back():
         "mixup": 0.1,
         "cutmix": 1.0,
         "ema_decay": 0.0,
+        "plain_share": 0.0,
         "augment": RESIZED_CROP,
     }
 
@@ -68,6 +70,7 @@ def test_fast_steps_as_far_as_airbench_for_each_image():
     assert (values["optimizer"], values["schedule"], values["warmup"]) == ("sgd", "linear", 0.23)
     assert values["label_smoothing"] == 0.2
     assert values["augment"]["shift"] * 32 == 2
+    assert values["plain_share"] == 0
 
 
 def test_an_unknown_preset_suggests_the_nearest():

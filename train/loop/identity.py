@@ -47,6 +47,7 @@ def _defaults() -> dict[str, Any]:
     return {
         **asdict(TrainSettings()),
         "least_map": 4,  # before it was a setting
+        "plain_share": 0.0,  # likewise
         "augment": asdict(AugmentRanges()),
         "degrade": asdict(DegradeRanges()),
     }

@@ -52,13 +52,18 @@ class BatchMaker:
         self._targets = Buffers(self._empty_targets)
 
     def batches(
-        self, slots: NDArray[np.int64], sizes: Sequence[int], first: int, before: int
+        self,
+        slots: NDArray[np.int64],
+        sizes: Sequence[int],
+        first: int,
+        before: int,
+        is_plain: bool,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches of an epoch, from that of number `first` on.
 
         `slots` are this rank's in the epoch, `sizes` the sizes of its batches, and `before` is how
-        many samples all ranks together had in earlier epochs. Raises `InputError` where the device
-        or the host runs out of memory.
+        many samples all ranks together had in earlier epochs; `is_plain` leaves out `augment`.
+        Raises `InputError` where the device or the host runs out of memory.
         """
         rows = to_device(torch.from_numpy(slots), self._device)
         ends = np.cumsum(sizes)
@@ -71,7 +76,7 @@ class BatchMaker:
                 if end > drawn.stop:
                     most = max(_DRAWN_AT_ONCE, sizes[number])
                     drawn = range(begin, min(len(slots), begin + most))
-                    parameters = self._draw(drawn, before)
+                    parameters = self._draw(drawn, before, is_plain)
                 own = parameters[begin - drawn.start : end - drawn.start]
                 places = range(begin, end)
                 batch = self._batch(slots[begin:end], rows[begin:end], own, places, before)
@@ -90,11 +95,12 @@ class BatchMaker:
             "pixels was put together: choose a smaller batch size or image size"
         )
 
-    def _draw(self, places: range, before: int) -> Tensor:
+    def _draw(self, places: range, before: int, is_plain: bool) -> Tensor:
         """The augmentation of this rank's images at `places` of the epoch."""
         positions = self._positions(places, before)
         source, target = (self._pool.image_size,) * 2, (self.size,) * 2
-        return draw_augmentation(self.augment, self._seed, positions, source, target)
+        ranges = AugmentRanges() if is_plain else self.augment
+        return draw_augmentation(ranges, self._seed, positions, source, target)
 
     def _positions(self, places: range, before: int) -> Tensor:
         """Where these images stand in the stream of all samples of all ranks."""

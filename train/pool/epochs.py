@@ -44,6 +44,15 @@ class EpochPlan:
             self._planned.append(following)
         return self._planned[number]
 
+    def is_at_the_end(self, number: int, share: float) -> bool:
+        """Whether the epoch of this number lies within the last `share` of all samples.
+
+        Raises `InputError` where there is no end.
+        """
+        samples = [epoch.samples for epoch in self.all()]
+        total = sum(samples)
+        return sum(samples[:number]) >= total - share * total
+
     def all(self) -> list[VirtualEpoch]:
         """Every epoch; `InputError` where they have no end."""
         if not self._has_end:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...base.errors import InputError
 from ...kernels import AugmentRanges
-from ..checks import check_batches, check_numbers
+from ..checks import check_batches, check_numbers, check_plain_share
 from ..settings import DegradeRanges
 from ..states import FORMAT, VERSION, check_identity, check_state, written
 from .batch_maker import BatchMaker
@@ -37,6 +37,8 @@ class Loader:
         source: a pool; or a feed, which then publishes its blocks as the epochs begin.
         batch_size: images of a batch, on each rank.
         augment: random changes of the images.
+        plain_share: the last epochs, with this share of all samples, go without `augment`, as YOLOX
+            ends its training (arXiv 2107.08430); 0 to 1, and 0 where there is no end.
         degrade: degradation before that.
         size: height and width of the batches' images in pixels; by default the pool's.
         dtype: float32, float16 or bfloat16, of the batches.
@@ -61,6 +63,7 @@ class Loader:
         batch_size: int,
         *,
         augment: AugmentRanges | None = None,
+        plain_share: float = 0.0,
         degrade: DegradeRanges | None = None,
         size: int | None = None,
         dtype: torch.dtype = torch.float32,
@@ -75,12 +78,13 @@ class Loader:
     ) -> None:
         _check_source(source)
         check_numbers(batch_size, epochs, max_replay, rank, world_size, seed)
+        check_plain_share(plain_share, epochs)
         check_batches(size, dtype, mean, std)
         self.pool = source if isinstance(source, ImagePool) else source.pool
         self.feed = None if isinstance(source, ImagePool) else source
         self.batch_size, self.seed, self.balanced = batch_size, seed, balanced
         self.rank, self.world_size = rank, world_size
-        self.epochs, self.max_replay = epochs, max_replay
+        self.epochs, self.max_replay, self.plain_share = epochs, max_replay, plain_share
         self._maker = BatchMaker(
             self.pool,
             augment=augment or AugmentRanges(),
@@ -209,6 +213,7 @@ class Loader:
             "size": self._maker.size,
             "dtype": str(self._maker.dtype),
             "augmentation": self._maker.augment,
+            "plain_share": self.plain_share,
             "degradation": self._maker.degrade,
         }
 
@@ -275,7 +280,8 @@ class Loader:
         sizes = self._sizes()
         ends = np.cumsum(sizes) * self.world_size
         begin = sum(sizes[: self.batch]) * self.world_size
-        for batch in self._maker.batches(own, sizes, self.batch, self._before):
+        is_plain = self.plain_share > 0 and self._plan.is_at_the_end(self.epoch, self.plain_share)
+        for batch in self._maker.batches(own, sizes, self.batch, self._before, is_plain):
             # All ranks' uses, so that all replace the same images.
             self.pool.count_uses(order[begin : ends[self.batch]])
             begin = ends[self.batch]

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from zeroreal.base import InputError
-from zeroreal.train.pool.epochs import block_sizes, check_passes, virtual_epochs
+from zeroreal.train.pool.epochs import EpochPlan, block_sizes, check_passes, virtual_epochs
 
 
 def passes(*arguments):
@@ -98,3 +98,12 @@ def test_without_an_end_each_block_that_replaces_the_pool_is_passed_over_once():
     endless = virtual_epochs([4, 4], 4, None)
     found = [(epoch.generated, epoch.samples) for epoch in itertools.islice(endless, 3)]
     assert found == [(4, 4), (8, 4), (8, 4)]
+
+
+def test_the_end_is_counted_in_samples_not_in_epochs():
+    plan = EpochPlan([4, 4], 8, 3, None)  # 4, 4, 8 and 8 samples
+    assert [plan.is_at_the_end(number, 0.34) for number in range(4)] == [False, False, False, True]
+    assert [plan.is_at_the_end(number, 2 / 3) for number in range(4)] == [False, False, True, True]
+    assert not plan.is_at_the_end(3, 0.2)
+    with pytest.raises(InputError, match="has no end"):
+        EpochPlan([4], 4, None, None).is_at_the_end(0, 0.5)

@@ -103,6 +103,30 @@ def test_augmentation_does_not_depend_on_how_many_are_drawn_at_once(monkeypatch,
     same(list(Loader(noise_pool, 4, augment=STRONG)), expected)
 
 
+def test_the_last_epochs_are_without_augmentation(noise_pool, same):
+    def epochs(**options):
+        loader = Loader(noise_pool, 4, epochs=4, seed=5, **options)
+        return [list(loader) for _ in range(4)]
+
+    augmented, plain = epochs(augment=STRONG), epochs()
+    ended = epochs(augment=STRONG, plain_share=0.5)
+    for found, expected in zip(ended, (*augmented[:2], *plain[2:]), strict=True):
+        same(found, expected)
+    assert not torch.equal(augmented[3][0][0], plain[3][0][0])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"plain_share": 1.5, "epochs": 2}, r"plain share is 1\.5: a share of all epochs"),
+        ({"plain_share": 0.5}, r"plain share is 0\.5 of epochs that have no end"),
+    ],
+)
+def test_a_plain_share_must_have_an_end(noise_pool, options, message):
+    with pytest.raises(InputError, match=message):
+        Loader(noise_pool, 4, **options)
+
+
 def test_lengths_are_known_before_the_first_batch(numbered):
     pool = ImagePool(8, 4, CPU, spare=4)
     feed = Feed(numbered(), numbered.plan(20), pool, block=4, policy="oldest")
