@@ -12,7 +12,7 @@ from .stages import Stage, check_stages, parse_stages
 
 TEMPLATE = "an image of a {class}"
 STAGES = "4:4,15:1"
-PROPOSED_STAGES = "10:1"
+PROPOSED_STAGES = "4:2,9:1"
 """Where something else proposed a few classes."""
 NORMS = ("l1", "l2")
 

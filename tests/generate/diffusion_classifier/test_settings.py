@@ -26,7 +26,7 @@ def test_values_out_of_range_are_refused(changes, complaint):
 
 def test_proposed_candidates_get_stages_of_their_own():
     settings = DiffusionClassifierSettings()
-    assert [stage.timesteps for stage in settings.stages_for(True)] == [10]
+    assert [stage.timesteps for stage in settings.stages_for(True)] == [4, 9]
     assert len(settings.stages_for(False)) > 1
     named = DiffusionClassifierSettings(stages=(Stage(4, 1),))
     assert named.stages_for(True) == named.stages_for(False) == (Stage(4, 1),)
