@@ -72,9 +72,7 @@ def prepare(
     if stored is not None:
         size, plan = _size_in_order(size, stored), stored.plan  # which is in that order from here
     pool = _make_pool(size, trainer, len(classes) if teacher else None)
-    if settings.train.feature_samples:
-        check_images_enough(pool.capacity, len(classes))
-    _check_replay(settings, size, len(plan))
+    _check_images(settings, size, len(plan), pool, len(classes))
     sharing = _sharing(settings, trainer.device, ranks)
     source = source_of(settings, origin, plan, on_progress, ranks)
     feed = Feed(
@@ -269,8 +267,12 @@ def _size_in_order(size: PoolSize, stored: StoredImages) -> PoolSize:
     return replace(size, block=size.capacity)
 
 
-def _check_replay(settings: RunSettings, size: PoolSize, images: int) -> None:
-    """Raise `InputError` where `max_replay` leaves nothing to train on."""
+def _check_images(
+    settings: RunSettings, size: PoolSize, images: int, pool: ImagePool, classes: int
+) -> None:
+    """Raise `InputError` where too few are left to train on, or for sampled features."""
+    if settings.train.feature_samples:
+        check_images_enough(pool.capacity, classes)
     replaces = settings.pool.policy != "keep"
     blocks = block_sizes(images, size.capacity, size.block, replaces)
     check_passes(blocks, size.capacity, settings.train.epochs, settings.train.max_replay)

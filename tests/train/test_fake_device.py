@@ -46,7 +46,7 @@ def batches_of(pool, monkeypatch, dtype=torch.bfloat16, **how):
     rows = empty(8, dtype=torch.int64)
     monkeypatch.setattr(torch, "from_numpy", lambda array: rows)
     with strictly():
-        return list(maker.batches(slots, [4, 4], 0, 0))
+        return list(maker.batches(slots, [4, 4], 0, 0, False))
 
 
 @pytest.mark.parametrize("name", ["none", "default", "strong"])
