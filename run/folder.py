@@ -13,6 +13,7 @@ from ..base.errors import InputError
 from ..base.files import check_writable, write_atomically
 from ..base.printable import short
 from ..base.settings import build, plain, read_values, read_yaml, values_of
+from ..train.settings import FORMER_SETTINGS
 from .paths import with_absolute_paths
 from .settings import RunSettings
 
@@ -109,8 +110,7 @@ def read_config(folder: Path) -> tuple[RunSettings, dict[str, Any]]:
             f"configuration {str(path)!r} has {short(origin)} as {_RECIPE}: what the run's images "
             "came from was expected; start a new run"
         )
-    # Runs of before it was a setting go on with the classifiers that they have.
-    values.setdefault("train", {}).setdefault("least_map", 4)
+    values["train"] = {**FORMER_SETTINGS, **values.get("train", {})}
     return build(RunSettings, values, str(path)), origin
 
 

@@ -41,6 +41,9 @@ AUGMENTATIONS: Mapping[str, AugmentRanges] = {
 """By name. `default` mirrors, shifts and zooms a little, changes light, and erases a part of every
 second image; `strong` crops, turns and changes colours as well."""
 
+FORMER_SETTINGS: Mapping[str, float] = {"least_map": 4, "plain_share": 0.0}
+"""What trainings had before these were settings, by which they go on."""
+
 BEST_QUALITY = 95
 """The highest JPEG quality that is drawn."""
 

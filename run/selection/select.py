@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -101,7 +100,7 @@ def select_in_pool(parts: Parts) -> SelectionFigures:
     vectors = _embedded(pool, load_encoder(name, pool.device))
     rows = chosen(vectors, labels, parts.names, wanted, parts.settings.seed)
     # Ranks hold the same images, and GPUs may round the last bit of their vectors otherwise.
-    rows = torch.tensor(json.loads(agreed(json.dumps(rows.tolist()))))
+    rows = torch.tensor([int(row) for row in agreed(" ".join(map(str, rows.tolist()))).split()])
     is_kept = torch.zeros(len(slots), dtype=torch.bool).index_fill_(0, rows, True).tolist()
     parts.feed.keep_only({samples[row] for row in rows.tolist()})
     classes = [parts.names[label] for label in labels.tolist()]

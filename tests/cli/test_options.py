@@ -34,6 +34,7 @@ SAMPLES = {
     "train.schedule": ("linear", "linear"),
     "train.loss": ("binary", "binary"),
     "train.augment": ("strong", "strong"),
+    "train.plain_share": ("0.5", 0.5),
     "train.degrade.jpeg": ("50", 50),
 }
 BY_TYPE = {

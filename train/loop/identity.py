@@ -9,7 +9,7 @@ from typing import Any
 
 from ...base.printable import short
 from ...kernels import AugmentRanges
-from ..settings import DegradeRanges, TrainSettings
+from ..settings import FORMER_SETTINGS, DegradeRanges, TrainSettings
 
 RECIPE = "recipe"
 """Under this name an identity has the fields of `TrainSettings`."""
@@ -46,8 +46,7 @@ def _defaults() -> dict[str, Any]:
     """What a setting is where nothing is said of it."""
     return {
         **asdict(TrainSettings()),
-        "least_map": 4,  # before it was a setting
-        "plain_share": 0.0,  # likewise
+        **FORMER_SETTINGS,
         "augment": asdict(AugmentRanges()),
         "degrade": asdict(DegradeRanges()),
     }

@@ -205,6 +205,8 @@ class Loader:
 
     def _identity(self) -> dict[str, Any]:
         """What decides the batches, beside the images."""
+        # Left out where it is 0, as before it could be given.
+        plain_share = {"plain_share": self.plain_share} if self.plain_share else {}
         return {
             "seed": self.seed,
             "batch_size": self.batch_size,
@@ -213,7 +215,7 @@ class Loader:
             "size": self._maker.size,
             "dtype": str(self._maker.dtype),
             "augmentation": self._maker.augment,
-            "plain_share": self.plain_share,
+            **plain_share,
             "degradation": self._maker.degrade,
         }
 

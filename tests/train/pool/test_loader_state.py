@@ -53,7 +53,7 @@ def test_starting_again_ends_an_iteration_that_somebody_still_holds(
 @pytest.mark.parametrize("given", range(8))
 def test_a_pool_s_loader_goes_on_from_any_batch(noise_pool, given, same):
     def make():
-        return Loader(noise_pool, 4, augment=STRONG, epochs=2, seed=9, balanced=True)
+        return Loader(noise_pool, 4, augment=STRONG, plain_share=0.5, epochs=2, seed=9, balanced=True)
 
     before, after = make(), make()
     batches = (batch for _ in range(2) for batch in before)
@@ -107,6 +107,7 @@ def test_a_feed_s_loader_goes_on_from_any_batch(numbered, policy, given, same):
         ({"seed": 1}, "of seed 0, this one has 1"),
         ({"batch_size": 3}, "of batch size 2, this one has 3"),
         ({"world_size": 2}, "of world size 1, this one has 2"),
+        ({"epochs": 4, "plain_share": 0.5}, "lacks 'plain_share'"),
     ],
 )
 def test_the_state_of_another_loader_is_refused(pool_of, other, complaint):
