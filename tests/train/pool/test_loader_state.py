@@ -53,7 +53,9 @@ def test_starting_again_ends_an_iteration_that_somebody_still_holds(
 @pytest.mark.parametrize("given", range(8))
 def test_a_pool_s_loader_goes_on_from_any_batch(noise_pool, given, same):
     def make():
-        return Loader(noise_pool, 4, augment=STRONG, plain_share=0.5, epochs=2, seed=9, balanced=True)
+        return Loader(
+            noise_pool, 4, augment=STRONG, plain_share=0.5, epochs=2, seed=9, balanced=True
+        )
 
     before, after = make(), make()
     batches = (batch for _ in range(2) for batch in before)
