@@ -20,6 +20,7 @@ from ...base.progress import OnStage
 from ...base.reading import load_json, read_bytes
 from ...export.onnx.output_folder import appearing, check_unused
 from ...generate import ClassName
+from ...kernels import AugmentRanges
 from ...train.classifier.evaluate import counted
 from ...train.classifier.saved import SavedClassifier, load_classifier, save_classifier
 from ..folder import CONFIG, check_rights, read_config
@@ -112,6 +113,7 @@ def _tuned(
         learning_rate=wanted.learning_rate or run_settings.train.learning_rate / 4,
         least_map=saved.card.least_map,
         max_replay=None,
+        augment=AugmentRanges(),  # it is the end of training
     )
     after = fine_tuned(saved, (images, labels), train, run_settings.amp, seed, on_progress)
     seconds = time.perf_counter() - began

@@ -10,9 +10,10 @@ from coloured import COLOURS, coloured
 from pages import Page
 
 from zeroreal.base import InputError, file_digest
+from zeroreal.kernels import AugmentRanges
 from zeroreal.run import ProbeSettings, evaluate_run, predict_files, probe_run, resume
 from zeroreal.run.finished import read_run
-from zeroreal.run.probe import asking, fine_tuning
+from zeroreal.run.probe import asking, fine_tuning, robustify
 from zeroreal.run.probe.corruptions.table import corrupted
 from zeroreal.run.probe.settings import NAMES, RobustifySettings
 
@@ -163,11 +164,14 @@ def test_a_run_that_bears_everything_has_nothing_to_mend(finished, cards, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
-def test_a_run_of_the_embedded_model_is_trained_on_its_own_images_again(tmp_path):
+def test_a_run_of_the_embedded_model_is_trained_on_its_own_images_again(tmp_path, monkeypatch):
+    tune, given = robustify.fine_tuned, []
+    monkeypatch.setattr(robustify, "fine_tuned", lambda *a: given.append(a[2]) or tune(*a))
     run = Path(shutil.copytree(FIXTURE / "finished", tmp_path / "run"))
     settings = ProbeSettings(robustify=True, device="cpu", images=8, tuning=BRIEF)
     result = probe_run(run, settings)
     assert result.folder == tmp_path / "run-robust"
     assert result.report.robustified.images == 64
+    assert given[0].augment == AugmentRanges()  # as training ends
     assert not result.report.is_real
     assert predict_files(result.folder, [FIXTURE / "garment.png"], "cpu")[0].class_name
