@@ -37,8 +37,8 @@ class Loader:
         source: a pool; or a feed, which then publishes its blocks as the epochs begin.
         batch_size: images of a batch, on each rank.
         augment: random changes of the images.
-        plain_share: the last epochs, with this share of all samples, go without `augment`, as YOLOX
-            ends its training (arXiv 2107.08430); 0 to 1, and 0 where there is no end.
+        plain_share: the last epochs, with this share of all samples, go without `augment`, 0 to 1
+            (refining, arXiv 1909.09148); 0 where there is no end.
         degrade: degradation before that.
         size: height and width of the batches' images in pixels; by default the pool's.
         dtype: float32, float16 or bfloat16, of the batches.
