@@ -21,6 +21,8 @@ from .settings import DeployBenchSettings
 _TORCH, _BASELINE = "torch", "onnx"
 _TARGETS = (_BASELINE, "int8", "openvino")
 _FILES, _ONE, _BEST = "files", "batch 1", "best batch"
+_KEPT = 200
+"""Times of single calls that a round keeps at most, evenly spread: all would be megabytes."""
 _Rates = Mapping[str, list[float]]
 
 
@@ -100,7 +102,7 @@ def _turns(
     for number in range(settings.rounds):
         for name, worker in workers.items():
             calls = worker.call("seconds", 1, settings.seconds)
-            taken[name] += calls
+            taken[name] += calls[:: -(-len(calls) // _KEPT)]
             single[name].append(1 / statistics.median(calls))
             calls = worker.call("seconds", best[name], settings.seconds)
             many[name].append(best[name] / statistics.median(calls))
