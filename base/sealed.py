@@ -6,6 +6,7 @@ Shapes and types are for the reader to check, who knows which he expects.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from .errors import InputError
 from .tensor_files import open_tensors
 
 _TEXT, _DIGEST = "state", "sha256"
+_LENGTH = 8  # bytes of the header's length, before it
 
 
 class DamagedFileError(Exception):
@@ -36,9 +38,18 @@ class Sealed:
 
 
 def sealed(tensors: Mapping[str, Tensor], text: str) -> bytes:
-    """The file that holds `text` and `tensors`, contiguous and on the CPU, and their digest."""
-    content: bytes = save(dict(tensors), {_TEXT: text, _DIGEST: _digest(text, tensors)})
-    return content
+    """The file that holds `text` and `tensors`, contiguous and on the CPU, and their digest.
+
+    The same bytes for the same content.
+    """
+    content = save(dict(tensors), {_TEXT: text, _DIGEST: _digest(text, tensors)})
+    size = _LENGTH + int.from_bytes(content[:_LENGTH], "little")
+    header = json.loads(content[_LENGTH:size])
+    # The library writes these in an order that changes from call to call.
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    said = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    said += b" " * (-len(said) % _LENGTH)  # so that tensors stay aligned
+    return b"".join((len(said).to_bytes(_LENGTH, "little"), said, memoryview(content)[size:]))
 
 
 def read_sealed(path: Path) -> Sealed:

@@ -24,6 +24,10 @@ def test_text_and_tensors_come_back_and_others_can_read_them(path):
         assert all(torch.equal(found[name], value) for name, value in TENSORS.items())
 
 
+def test_the_same_content_is_the_same_bytes():
+    assert len({sealed(TENSORS, "a text, é") for _ in range(20)}) == 1
+
+
 def test_every_changed_byte_shows_unless_it_changes_nothing(path):
     whole = path.read_bytes()
     for place in range(len(whole)):
