@@ -64,10 +64,7 @@ class Conditions:
 
     def __init__(self, device: torch.device, look: float = _LOOK) -> None:
         self._device = device
-        before = Processors.now()
-        time.sleep(look)
-        self._began = Processors.now()
-        self.busy = _share(before, self._began, "busy")
+        self.busy, self._began = _looked(look)
         """Share of the processors' time that others took before the start; None if not known."""
         self._load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
         self._gpu = gpu_figures(device, _GPU_NOW)
@@ -127,6 +124,18 @@ def gpu_figures(device: torch.device, fields: Sequence[str]) -> dict[str, str]:
         return {}
     values = [value.strip() for value in done.stdout.strip().split(",")]
     return dict(zip(fields, values, strict=True)) if len(values) == len(fields) else {}
+
+
+def busy_share(look: float) -> float | None:
+    """Share of the processors' time in use within the next `look` seconds; None if not known."""
+    return _looked(look)[0]
+
+
+def _looked(look: float) -> tuple[float | None, Processors | None]:
+    before = Processors.now()
+    time.sleep(look)
+    after = Processors.now()
+    return _share(before, after, "busy"), after
 
 
 def _share(before: Processors | None, after: Processors | None, what: str) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from ...generate import ClassName, DataParallelGenerator, Generator, SamplePlan,
 from ...generate.plan.wordnet import load_wordnet
 from ...generate.settings import GenerateSettings
 from ...generate.suited import suited
+from ...report.results.conditions import busy_share
 from ..folder import new_run_folder
 from ..generator import make_generator
 from ..settings import RunSettings
@@ -33,6 +33,8 @@ from .training import accuracies
 from .yardsticks import Yardsticks, make_yardsticks
 
 _KEPT = "images"
+_LOOK = 0.5  # seconds
+_MOST_BUSY = 0.25  # share of the processors' time that others may take
 _UNRANKED = (
     "there are no real images to compare with, so coverage, density, precision and recall are not "
     "known, and candidates have no rank: give unlabelled ones with --reference, or labelled ones "
@@ -96,15 +98,13 @@ def run_audit(
 
 def busy_note() -> str | None:
     """What to say of a machine with other work to do than the audit, which has not begun."""
-    if not hasattr(os, "getloadavg"):
-        return None
-    load, cores = os.getloadavg()[0], os.cpu_count() or 1
-    if load < cores / 2 or resolve_device("auto").type != "cpu":
+    share = busy_share(_LOOK)
+    if share is None or share < _MOST_BUSY or resolve_device("auto").type != "cpu":
         return None
     return (
-        f"the machine was busy when the audit began (load {load:.1f} on {cores} cores): images a "
-        "second, and the ranks in equal time, are not to be trusted: audit on an idle one, "
-        "or go by the coverage of equally many images"
+        f"the machine was busy when the audit began ({100 * share:.0f} % of the processors' time): "
+        "images a second, and the ranks in equal time, are not to be trusted: audit on an idle "
+        "one, or go by the coverage of equally many images"
     )
 
 

@@ -154,13 +154,13 @@ def test_values_out_of_range_are_refused(changes, complaint):
         AuditSettings(**changes)
 
 
-@pytest.mark.parametrize(("load", "told"), [(9.5, True), (0.1, False)])
+@pytest.mark.parametrize(("share", "told"), [(0.95, True), (0.01, False), (None, False)])
 def test_a_machine_with_other_work_is_told_of(
-    load, told, dataset, colour_encoder, tmp_path, monkeypatch
+    share, told, dataset, colour_encoder, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("os.getloadavg", lambda: (load, 0, 0))
+    monkeypatch.setattr("zeroreal.run.audit.start.busy_share", lambda look: share)
     found = audited(tmp_path, f"images={dataset('sound', *coloured(40, 8))}")
-    assert any(f"was busy when the audit began (load {load}" in one for one in found.notes) == told
+    assert any("was busy when the audit began (95 %" in one for one in found.notes) == told
 
 
 def test_the_names_of_classes_are_compared(dataset, colour_encoder, tmp_path):
