@@ -25,8 +25,7 @@ __all__ = ["group_norm_silu", "group_norm_silu_reference"]
 
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 _MAX_CHANNELS = 6144  # their moments fill the 48 KiB that every GPU has of shared memory
-_MAX_PARTS = 256  # that the GPU takes an image's moments in, as in kernels/src/group_norm_silu.cu
-
+_MAX_PARTS = 256  # of an image's moments on a GPU, as in kernels/src/group_norm_two_reads.h
 AS_FITS, TWO_READS = 0, -1  # as in kernels/src/group_norm_silu.cu
 
 # images, dtype, weight, bias, shift, out, batch, pixels, channels, groups, eps, silu, run (of the

@@ -155,8 +155,9 @@ void begin_launch(const Call& call, std::size_t shared) {
   const auto begin = reinterpret_cast<std::uintptr_t>(call.parameters);
   parameters = {"the parameters", begin, call.size, false};
   dynamic_size = shared;
-  const bool more = shared > kUsualShared && shared <= allowed[call.kernel];
-  most_shared = more ? static_cast<std::size_t>(device_memory.block) : kUsualShared;
+  most_shared = std::max(kUsualShared, allowed[call.kernel]);
+  // What is allowed is dynamic: static shared memory comes on top.
+  if (shared > kUsualShared && shared <= most_shared) most_shared = device_memory.block;
 }
 
 const SharedMemory& shared_memory() { return device_memory; }
