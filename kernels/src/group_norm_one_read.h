@@ -148,7 +148,7 @@ __global__ void __launch_bounds__(kRunThreads, kBlocksAtOnce)
         const float distance = sum_of_warps(distance_sums, group[k]);
         off = distance / count;
         const float variance = (sum_of_warps(square_sums, group[k]) - off * distance) / count;
-        factor = 1.0f / sqrtf(fmaxf(variance, 0.0f) + args.epsilon);  // rounding may end below 0
+        factor = 1.0f / sqrtf(variance + args.epsilon);
       }
       scale[k] = factor * decode(weight[first + k]);
       offset[k] = decode(bias[first + k]) - off * scale[k];

@@ -139,6 +139,16 @@ def test_values_that_are_all_the_same_are_their_bias(
 
 
 @BOTH_WAYS
+@pytest.mark.parametrize("value", [3e7, 1e8 + 8, 7e8])
+def test_a_variance_is_not_rounded_below_zero(
+    library: EmulatedLibrary, value: float, way: int, run_emulated: Run
+) -> None:
+    images = torch.full((1, 12, 7, 9), value).contiguous(memory_format=torch.channels_last)
+    affine = (torch.ones(12), torch.zeros(12), 3, 1e-12)
+    assert run_emulated(library, images, *affine, run=way).isfinite().all()
+
+
+@BOTH_WAYS
 def test_neither_batch_nor_order_changes_an_image(
     library: EmulatedLibrary, way: int, run_emulated: Run, random_inputs: Callable[..., Any]
 ) -> None:

@@ -101,6 +101,16 @@ def test_a_run_wider_than_a_block_has_threads_is_read_twice(
         assert len(launches_of(library, (1, channels, 1, 1), 1, torch.float32)) == launches
 
 
+@pytest.mark.parametrize(("pixels", "run"), [(1244, 2), (1245, 1)])
+def test_two_blocks_leave_room_for_what_is_reserved_for_each(
+    library: EmulatedLibrary, pixels: int, run: int, launches_of: Launches
+) -> None:
+    # 49 KiB are 1244 pixels of 40 bytes, and the sums of two groups.
+    assert ((49 << 10) - 2 * SUMS) // 40 == 1244
+    (launch,) = launches_of(library, (1, 320, pixels, 1), 32, gpu=GPUS["sm_86"])
+    assert launch.grid == (32 // run, 1)
+
+
 @pytest.mark.parametrize(("pixels", "launches"), [(6324, 1), (6325, 3)])
 def test_a_group_that_just_fits_is_read_once_and_the_next_is_not(
     library: EmulatedLibrary,
