@@ -8,6 +8,9 @@ native libraries compute it; other devices, and machines without the library, ta
 Around the norm, the UNet's residual blocks add the time embedding, one value a channel, and apply
 SiLU: as operations of their own, each reads and writes the whole tensor. The block's residual is
 not added here: the sum is needed itself, later, so that an addition in place costs no more.
+
+A GPU reads the images once where a group's values fit into the shared memory of a multiprocessor,
+else twice: docs/kernels.md says which of Stable Diffusion's do.
 """
 
 from __future__ import annotations
@@ -22,12 +25,14 @@ __all__ = ["group_norm_silu", "group_norm_silu_reference"]
 
 _DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 _MAX_CHANNELS = 6144  # their moments fill the 48 KiB that every GPU has of shared memory
-_MAX_PARTS = 256  # that the GPU takes an image's moments in, as in kernels/src/group_norm_silu.cu
+_MAX_PARTS = 256  # of an image's moments on a GPU, as in kernels/src/group_norm_two_reads.h
+AS_FITS, TWO_READS = 0, -1  # as in kernels/src/group_norm_silu.cu
 
-# images, dtype, weight, bias, shift, out, batch, pixels, channels, groups, eps, silu, workspace
+# images, dtype, weight, bias, shift, out, batch, pixels, channels, groups, eps, silu, run (of the
+# GPU's kernels), workspace (likewise)
 _kernel = NativeKernel(
     "group_norm_silu",
-    (POINTER, INT, *(POINTER,) * 4, *(SIZE,) * 4, FLOAT, INT, POINTER),
+    (POINTER, INT, *(POINTER,) * 4, *(SIZE,) * 4, FLOAT, INT, INT, POINTER),
 )
 
 
@@ -84,7 +89,7 @@ def group_norm_silu_reference(
     return out.copy_(F.silu(values) if silu else values)
 
 
-def _group_norm_silu_native(
+def group_norm_silu_native(
     images: Tensor,
     weight: Tensor,
     bias: Tensor,
@@ -92,7 +97,14 @@ def _group_norm_silu_native(
     eps: float,
     silu: bool = True,
     shift: Tensor | None = None,
+    run: int = AS_FITS,
 ) -> Tensor:
+    """By the native library, or the reference where there is none; see `group_norm_silu`.
+
+    `run` is for benchmarks on a GPU: the number of neighbouring groups that a block reads once, in
+    place of what the kernel would choose, or `TWO_READS`. It is a `RuntimeError` where so many do
+    not fit into shared memory, or no native library computes.
+    """
     out = _empty_output(images, weight, bias, groups, eps, silu, shift)
     if out.numel() == 0:
         return out
@@ -102,12 +114,13 @@ def _group_norm_silu_native(
     scale, offset = weight.contiguous(), bias.contiguous()
     added = None if shift is None else shift.contiguous()
     workspace = None
-    if images.is_cuda:  # mean and squares of every group of every part, then of every image
+    if images.is_cuda:  # moments of every group of every part, then of every image, if read twice
         workspace = images.new_empty((_MAX_PARTS + 1, batch, groups, 2), dtype=torch.float32)
-    if _kernel(
-        images.device, last, last.dtype, scale, offset, added, out, *sizes, eps, silu, workspace
-    ):
+    tensors = (last, last.dtype, scale, offset, added, out)
+    if _kernel(images.device, *tensors, *sizes, eps, silu, run, workspace):
         return out
+    if run != AS_FITS:
+        raise RuntimeError(f"no native library normalises on {images.device}: run must be 0")
     return group_norm_silu_reference(images, weight, bias, groups, eps, silu, shift)
 
 
@@ -146,7 +159,7 @@ def _empty_output(
 define_operator(
     "group_norm_silu(Tensor images, Tensor weight, Tensor bias, int groups, float eps, "
     "bool silu=True, Tensor? shift=None) -> Tensor",
-    native=_group_norm_silu_native,
+    native=group_norm_silu_native,
     reference=group_norm_silu_reference,
     fake=_empty_output,
 )

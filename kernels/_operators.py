@@ -34,8 +34,8 @@ _DTYPES = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 2}  # as in kerne
 _OUT_OF_MEMORY = 2  # as in kernels/src/host.h
 
 # The statuses of a GPU or driver that the CUDA library was not built for: InsufficientDriver,
-# NoKernelImageForDevice, UnsupportedPtxVersion.
-_UNSERVED = (35, 209, 222)
+# InvalidDeviceFunction (of attributes), NoKernelImageForDevice, UnsupportedPtxVersion.
+_UNSERVED = (35, 98, 209, 222)
 
 # Strides need no care from compilers: the kernels take any (`flexible_layout`).
 _TAGS = (torch.Tag.pt2_compliant_tag, torch.Tag.flexible_layout)

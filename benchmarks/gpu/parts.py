@@ -110,7 +110,7 @@ PARTS = {
         *("levers", 6, "diffusers", "cuda-graphs", "bf16", "fp16"),
         *("4-steps", "guidance-0.6-6", "deep-cache-2"),
     ),
-    "kernels": Part("kernels", "kernels.json", _CUDA, needs=_MODELS, minutes=2),
+    "kernels": Part("kernels", "kernels.json", _CUDA, needs=_MODELS, minutes=4),
     "loader": Part(
         "loader",
         "loader.json",

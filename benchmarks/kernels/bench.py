@@ -31,10 +31,10 @@ from ..harness import (
     timed,
 )
 from ..harness.ceilings import measure_copy
-from .cases import KERNELS, SIZES, KernelCase
+from .cases import KERNELS, SIZES, KernelCase, cases_of
 from .settings import KernelSettings
 
-OURS, EAGER, COMPILED = CONTENDERS = ("ours", "eager", "compiled")
+OURS, EAGER, COMPILED = "ours", "eager", "compiled"
 _ROUND_SECONDS = 0.1
 _CALLS_A_REPLAY = 50
 
@@ -71,9 +71,9 @@ def measure_kernels(settings: KernelSettings, progress: Progress = SILENT) -> Fi
     rows: list[Row] = []
     reasons: list[str] = []
     finished = True
-    for name in settings.kernels or tuple(KERNELS):
+    chosen = settings.kernels or tuple(KERNELS)
+    for name, case in cases_of(chosen, SIZES[device.type], device):
         progress.tell(name)
-        case = KERNELS[name](SIZES[device.type], device)
         timings, failed = _timings(case, device)
         contenders = [Contender(title, timing.seconds) for title, timing in timings.items()]
         rounds = run_rounds(contenders, settings.rounds)
@@ -89,9 +89,11 @@ def measure_kernels(settings: KernelSettings, progress: Progress = SILENT) -> Fi
 
 def _timings(case: KernelCase, device: torch.device) -> tuple[dict[str, _Timing], dict[str, str]]:
     """Those that can serve, warmed up, and the reasons of those that cannot."""
-    works = (case.ours, case.reference, torch.compile(case.reference))
+    # For these shapes: not for any, as a second case of a kernel would be.
+    compiled = torch.compile(case.reference, dynamic=False)
+    works = {OURS: case.ours, **case.others, EAGER: case.reference, COMPILED: compiled}
     timings, failed = {}, {}
-    for name, work in zip(CONTENDERS, works, strict=True):
+    for name, work in works.items():
         try:
             timings[name] = _timing(work, device)
         except Exception as error:  # a compiler may fail in any way
@@ -131,7 +133,7 @@ def _rows(
             rates=rates,
             facts={"bytes": moved, "timed_by": timings[name].by if name in timings else None},
         )
-        for name in CONTENDERS
+        for name in (OURS, *case.others, EAGER, COMPILED)
     ]
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -25,6 +26,7 @@ from ...kernels import (
     philox_normal,
     philox_normal_reference,
 )
+from ...kernels._group_norm_silu import TWO_READS, group_norm_silu_native
 
 COEFFICIENTS = 7
 GROUPS, EPSILON = 32, 1e-6  # the VAE's
@@ -50,10 +52,15 @@ class Sizes:
     """Side in pixels of the images to train on."""
     dtype: torch.dtype
     """Of the models."""
+    norms: tuple[tuple[int, int], ...] = ()
+    """Channels and side of the UNet's images that are normalised, each in every way there is."""
 
 
 SIZES = {
-    "cuda": Sizes(16, 512, 128, 320, 4096, 256, 224, torch.bfloat16),
+    "cuda": Sizes(
+        *(16, 512, 128, 320, 4096, 256, 224, torch.bfloat16),
+        norms=((320, 64), (640, 64), (640, 32), (1280, 16)),
+    ),
     "cpu": Sizes(8, 256, 64, 64, 1024, 64, 224, torch.float32),
 }
 """By type of device; on a GPU those of Stable Diffusion."""
@@ -70,6 +77,8 @@ class KernelCase:
     """The same in plain PyTorch."""
     read_bytes: int
     """Bytes that have to be read once."""
+    others: Mapping[str, Callable[[], object]] = field(default_factory=dict)
+    """Ours in ways that it would not choose, by name."""
 
 
 def _finish(sizes: Sizes, device: torch.device) -> KernelCase:
@@ -117,15 +126,23 @@ def _guided_step(sizes: Sizes, device: torch.device) -> KernelCase:
 
 
 def _group_norm_silu(sizes: Sizes, device: torch.device) -> KernelCase:
-    images = _normal((sizes.batch, sizes.channels, sizes.image, sizes.image), sizes.dtype, device)
-    images = images.contiguous(memory_format=torch.channels_last)
-    weight, bias = (_normal((sizes.channels,), sizes.dtype, device) for _ in range(2))
+    """Of the VAE's largest images, whose groups are too large for shared memory."""
+    return _norm((sizes.batch, sizes.channels, sizes.image, sizes.image), sizes.dtype, device)
+
+
+def _norm(
+    shape: tuple[int, ...], dtype: torch.dtype, device: torch.device, **runs: int
+) -> KernelCase:
+    """`runs`: ways to read the images, of `group_norm_silu_native`, by name."""
+    images = _normal(shape, dtype, device).contiguous(memory_format=torch.channels_last)
+    weight, bias = (_normal(shape[1:2], dtype, device) for _ in range(2))
     arguments = (images, weight, bias, GROUPS, EPSILON)
     return KernelCase(
         _shape(images),
         lambda: group_norm_silu(*arguments),
         lambda: group_norm_silu_reference(*arguments),
         images.nbytes + weight.nbytes + bias.nbytes,
+        {name: partial(group_norm_silu_native, *arguments, run=run) for name, run in runs.items()},
     )
 
 
@@ -188,6 +205,21 @@ KERNELS: dict[str, Callable[[Sizes, torch.device], KernelCase]] = {
     "add_layer_norm": _add_layer_norm,
     "augment": _augment,
 }
+
+
+_WAYS = {"ours, two reads": TWO_READS} | {f"ours, runs of {n}": n for n in (1, 2, 4)}
+
+
+def cases_of(
+    kernels: Sequence[str], sizes: Sizes, device: torch.device
+) -> Iterator[tuple[str, KernelCase]]:
+    """Kernels with their cases, one after another: they may not fit into memory together."""
+    for name in kernels:
+        yield name, KERNELS[name](sizes, device)
+        if name == "group_norm_silu":
+            for channels, side in sizes.norms:
+                shape = (2 * sizes.batch, channels, side, side)
+                yield name, _norm(shape, sizes.dtype, device, **_WAYS)
 
 
 def _latents(sizes: Sizes) -> tuple[int, int, int]:

@@ -8,20 +8,13 @@
 
 #include "launch.h"
 #include "vector.h"
+#include "warp.h"
 
 namespace zeroreal {
 namespace {
 
-constexpr unsigned kWarp = 32, kMaxWarps = 8;
+constexpr unsigned kMaxWarps = 8;
 constexpr std::int64_t kShared = 48 << 10;  // that every GPU has, in bytes
-
-// The same in every lane.
-__device__ inline float warp_total(float value) {
-  for (int other = kWarp / 2; other > 0; other /= 2) {
-    value += __shfl_xor_sync(0xffffffffu, value, other);
-  }
-  return value;
-}
 
 // Grid: y covers the rows, one for each warp of a block (in strides where there are more). Shared
 // memory: a row for each warp.

@@ -89,11 +89,6 @@ struct Work {
     return std::min(chunk_pixels, args.pixels - chunk * chunk_pixels);
   }
 
-  float shift(std::int64_t image, std::int64_t channel) const {
-    if (args.shift == nullptr) return 0.0f;
-    return decode(static_cast<const T*>(args.shift)[image * args.channels + channel]);
-  }
-
   // The moments of every group of one chunk, with the shift; twice, as the first mean is rounded.
   void take_moments(std::int64_t image, std::int64_t chunk, ChunkBuffers& buffers,
                     Moments* moments) const {
@@ -108,10 +103,10 @@ struct Work {
       const std::int64_t first = g * group_size, last = first + group_size;
       float sum = 0.0f;
       for (std::int64_t c = first; c < last; ++c) {
-        sum += sums[c] + static_cast<float>(pixels) * shift(image, c);
+        sum += sums[c] + static_cast<float>(pixels) * shift_of<T>(args, image, c);
       }
       moments[g].mean = sum / count;
-      for (std::int64_t c = first; c < last; ++c) means[c] = moments[g].mean - shift(image, c);
+      for (std::int64_t c = first; c < last; ++c) means[c] = moments[g].mean - shift_of<T>(args, image, c);
     }
     sum_distances(values, pixels, channels, means, sums, squares);
     for (std::int64_t g = 0; g < args.groups; ++g) {
@@ -138,7 +133,7 @@ struct Work {
       }
       const double scale = 1.0 / std::sqrt(group.squares / group.count + args.epsilon);
       for (std::int64_t c = g * group_size; c < (g + 1) * group_size; ++c) {
-        norm.mean[c] = static_cast<float>(group.mean - shift(image, c));
+        norm.mean[c] = static_cast<float>(group.mean - shift_of<T>(args, image, c));
         norm.scale[c] = static_cast<float>(scale * decode(weight[c]));
         norm.bias[c] = decode(bias[c]);
       }
@@ -196,14 +191,15 @@ void normalise_all(const GroupNormArgs& args, int max_threads) {
 }  // namespace
 }  // namespace zeroreal
 
-// Returns a Status. Sizes are trusted; `workspace` is the GPU's.
+// Returns a Status. Sizes are trusted; `run` and `workspace` are the GPU's.
 ZEROREAL_API int zeroreal_group_norm_silu_cpu(const void* images, int dtype, const void* weight,
                                               const void* bias, const void* shift, void* out,
                                               std::int64_t batch, std::int64_t pixels,
                                               std::int64_t channels, std::int64_t groups,
-                                              float epsilon, int silu, void* workspace,
+                                              float epsilon, int silu, int run, void* workspace,
                                               int threads) {
   using namespace zeroreal;
+  static_cast<void>(run);
   static_cast<void>(workspace);
   const GroupNormArgs args{images, weight,   bias,   shift,   out,
                            batch,  pixels,   channels, groups, epsilon, silu != 0};

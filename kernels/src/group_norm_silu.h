@@ -1,7 +1,7 @@
 // Group normalisation of channels-last images (arXiv 1803.08494), then SiLU: x * sigmoid(x).
 //
 // The arithmetic of `group_norm_silu`, shared by the host loop (group_norm_silu.cpp) and the CUDA
-// kernels (group_norm_silu.cu). Everything is computed in float32.
+// kernels (group_norm_one_read.h, group_norm_two_reads.h). Everything is computed in float32.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +22,12 @@ struct GroupNormArgs {
   float epsilon;
   bool silu;
 };
+
+template <class T>
+ZEROREAL_INLINE float shift_of(const GroupNormArgs& args, std::int64_t image, std::int64_t channel) {
+  if (args.shift == nullptr) return 0.0f;
+  return decode(static_cast<const T*>(args.shift)[image * args.channels + channel]);
+}
 
 // Mean of some values, and the sum of the squares of their distances from it.
 struct Moments {

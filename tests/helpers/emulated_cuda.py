@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -43,8 +44,43 @@ _LAUNCH = re.compile(r"([A-Za-z_]\w*(?:<[^<>;]*>)?)\s*<<<(.*?)>>>\s*\(", re.DOTA
 _DYNAMIC = re.compile(r"extern\s+__shared__\s+([\w:]+)\s+(\w+)\[\];")
 _SHARED = re.compile(r"__shared__\s+([\w: ]+?)\s+(\w+)((?:\[[^\]]*\])*);")
 
+
+@dataclass(frozen=True)
+class Gpu:
+    """What a GPU has of shared memory, in KiB; 1 more is reserved for each block."""
+
+    block: int
+    """For one block."""
+    multiprocessor: int
+    """For all of its blocks."""
+
+
+GPUS = {"sm_80": Gpu(163, 164), "sm_86": Gpu(99, 100), "sm_90": Gpu(227, 228)}
+"""By architecture; sm_89 and sm_120 as sm_86, sm_100 as sm_90 (CUDA's programming guide)."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What was launched."""
+
+    kernel: str
+    grid: tuple[int, int]
+    threads: int
+    shared: int
+    """Bytes of dynamic shared memory."""
+
+
 LOW_GRID = ("launch.h", "kMaxGridY = 65535", "kMaxGridY = 2")
 """The edit that has more than two images taken in strides, not more than 65535."""
+
+FLOAT32_ONLY = (
+    "element.h",
+    """    case kFloat16: body(Float16{}); return true;
+    case kBFloat16: body(BFloat16{}); return true;
+""",
+    "",
+)
+"""The edit that leaves kernels of one element type: a third of what is to be compiled."""
 
 
 def as_cpp(text: str, name: str) -> str:
@@ -75,15 +111,25 @@ class EmulatedLibrary:
     def __init__(self, path: Path) -> None:
         self._library = ctypes.CDLL(str(path))
         self._library.zeroreal_cuda_error.restype = ctypes.c_char_p
+        self._library.emulated_cuda_launches.restype = ctypes.c_char_p
 
     def launch(
-        self, kernel: NativeKernel, *arguments: Tensor | torch.dtype | float | None, seed: int = 0
-    ) -> None:
-        """Run it as `NativeKernel` would on a GPU; `seed` orders blocks and threads."""
+        self,
+        kernel: NativeKernel,
+        *arguments: Tensor | torch.dtype | float | None,
+        seed: int = 0,
+        gpu: Gpu = GPUS["sm_86"],
+        runs: bool = True,
+    ) -> tuple[Launch, ...]:
+        """Run it as `NativeKernel` would on a GPU; what was launched.
+
+        `seed` orders blocks and threads. Unless it `runs`, launches are only noted.
+        """
         library = self._library
-        library.emulated_cuda_reset(ctypes.c_uint64(seed), DEVICE, ctypes.c_void_p(STREAM))
+        library.emulated_cuda_reset(ctypes.c_uint64(seed), DEVICE, ctypes.c_void_p(STREAM), runs)
+        library.emulated_cuda_shared_memory(gpu.block << 10, gpu.multiprocessor << 10)
         for argument in arguments:
-            if isinstance(argument, Tensor):
+            if runs and isinstance(argument, Tensor):
                 library.emulated_cuda_tensor(*_span(argument))
         function = library[f"zeroreal_{kernel.name}_cuda"]
         function.argtypes = (*kernel.argument_types, INT, POINTER)
@@ -91,6 +137,8 @@ class EmulatedLibrary:
         if status:
             raise RuntimeError(library.zeroreal_cuda_error(status).decode())
         assert library.emulated_cuda_device() == 0, "the caller's device is not the current one"
+        lines = library.emulated_cuda_launches().decode().splitlines()
+        return tuple(_launch(*line.split("|")) for line in lines)
 
     @contextmanager
     def in_place(self, seed: int = 0) -> Iterator[None]:
@@ -161,6 +209,10 @@ class Emulation:
 
     def _run(self, arguments: list[str | Path]) -> None:
         subprocess.run([self._compiler, *arguments], check=True)
+
+
+def _launch(kernel: str, x: str, y: str, threads: str, shared: str) -> Launch:
+    return Launch(kernel, (int(x), int(y)), int(threads), int(shared))
 
 
 def _span(tensor: Tensor) -> tuple[ctypes.c_void_p, ctypes.c_size_t]:

@@ -73,7 +73,7 @@ def test_a_launch_names_the_device_and_its_stream(
 
 
 @pytest.mark.usefixtures("two_gpus")
-@pytest.mark.parametrize("status", [35, 209, 222])
+@pytest.mark.parametrize("status", [35, 98, 209, 222])
 def test_a_gpu_without_code_is_asked_once_and_named_once(
     status: int,
     stand_in: Callable[[int], list[tuple[object, ...]]],

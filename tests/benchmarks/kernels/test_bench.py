@@ -1,5 +1,7 @@
 """The kernel benchmark on tiny inputs, without its compiler."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -8,7 +10,7 @@ from zeroreal.benchmarks.harness import Progress
 from zeroreal.benchmarks.harness.ceilings import Ceiling
 from zeroreal.benchmarks.kernels import bench as kernels
 from zeroreal.benchmarks.kernels.bench import measure_kernels
-from zeroreal.benchmarks.kernels.cases import KERNELS, SIZES, Sizes
+from zeroreal.benchmarks.kernels.cases import KERNELS, SIZES, Sizes, cases_of
 from zeroreal.benchmarks.kernels.settings import KernelSettings
 
 TINY = Sizes(
@@ -34,7 +36,7 @@ def _quick(monkeypatch):
     monkeypatch.setitem(SIZES, "cpu", TINY)
     monkeypatch.setattr(kernels, "measure_copy", lambda device: Ceiling(1e9, 2.0, 3, {}))
     monkeypatch.setattr(kernels, "_ROUND_SECONDS", 0.0)
-    monkeypatch.setattr(torch, "compile", lambda work: work)
+    monkeypatch.setattr(torch, "compile", lambda work, dynamic: work)
 
 
 def rows_of(found, kernel):
@@ -91,8 +93,38 @@ def test_bytes_are_those_of_inputs_and_outputs(name, read, written):
     assert {row.facts["bytes"] for row in found.rows} == {read + written}
 
 
+def test_a_norm_of_the_unet_is_measured_in_every_way(monkeypatch):
+    monkeypatch.setitem(SIZES, "cpu", replace(TINY, norms=((64, 8), (96, 4))))
+    found = measure_kernels(KernelSettings(("group_norm_silu",), "cpu", rounds=1))
+    shapes = [f"group_norm_silu, {shape} float32" for shape in ("4x64x8x8", "4x96x4x4")]
+    for shape in shapes:
+        rows = [row for row in found.rows if row.case == shape]
+        ways = ["ours, two reads", *(f"ours, runs of {n}" for n in (1, 2, 4))]
+        assert [row.name for row in rows] == ["ours", *ways, "eager", "compiled"]
+        assert all("seconds" in row.metrics for row in rows)
+
+
+def test_every_way_of_a_norm_computes_the_same():
+    sizes = replace(TINY, norms=((64, 8),))
+    _, (_, case) = cases_of(("group_norm_silu",), sizes, torch.device("cpu"))
+    for way in case.others.values():
+        torch.testing.assert_close(way(), case.reference(), atol=1e-3, rtol=1e-3)
+
+
+def test_a_way_that_is_refused_is_a_row_with_the_reason(monkeypatch):
+    def refused():
+        raise RuntimeError("invalid argument")
+
+    case = KERNELS["finish"](TINY, torch.device("cpu"))
+    case = replace(case, others={"ours, runs of 4": refused})
+    monkeypatch.setitem(KERNELS, "finish", lambda sizes, device: case)
+    rows = rows_of(measure_kernels(KernelSettings(("finish",), "cpu", rounds=1)), "finish")
+    assert rows["ours, runs of 4"].reason == "RuntimeError: invalid argument"
+    assert "seconds" in rows["ours"].metrics
+
+
 def test_what_cannot_be_compiled_is_reported(monkeypatch):
-    def refuse(work):
+    def refuse(work, dynamic):
         def broken():
             raise RuntimeError("no compiler\nat all")
 

@@ -107,6 +107,7 @@ void run_block() {
   at_barrier.clear();
   ended = 0;
   begin_block();
+  forget_copies();
   while (!ready.empty() && !failed()) {
     std::swap(ready[order() % ready.size()], ready.back());
     const unsigned thread = ready.back();
@@ -196,8 +197,8 @@ void run(const Configuration& launched, const Call& launched_call) {
   call = &launched_call;
   check_queue(launched.stream);
   check_limits();
-  if (!failed()) {
-    begin_launch(launched_call.parameters, launched_call.size, launched.shared);
+  if (!failed() && note_launch(launched, launched_call)) {
+    begin_launch(launched_call, launched.shared);
     const dim3& grid = launched.grid;
     std::vector<std::uint64_t> blocks(std::uint64_t{grid.x} * grid.y * grid.z);
     for (std::uint64_t i = 0; i < blocks.size(); ++i) blocks[i] = i;

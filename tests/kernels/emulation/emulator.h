@@ -29,13 +29,26 @@ enum class Access { kRead, kWrite, kAtomic };
 void forget_memory();
 void add_tensor(const void* begin, std::size_t size);
 // The parameters of the kernel, for its launch.
-void begin_launch(const void* parameters, std::size_t size, std::size_t dynamic_shared);
+void begin_launch(const Call& call, std::size_t dynamic_shared);
 // All that happened before happened before all that comes.
 void begin_block();
 void pass_barrier();
+bool is_shared(const void* address, std::size_t size);
 void check_access(const void* address, std::size_t size, Access access);
 // By the host, in the order of the stream.
 void check_memset(const void* address, std::size_t size);
+
+// What a GPU has of shared memory, in bytes.
+struct SharedMemory {
+  int block, multiprocessor;
+};
+const SharedMemory& shared_memory();
+// Kernels may have what all may have until they are allowed more.
+void set_shared_memory(const SharedMemory& memory);
+
+// copies.cpp: copies to shared memory that go on beside a thread.
+
+void forget_copies();
 
 // host.cpp: streams, devices, errors.
 
@@ -45,6 +58,11 @@ void fail(const std::string& complaint);
 bool failed();
 // Complains where device or stream are not those of the caller.
 void check_queue(cudaStream_t stream);
+void check_device();
+// An error that the runtime tells at once, and once more when it is asked.
+cudaError_t refuse(cudaError_t status);
+// Notes a launch for Python; whether it is to run, too.
+bool note_launch(const Configuration& configuration, const Call& call);
 // Leaves the kernel; block.cpp.
 void leave_kernel();
 

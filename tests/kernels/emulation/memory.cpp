@@ -6,6 +6,7 @@
 // accesses to a byte that nothing orders, one a write, both must be atomic.
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -14,7 +15,8 @@
 namespace emulated_cuda {
 namespace {
 
-constexpr std::size_t kMaxShared = 48 << 10;  // a block, unless more is asked for
+constexpr std::size_t kUsualShared = 48 << 10;  // bytes a block, unless more is allowed
+constexpr int kReservedShared = 1 << 10;
 constexpr std::uint16_t kSeveral = 0xffff;    // threads
 
 // Time passes at barriers, and from block to block.
@@ -63,7 +65,9 @@ struct Region {
 
 std::vector<Region> tensors, shared_regions;
 Region parameters;
-std::size_t dynamic_size = 0, shared_in_use = 0;
+std::size_t dynamic_size = 0, shared_in_use = 0, most_shared = kUsualShared;
+SharedMemory device_memory{};
+std::map<const void*, std::size_t> allowed;  // dynamic shared memory, by kernel
 
 Region* find(std::vector<Region>& regions, std::uintptr_t address, std::size_t size) {
   const auto holds = [=](const Region& region) { return region.holds(address, size); };
@@ -100,9 +104,9 @@ std::string place_near(std::uintptr_t address) {
 
 Region& add_shared(const char* name, const void* key, std::size_t size, std::size_t alignment) {
   shared_in_use = (shared_in_use + alignment - 1) / alignment * alignment + size;
-  if (shared_in_use > kMaxShared) {
+  if (shared_in_use > most_shared) {
     fail(std::to_string(shared_in_use) + " bytes of shared memory, more than " +
-         std::to_string(kMaxShared));
+         std::to_string(most_shared));
   }
   constexpr std::size_t kAlignment = 16;
   Region region{name, 0, size, true, key};
@@ -146,10 +150,28 @@ void add_tensor(const void* begin, std::size_t size) {
   tensors.back().bytes.resize(size);
 }
 
-void begin_launch(const void* begin, std::size_t size, std::size_t shared) {
+void begin_launch(const Call& call, std::size_t shared) {
   launch_began = ++now;
-  parameters = {"the parameters", reinterpret_cast<std::uintptr_t>(begin), size, false};
+  const auto begin = reinterpret_cast<std::uintptr_t>(call.parameters);
+  parameters = {"the parameters", begin, call.size, false};
   dynamic_size = shared;
+  most_shared = std::max(kUsualShared, allowed[call.kernel]);
+  // What is allowed is dynamic: static shared memory comes on top.
+  if (shared > kUsualShared && shared <= most_shared) most_shared = device_memory.block;
+}
+
+const SharedMemory& shared_memory() { return device_memory; }
+
+void set_shared_memory(const SharedMemory& memory) {
+  device_memory = memory;
+  allowed.clear();
+}
+
+cudaError_t allow_dynamic_shared(const void* kernel, int size) {
+  check_device();
+  if (size < 0 || size > device_memory.block) return refuse(cudaErrorInvalidValue);
+  allowed[kernel] = static_cast<std::size_t>(size);
+  return cudaSuccess;
 }
 
 void begin_block() {
@@ -160,6 +182,10 @@ void begin_block() {
 }
 
 void pass_barrier() { ++now; }
+
+bool is_shared(const void* address, std::size_t size) {
+  return find(shared_regions, reinterpret_cast<std::uintptr_t>(address), size) != nullptr;
+}
 
 void check_access(const void* pointer, std::size_t size, Access access) {
   const auto address = reinterpret_cast<std::uintptr_t>(pointer);
@@ -196,6 +222,16 @@ void* dynamic_shared_memory() { return reinterpret_cast<void*>(shared_regions.fr
 }  // namespace emulated_cuda
 
 using namespace emulated_cuda;
+
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
+  switch (attribute) {
+    case cudaDevAttrMaxSharedMemoryPerMultiprocessor: *value = device_memory.multiprocessor; break;
+    case cudaDevAttrMaxSharedMemoryPerBlockOptin: *value = device_memory.block; break;
+    case cudaDevAttrReservedSharedMemoryPerBlock: *value = kReservedShared; break;
+    default: return refuse(cudaErrorInvalidValue);
+  }
+  return cudaSuccess;
+}
 
 unsigned atomicAdd(unsigned* address, unsigned value) {
   check_access(address, sizeof(*address), Access::kAtomic);

@@ -1,5 +1,7 @@
 // Kernels with one mistake each, which the emulation must find, and some without any.
 
+#include <cuda_pipeline_primitives.h>
+
 #include "launch.h"
 
 namespace {
@@ -89,6 +91,47 @@ __global__ void much_static_shared_memory(float* data) {
   data[0] = values[1][0];
 }
 
+__global__ void copy_not_waited_for(float* data) {
+  extern __shared__ float dynamic[];
+  __pipeline_memcpy_async(dynamic + threadIdx.x, data + threadIdx.x, 4);
+  __pipeline_commit();
+  data[threadIdx.x] = dynamic[threadIdx.x];
+}
+
+__global__ void copy_not_committed(float* data) {
+  extern __shared__ float dynamic[];
+  __pipeline_memcpy_async(dynamic + threadIdx.x, data + threadIdx.x, 4);
+  __pipeline_wait_prior(0);
+  data[threadIdx.x] = dynamic[threadIdx.x];
+}
+
+__global__ void copy_of_another_thread(float* data) {
+  extern __shared__ float dynamic[];
+  __pipeline_memcpy_async(dynamic + threadIdx.x, data + threadIdx.x, 4);
+  __pipeline_commit();
+  __pipeline_wait_prior(0);
+  data[threadIdx.x] = dynamic[63 - threadIdx.x];
+}
+
+__global__ void copy_beyond_the_end(float* data) {
+  extern __shared__ float dynamic[];
+  __pipeline_memcpy_async(dynamic + threadIdx.x, data + threadIdx.x + 1, 4);
+  __pipeline_commit();
+  __pipeline_wait_prior(0);
+}
+
+__global__ void misaligned_copy(float* data) {
+  extern __shared__ float dynamic[];
+  __pipeline_memcpy_async(dynamic, data + 1, 8);
+}
+
+__global__ void copy_of_two_bytes(float* data) {
+  extern __shared__ float dynamic[];
+  __pipeline_memcpy_async(dynamic, data, 2);
+}
+
+__global__ void copy_to_a_tensor(float* data) { __pipeline_memcpy_async(data + 4, data, 4); }
+
 __global__ void barrier_for_some(float*) {
   if (threadIdx.x < 10) __syncthreads();
 }
@@ -127,6 +170,15 @@ __global__ void exchanges(float* data) {
   data[4 * threadIdx.x + 3] = static_cast<float>(__shfl_xor_sync(~0u, std::uint64_t{lane}, 1));
 }
 
+__global__ void reversed_by_copies(float* data) {
+  extern __shared__ float dynamic[];
+  __pipeline_memcpy_async(dynamic + threadIdx.x, data + threadIdx.x, 4);
+  __pipeline_commit();
+  __pipeline_wait_prior(0);
+  __syncthreads();
+  data[threadIdx.x] = dynamic[63 - threadIdx.x];
+}
+
 __global__ void reversed_by_shared_memory(float* data) {
   __shared__ float values[64];
   values[threadIdx.x] = data[threadIdx.x];
@@ -157,12 +209,20 @@ LAUNCHER(race_of_blocks, 2, 64, 0)
 LAUNCHER(shared_memory_not_written, 1, 64, 256)
 LAUNCHER(beyond_shared_memory, 1, 64, 256)
 LAUNCHER(much_static_shared_memory, 1, 1, (48 << 10) - 255)
+LAUNCHER(copy_not_waited_for, 1, 64, 256)
+LAUNCHER(copy_not_committed, 1, 64, 256)
+LAUNCHER(copy_of_another_thread, 1, 64, 256)
+LAUNCHER(copy_beyond_the_end, 1, 64, 256)
+LAUNCHER(misaligned_copy, 1, 1, 256)
+LAUNCHER(copy_of_two_bytes, 1, 1, 256)
+LAUNCHER(copy_to_a_tensor, 1, 1, 0)
 LAUNCHER(barrier_for_some, 1, 64, 0)
 LAUNCHER(two_barriers_at_once, 1, 64, 0)
 LAUNCHER(shuffle_of_some_lanes, 1, 64, 0)
 LAUNCHER(different_shuffles, 1, 64, 0)
 LAUNCHER(order_of_threads, 1, 64, 0)
 LAUNCHER(exchanges, 1, 64, 0)
+LAUNCHER(reversed_by_copies, 1, 64, 256)
 LAUNCHER(reversed_by_shared_memory, 1, 64, 0)
 
 // Limits of a launch.
@@ -178,6 +238,33 @@ LAUNCHER_OF_NOTHING(too_many_threads, 1, 1025, 0)
 LAUNCHER_OF_NOTHING(no_blocks, 0, 32, 0)
 LAUNCHER_OF_NOTHING(too_high_a_grid, dim3(1, 65536), 32, 0)
 LAUNCHER_OF_NOTHING(too_much_shared_memory, 1, 32, (48 << 10) + 1)
+
+// With `shared` bytes of dynamic shared memory, where `allowed` bytes are.
+#define LAUNCHER_ALLOWED(name, allowed, shared)                                               \
+  ZEROREAL_API int zeroreal_##name##_cuda(float* data, int device, void* stream) {            \
+    return launch_on(device, stream, [&](cudaStream_t queue) {                                \
+      constexpr auto kAttribute = cudaFuncAttributeMaxDynamicSharedMemorySize;                \
+      if (cudaFuncSetAttribute(nothing, kAttribute, allowed) != cudaSuccess) return;          \
+      nothing<<<1, 32, shared, queue>>>(data);                                                \
+    });                                                                                       \
+  }
+
+LAUNCHER_ALLOWED(all_that_is_allowed, 64 << 10, 64 << 10)
+LAUNCHER_ALLOWED(all_that_the_gpu_has, 99 << 10, 99 << 10)
+LAUNCHER_ALLOWED(more_than_is_allowed, 64 << 10, (64 << 10) + 1)
+LAUNCHER_ALLOWED(more_than_the_gpu_has, (99 << 10) + 1, 48 << 10)
+
+ZEROREAL_API int zeroreal_another_kernel_allowed_cuda(float* data, int device, void* stream) {
+  return launch_on(device, stream, [&](cudaStream_t queue) {
+    cudaFuncSetAttribute(order_of_threads, cudaFuncAttributeMaxDynamicSharedMemorySize, 64 << 10);
+    nothing<<<1, 32, 64 << 10, queue>>>(data);
+  });
+}
+
+ZEROREAL_API int zeroreal_other_device_allowed_cuda(float*, int, void*) {
+  return cudaFuncSetAttribute(nothing, cudaFuncAttributeMaxDynamicSharedMemorySize, 64 << 10) +
+         cudaGetLastError();
+}
 
 ZEROREAL_API int zeroreal_other_stream_cuda(float* data, int device, void*) {
   return start(nothing, 1, 32, 0, data, device, nullptr);

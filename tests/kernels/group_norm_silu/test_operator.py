@@ -10,7 +10,13 @@ import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from zeroreal.kernels._group_norm_silu import group_norm_silu, group_norm_silu_reference
+from zeroreal.kernels import references_only
+from zeroreal.kernels._group_norm_silu import (
+    TWO_READS,
+    group_norm_silu,
+    group_norm_silu_native,
+    group_norm_silu_reference,
+)
 
 
 @pytest.mark.parametrize("function", [group_norm_silu, group_norm_silu_reference])
@@ -38,6 +44,12 @@ def test_what_does_not_go_together_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         function(images, weight, bias, groups, 1e-5, True, shift)
+
+
+def test_a_way_of_the_native_library_is_not_measured_without_it() -> None:
+    images, ones = torch.zeros(1, 8, 4, 4), torch.ones(8)
+    with references_only(), pytest.raises(RuntimeError, match="on cpu: run must be 0"):
+        group_norm_silu_native(images, ones, ones, 2, 1e-5, run=TWO_READS)
 
 
 def test_the_operator_is_well_formed(random_inputs: Callable[..., Any]) -> None:

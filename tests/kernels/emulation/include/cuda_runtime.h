@@ -28,6 +28,13 @@ using cudaStream_t = void*;
 using cudaError_t = int;
 constexpr cudaError_t cudaSuccess = 0, cudaErrorInvalidValue = 1;
 
+enum cudaDeviceAttr {
+  cudaDevAttrMaxSharedMemoryPerMultiprocessor,
+  cudaDevAttrMaxSharedMemoryPerBlockOptin,
+  cudaDevAttrReservedSharedMemoryPerBlock,
+};
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
+
 struct uint3 {
   unsigned x, y, z;
 };
@@ -47,6 +54,7 @@ cudaError_t cudaGetDevice(int* device);
 cudaError_t cudaSetDevice(int device);
 cudaError_t cudaGetLastError();
 const char* cudaGetErrorString(cudaError_t status);
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device);
 cudaError_t cudaMemsetAsync(void* memory, int value, std::size_t size, cudaStream_t stream);
 
 unsigned atomicAdd(unsigned* address, unsigned value);
@@ -102,6 +110,7 @@ struct Configuration {
 // A kernel and its arguments, by value.
 struct Call {
   const char* name;
+  const void* kernel;
   void (*run)(const void* parameters);
   const void* parameters;
   std::size_t size;
@@ -124,7 +133,8 @@ struct Launch {
       const Bound& bound = *static_cast<const Bound*>(data);
       std::apply(bound.kernel, bound.parameters);
     };
-    run(configuration, {name, apply, &bound, sizeof(bound)});
+    run(configuration,
+        {name, reinterpret_cast<const void*>(kernel), apply, &bound, sizeof(bound)});
   }
 };
 
@@ -133,6 +143,9 @@ Launch<Parameters...> launch(const char* name, void (*kernel)(Parameters...),
                              const Configuration& configuration) {
   return {name, kernel, configuration};
 }
+
+// The most dynamic shared memory that a kernel may be launched with; a status.
+cudaError_t allow_dynamic_shared(const void* kernel, int size);
 
 template <class T>
 std::uint64_t to_word(T value) {
@@ -150,6 +163,11 @@ T from_word(std::uint64_t word) {
 }
 
 }  // namespace emulated_cuda
+
+template <class... Parameters>
+cudaError_t cudaFuncSetAttribute(void (*kernel)(Parameters...), cudaFuncAttribute, int value) {
+  return emulated_cuda::allow_dynamic_shared(reinterpret_cast<const void*>(kernel), value);
+}
 
 template <class T>
 T __shfl_xor_sync(unsigned mask, T value, int bits) {
