@@ -84,11 +84,11 @@ def new_lora_student(
     from diffusers.training_utils import cast_training_params
     from peft import LoraConfig
 
-    student = load_unet(unet, dtype, variant)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]):  # loading draws, too
+        student = load_unet(unet, dtype, variant)
         torch.default_generator.manual_seed(seed)
         student.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=list(LAYERS)))
-    add_guidance_embedding(student, GUIDANCE_CHANNELS).requires_grad_(True)
+        add_guidance_embedding(student, GUIDANCE_CHANNELS).requires_grad_(True)
     cast_training_params(student)
     return placed(student, device)
 
