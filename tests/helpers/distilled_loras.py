@@ -1,4 +1,4 @@
-"""Distilled LoRA folders of random weights, and the same as whole UNets, made by diffusers and peft."""
+"""Distilled LoRA of random weights, and the same as whole UNets, made by diffusers and peft."""
 
 import hashlib
 import json
@@ -22,7 +22,9 @@ def random_lora(model, folder, rank=3, seed=0):
     torch.manual_seed(seed)
     unet = UNet2DConditionModel.from_pretrained(model / "unet")
     unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=LAYERS))
-    layers = {name: 0.1 * torch.randn_like(w) for name, w in get_peft_model_state_dict(unet).items()}
+    layers = {
+        name: 0.1 * torch.randn_like(w) for name, w in get_peft_model_state_dict(unet).items()
+    }
     StableDiffusionPipeline.save_lora_weights(folder, unet_lora_layers=layers)
     width = unet.config.block_out_channels[0]
     save_file({PROJECTION: 0.1 * torch.randn(width, CHANNELS)}, folder / EMBEDDING)
@@ -31,7 +33,7 @@ def random_lora(model, folder, rank=3, seed=0):
 
 
 def write_record(model, folder, rank=3, **changes):
-    """The record of the files in the folder of a LoRA, or of a whole UNet where the rank is None."""
+    """The record of the files in the folder of a LoRA, or of a whole UNet where it has no rank."""
     names = (LORA, EMBEDDING)
     record = {
         "format": 1,
@@ -51,15 +53,21 @@ def scheduler(model):
     return json.loads((model / "scheduler" / "scheduler_config.json").read_text())
 
 
-def plain_unet(model, folder):
-    """The model's UNet with the LoRA and the embedding in a folder, by unmodified `diffusers`."""
+def told_unet(model, folder):
+    """The model's UNet with the embedding of guidance in a folder, by unmodified `diffusers`."""
     config = UNet2DConditionModel.load_config(model / "unet")
     embedding = load_file(folder / EMBEDDING)
     channels = embedding[PROJECTION].shape[1]
     unet = UNet2DConditionModel.from_config({**config, "time_cond_proj_dim": channels})
     unet.load_state_dict({**load_file(model / "unet" / WEIGHTS), **embedding})
-    unet.load_lora_adapter(folder, weight_name=LORA, prefix="unet")
     return unet.eval()
+
+
+def plain_unet(model, folder):
+    """The same with the LoRA, too."""
+    unet = told_unet(model, folder)
+    unet.load_lora_adapter(folder, weight_name=LORA, prefix="unet")
+    return unet
 
 
 def whole_unet(model, folder, out):

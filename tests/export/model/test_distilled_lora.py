@@ -83,7 +83,9 @@ def test_the_embedding_of_guidance_counts(model, whole, folder):
     weight = load_file(folder / EMBEDDING)[PROJECTION]
     save_file({PROJECTION: -weight}, folder / EMBEDDING)
     write_record(model, folder)
-    first, second = (load_module("denoise", parts(model, one), None).unet for one in (whole, folder))
+    first, second = (
+        load_module("denoise", parts(model, one), None).unet for one in (whole, folder)
+    )
     given = inputs(first)
     assert (first(**given).sample - second(**given).sample).abs().max() > 0.001
 
