@@ -1,4 +1,4 @@
-"""`zeroreal distil`: a few-step UNet of a model."""
+"""`zeroreal distil`: a few-step UNet of a model, or a LoRA that makes its own one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from ..base.sizes import size_text
 from ..train.distilling.settings import DistilSettings
 from .console import errors, output
 from .options import with_options
@@ -20,12 +21,13 @@ if TYPE_CHECKING:
 @with_options(DistilSettings)
 def distil(
     given: dict[str, Any],
-    out: Annotated[Path, typer.Option(help="The new folder of the distilled UNet.")],
+    out: Annotated[Path, typer.Option(help="The new folder of the distilled UNet or LoRA.")],
 ) -> None:
     """Teach a copy of a model's UNet to take few steps, with guidance inside, for your prompts.
 
     It learns from the model's own trajectories: no image is needed. The same command goes on where
-    it was interrupted. `--unet DIR` uses the result.
+    it was interrupted. `--unet DIR` uses the result. With `--lora-rank`, a LoRA is trained in place
+    of the copy, which takes far less memory and space.
     """
     from ..base.settings import build
     from ..train.distilling.distil import distil as distil_model
@@ -61,4 +63,7 @@ def _print(result: DistilResult) -> None:
         )
     output.print(table)
     output.print(f"Trained for {result.seconds:.0f} s, to a loss of {result.loss:.4f}")
+    output.print(
+        f"Memory at its peak: {size_text(result.memory)}; files: {result.weights / 1e6:.2f} MB"
+    )
     output.print(f"Use it: --unet {result.folder}", markup=False, soft_wrap=True)

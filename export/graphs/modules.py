@@ -14,6 +14,7 @@ from ...base.errors import InputError
 from ...base.garbage import uncollected
 from ...kernels import resolve_attention_backend
 from ..model.components import load_text_encoders, load_unet, load_vae
+from ..model.distilled_lora import lora_of, tell_of_guidance
 from ..model.lora_merge import merge_into_text_encoders, merge_into_unet
 from ..model.model_info import SDXL
 from ..model.parts import ModelParts
@@ -62,7 +63,11 @@ def _load(
         return TextEncoder(encoders, parts.info.clip_skip)
     if name == DENOISE:
         unet = load_unet(parts.unet, dtype, parts.variant)
-        merge_into_unet(unet, parts.loras)
+        loras = parts.loras
+        if parts.distilled_lora is not None:
+            tell_of_guidance(unet, parts.distilled_lora)
+            loras = (lora_of(parts.distilled_lora), *loras)
+        merge_into_unet(unet, loras)
         unet.set_attn_processor(MemoryEfficientAttnProcessor(attention))
         return DenoiseStep(_streamlined(unet, split_gates), parts.info.guidance_channels)
     return _vae_encoder(parts, dtype) if name == VAE_ENCODER else _vae_decoder(parts, dtype)

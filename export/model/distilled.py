@@ -13,7 +13,21 @@ from ...base.printable import short
 from .json_files import read_json
 
 RECORD = "distilled.json"
+LORA_FILE = "pytorch_lora_weights.safetensors"
+"""The name by which `load_lora_weights` of `diffusers` finds a LoRA in a folder."""
+EMBEDDING_FILE = "guidance_embedding.safetensors"
+"""Holds `time_embedding.cond_proj.weight`, which tells a UNet of guidance."""
 _FORMAT = 1
+
+
+@dataclass(frozen=True)
+class LoraRecord:
+    """The LoRA that makes a model's own UNet the distilled one."""
+
+    rank: int
+    """Of each of its layers."""
+    digests: dict[str, str]
+    """SHA-256 of `LORA_FILE` and `EMBEDDING_FILE`, which serve together only."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +44,8 @@ class Distilled:
     """Of the outputs, as in the teacher's scheduler."""
     teacher: str
     """SHA-256 of the teacher, by `source_digest`: latents of another are none that it knows."""
+    lora: LoraRecord | None = None
+    """Where only a LoRA was distilled; None for a whole UNet."""
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -38,7 +54,8 @@ class Distilled:
 
     def write(self, unet: Path) -> None:
         """Write the record into the UNet's own folder."""
-        content = {"format": _FORMAT, **asdict(self)}
+        values = {name: value for name, value in asdict(self).items() if value is not None}
+        content = {"format": _FORMAT, **values}
         (unet / RECORD).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
@@ -63,4 +80,16 @@ def read_distilled(unet: Path) -> Distilled | None:
             f"{where} has {short(offsets)} as 'timestep_offsets': numbers of steps, and what to "
             f"add to their timesteps, are needed; {remedy}"
         )
+    if record.lora is not None:
+        _check_lora(record.lora, where, remedy)
     return record
+
+
+def _check_lora(lora: LoraRecord, where: str, remedy: str) -> None:
+    if lora.rank < 1:
+        raise InputError(f"{where} has {lora.rank} as 'lora.rank': 1 or more is needed; {remedy}")
+    if set(lora.digests) != {LORA_FILE, EMBEDDING_FILE}:
+        raise InputError(
+            f"{where} has {short(lora.digests)} as 'lora.digests': those of {LORA_FILE} and "
+            f"{EMBEDDING_FILE} are needed; {remedy}"
+        )

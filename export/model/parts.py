@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...base.errors import InputError
 from .distilled import Distilled, read_distilled
+from .distilled_lora import check_distilled_lora
 from .json_files import read_json
 from .lora import Lora, parse_lora
 from .model_folder import check_model_folder, check_weights, find_folder
@@ -28,7 +29,7 @@ class PartsChoice:
     """What to take in place of a model's own parts, as users name it."""
 
     unet: str | None = None
-    """`few-step`, or the folder of a distilled UNet; None and `own` are the model's own."""
+    """`few-step`, or the folder of a distilled UNet or LoRA; None and `own` are the model's own."""
     vae: str | None = None
     """See `find_vae`."""
     loras: tuple[str, ...] = ()
@@ -58,6 +59,8 @@ class ModelParts:
     inversions: tuple[TextualInversion, ...] = ()
     distilled: Distilled | None = None
     """How the UNet is to be run, if it was distilled by `zeroreal distil`."""
+    distilled_lora: Path | None = None
+    """The folder of the LoRA that makes `unet` the distilled one, where a LoRA was distilled."""
 
     @cached_property
     def digest(self) -> str:
@@ -67,6 +70,7 @@ class ModelParts:
             self.loras,
             self.vae,
             self.unet,
+            self.distilled_lora,
             variant=self.variant,
             inversions=self.inversions,
             clip_skip=self.info.clip_skip,
@@ -97,7 +101,14 @@ def find_parts(folder: Path, choice: PartsChoice | None = None) -> ModelParts:
         return own
     assert choice.unet is not None
     unet = _other_unet(folder, choice.unet)
-    distilled = _checked(own, unet)
+    distilled = _distilled(unet)
+    if distilled.lora is not None:
+        _check_teacher(own, unet, distilled)
+        channels = check_distilled_lora(unet, distilled.lora, info.unet_channels)
+        info = replace(info, guidance_channels=channels)
+        return replace(own, info=info, distilled=distilled, distilled_lora=unet)
+    _check_whole(own, unet)
+    _check_teacher(own, unet, distilled)
     config = read_json(unet / "config.json")
     info = replace(info, guidance_channels=config.get("time_cond_proj_dim"))
     return replace(own, info=info, unet=unet, distilled=distilled)
@@ -133,15 +144,19 @@ def _other_unet(folder: Path, name: str) -> Path:
     return folder / _FEW_STEP_FOLDER
 
 
-def _checked(own: ModelParts, unet: Path) -> Distilled:
-    """The record of a UNet that can stand in place of the model's own."""
-    folder, info = own.folder, own.info
+def _distilled(unet: Path) -> Distilled:
+    """The record in the folder of a distilled UNet, or of a LoRA of one."""
     distilled = read_distilled(unet)
     if distilled is None:
         raise InputError(
             f"UNet folder {str(unet)!r} has no record of being distilled: give one that 'zeroreal "
             "distil' wrote"
         )
+    return distilled
+
+
+def _check_whole(own: ModelParts, unet: Path) -> None:
+    """Raise `InputError` for a UNet that is damaged or of another shape than the model's own."""
     check_weights(unet, own.variant)
     theirs, ours = (read_json(one / "config.json") for one in (unet, own.unet))
     for name in _SAME:
@@ -150,6 +165,11 @@ def _checked(own: ModelParts, unet: Path) -> Distilled:
                 f"UNet folder {str(unet)!r} has {name} {theirs.get(name)}, the model's own has "
                 f"{ours.get(name)}: give one that was distilled from this model"
             )
+
+
+def _check_teacher(own: ModelParts, unet: Path, distilled: Distilled) -> None:
+    """Raise `InputError` where the UNet was distilled from another model."""
+    folder, info = own.folder, own.info
     if distilled.prediction_type != info.prediction_type:  # the scheduler is in no digest
         raise InputError(
             f"UNet folder {str(unet)!r} predicts {distilled.prediction_type}, the scheduler of "
@@ -161,4 +181,3 @@ def _checked(own: ModelParts, unet: Path) -> Distilled:
             f"UNet folder {str(unet)!r} was distilled from another model than {str(folder)!r}, or "
             "its files changed since: distil this one, or give the other"
         )
-    return distilled

@@ -99,12 +99,12 @@ class _Export:
         self._write_tokenizers(out)
         write_scheduler(self.folder, out)
         if self.parts.distilled is not None:
-            self.parts.distilled.write(out)
+            replace(self.parts.distilled, lora=None).write(out)  # graphs have it merged in
         exported = Exported(
             folder=out,
             source={
                 "model": str(self.folder),
-                "unet": str(self.parts.unet),
+                "unet": str(self.parts.distilled_lora or self.parts.unet),
                 "vae": str(self.parts.vae),
                 "digest": self.parts.digest,
                 "lora": [

@@ -6,11 +6,12 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 
 from ...base import InputError
+from ...base.device import peak_memory_bytes
 from ...base.digest import key_digest
 from ...base.progress import OnStage
 from ...export import (
@@ -21,7 +22,7 @@ from ...export import (
     schedule_of,
     source_digest,
 )
-from ...export.model.distilled import Distilled
+from ...export.model.distilled import Distilled, LoraRecord
 from ...export.model.parts import FEW_STEP_UNET, OWN_UNET
 from ...generate import Generator, SamplePlan, SampleSpec, load_recipe, parse_classes
 from ...generate.plan.content import recipe_content
@@ -33,13 +34,11 @@ from ...generate.telling import made_with_progress
 from ..loop.checkpoint import CheckpointFolder
 from .effect import Effect, measure_effect
 from .jumps import kept_steps, plan_jumps, timestep_offset
+from .lora_student import check_rank, new_lora_student, write_lora
 from .settings import DistilSettings
 from .student import GUIDANCE_CHANNELS, new_student
 from .training import Distillation, Examples
 from .trajectories import TrajectoryFolder
-
-if TYPE_CHECKING:
-    pass
 
 SCHEDULER = "DDIM:trailing"
 """The student's: its step is one exact move along the trajectory."""
@@ -53,13 +52,27 @@ class DistilResult:
     """A student."""
 
     folder: Path
-    """A UNet that `diffusers` loads and `--unet` takes."""
+    """A UNet, or a LoRA of the teacher's, that `diffusers` loads and `--unet` takes."""
     effects: list[Effect]
     """The teacher, then the student with each number of steps."""
     seconds: float
     """Of training, over all starts."""
     loss: float
     """The mean of the last updates."""
+    memory: int
+    """Bytes at the peak by the end of training: of the process, or allocated on a GPU."""
+    weights: int
+    """Bytes of the files of weights."""
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """A student that is written, as `DistilResult` tells of it."""
+
+    lora: LoraRecord | None
+    seconds: float
+    loss: float
+    memory: int
 
 
 def distil(
@@ -73,7 +86,7 @@ def distil(
         InputError: for a model that cannot be a teacher, and an `out` that holds something else.
     """
     folder = find_model(settings.model, settings.variant)
-    _check_teacher(folder, settings.variant)
+    _check_teacher(folder, settings)
     recipe = load_recipe(settings.recipe, settings.guidance)
     classes = parse_classes(settings.classes)
     plan = SamplePlan(recipe, classes, settings.images_per_class, settings.seed)
@@ -101,21 +114,47 @@ def distil(
     shares = {steps: _FEWER**place for place, steps in enumerate(sorted(settings.steps)[::-1])}
     jumps = plan_jumps(schedules, generator.schedule, shares)
     examples = Examples(plan, latents, jumps, lambda specs: _conditions(generator, specs))
-    identity = {**made_of, "training": settings.training}
-    distillation = Distillation(
-        new_student(folder / "unet", generator.device, settings.variant),
-        settings,
-        # fp16 would need its gradients scaled.
-        torch.bfloat16 if generator.dtype == torch.bfloat16 else torch.float32,
-        CheckpointFolder(work, {"distillation": key_digest(identity)}),
+    checkpoints = CheckpointFolder(
+        work, {"distillation": key_digest({**made_of, "training": settings.training})}
     )
-    student = distillation.train(examples, on_progress)
-    student.half().save_pretrained(out)
-    _record(settings, plan, generator).write(out)  # last: without it the UNet is not taken
+    trained = _train(settings, generator, examples, checkpoints, out, on_progress)
+    # Last: without it the UNet is not taken.
+    replace(_record(settings, plan, generator), lora=trained.lora).write(out)
     others = SamplePlan(recipe, classes, -(-_COMPARED // len(classes)), settings.seed + 1)
     effects = measure_effect(generator, wanted, out, settings.steps, others, on_progress)
     shutil.rmtree(work)
-    return DistilResult(out, effects, distillation.seconds, distillation.loss)
+    weights = sum(path.stat().st_size for path in out.glob("*.safetensors"))
+    return DistilResult(
+        out, effects, trained.seconds, trained.loss, memory=trained.memory, weights=weights
+    )
+
+
+def _train(
+    settings: DistilSettings,
+    teacher: Generator,
+    examples: Examples,
+    checkpoints: CheckpointFolder,
+    out: Path,
+    on_progress: OnStage,
+) -> _Trained:
+    """Train a student and write its weights into `out`."""
+    # fp16 would need its gradients scaled.
+    dtype = torch.bfloat16 if teacher.dtype == torch.bfloat16 else torch.float32
+    unet, device, rank = teacher.folder / "unet", teacher.device, settings.lora_rank
+    if rank is None:
+        student = new_student(unet, device, settings.variant)
+    else:
+        student = new_lora_student(unet, device, dtype, rank, settings.seed, settings.variant)
+    if settings.gradient_checkpointing:
+        student.enable_gradient_checkpointing()
+    distillation = Distillation(student, settings, dtype, checkpoints)
+    weights: Any = distillation.train(examples, on_progress)
+    memory, lora = peak_memory_bytes(device), None
+    if rank is None:
+        weights.half().save_pretrained(out)
+    else:
+        lora = write_lora(student, weights, rank, out)
+    return _Trained(lora, distillation.seconds, distillation.loss, memory)
 
 
 def _record(settings: DistilSettings, plan: SamplePlan, teacher: Generator) -> Distilled:
@@ -137,17 +176,19 @@ def _conditions(generator: Generator, specs: Sequence[SampleSpec]) -> Conditions
     return conditions_of(specs, generator.text, info, size, generator.device)
 
 
-def _check_teacher(folder: Path, variant: str | None) -> None:
+def _check_teacher(folder: Path, settings: DistilSettings) -> None:
     if is_exported(folder):
         raise InputError(
             f"{str(folder)!r} holds ONNX graphs, which cannot be trained: give the folder that it "
             "was exported from"
         )
-    if not check_model_folder(folder, variant).guided:
+    if not check_model_folder(folder, settings.variant).guided:
         raise InputError(
             f"model folder {str(folder)!r} is distilled already, for it has guidance built in: "
             "give the model that it was distilled from"
         )
+    if settings.lora_rank is not None:
+        check_rank(folder / "unet", settings.lora_rank, settings.variant)
 
 
 def _check_plan(plan: SamplePlan) -> None:

@@ -35,6 +35,8 @@ class DistilSettings(PlanSettings, ModelSettings):
     """Steps of the teacher: a multiple of each of the student's."""
     scheduler: str = "DPMSolverMultistep:trailing"
     """The teacher's scheduler; it must not scale latents."""
+    lora_rank: int | None = option(None, shown="a whole UNet")
+    """Train LoRA of this rank beside the UNet, which stays as it is: for large models."""
     updates: int = 3000
     """Updates of the student's weights."""
     train_batch_size: int = 96
@@ -43,10 +45,12 @@ class DistilSettings(PlanSettings, ModelSettings):
     """Of Adam: constant for 40 % of the updates, then falling to zero along a cosine."""
     moving_average: float = 0.99
     """How much of the average of the weights, which is what is kept, each update leaves."""
+    gradient_checkpointing: bool = False
+    """Compute activations a second time for the gradients: less memory, more time."""
     device: str = "auto"
     """Where to work: auto, cpu, cuda or cuda:N."""
     precision: str = "auto"
-    """What teacher and student compute in: auto, fp32, bf16 or fp16; weights stay float32."""
+    """What teacher and student compute in: auto, fp32, bf16 or fp16; what learns stays float32."""
     engine: str = "auto"
     """The teacher's."""
     batch_size: int | None = option(None, shown="what tuning finds")
@@ -58,7 +62,8 @@ class DistilSettings(PlanSettings, ModelSettings):
     def training(self) -> dict[str, Any]:
         """What decides the student, beside the trajectories."""
         names = ("steps", "updates", "train_batch_size", "learning_rate", "moving_average")
-        return {name: getattr(self, name) for name in (*names, "images_per_class")}
+        rank = {} if self.lora_rank is None else {"lora_rank": self.lora_rank}
+        return {**{name: getattr(self, name) for name in (*names, "images_per_class")}, **rank}
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -66,6 +71,10 @@ class DistilSettings(PlanSettings, ModelSettings):
             if getattr(self, name) < 1:
                 words = name.replace("_", " ")
                 raise InputError(f"{words} is {getattr(self, name)}: at least 1 is needed")
+        if self.lora_rank is not None and self.lora_rank < 1:
+            raise InputError(
+                f"LoRA rank is {self.lora_rank}: give 1 or more, or leave it out for a whole UNet"
+            )
         if not self.steps or min(self.steps) < 1 or len(set(self.steps)) < len(self.steps):
             raise InputError(
                 f"steps {self.steps} are no different numbers of 1 or more: give some such as 4,2,1"

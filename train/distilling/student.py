@@ -28,7 +28,6 @@ def new_student(
     `time_cond_proj_dim` of `diffusers`, as in guided distillation (arXiv 2210.03142).
     """
     from diffusers import UNet2DConditionModel
-    from diffusers.models.attention_processor import AttnProcessor
 
     teacher = load_unet(unet, torch.float32, variant)
     own = {name: value for name, value in teacher.config.items() if not name.startswith("_")}
@@ -38,6 +37,13 @@ def new_student(
     assert added.missing_keys == ["time_embedding.cond_proj.weight"], added
     assert not added.unexpected_keys, added
     nn.init.zeros_(student.time_embedding.cond_proj.weight)
+    return placed(student, device)
+
+
+def placed(student: UNet2DConditionModel, device: torch.device) -> UNet2DConditionModel:
+    """A student on its device, ready for training there."""
+    from diffusers.models.attention_processor import AttnProcessor
+
     if device.type == "cpu":
         student.set_attn_processor(AttnProcessor())  # the fused kernel's backward is slow on CPUs
     return student.to(device, memory_format=torch.channels_last).train()
@@ -59,7 +65,8 @@ class StudentLoss(nn.Module):
         `latents` and `target` are float32 `[B, C, h, w]`, `timesteps` float32 `[B]`; `given` has
         `text_embeddings`, `guidance` `[B]` and, for SDXL, `pooled` and `time_ids`.
         """
-        text = given["text_embeddings"]
+        # An fp16 teacher's is float16, which a student in float32 cannot take.
+        text = given["text_embeddings"].to(self._dtype)
         with torch.autocast(latents.device.type, self._dtype, self._dtype != torch.float32):
             conditions = self.step.conditions(
                 given["guidance"], text.dtype, given.get("pooled"), given.get("time_ids")

@@ -20,6 +20,7 @@ from ...generate.sampling.text import Conditions
 from ..loop.checkpoint import CheckpointFolder
 from ..loop.optimization import restore_memory_formats
 from .jumps import Jump, draw_jumps, targets
+from .lora_student import trained_weights
 from .settings import DistilSettings
 from .student import StudentLoss
 
@@ -57,7 +58,7 @@ class Distillation:
     """A student on its way.
 
     Args:
-        student: the UNet, on the device.
+        student: the UNet, on the device; what of it asks for gradients is trained.
         settings: how it is trained.
         dtype: what is computed in.
         checkpoints: where its state is kept.
@@ -71,12 +72,12 @@ class Distillation:
         checkpoints: CheckpointFolder,
     ) -> None:
         self._settings, self._checkpoints = settings, checkpoints
-        self._student = student
+        self._trained = trained_weights(student)
         self._loss = StudentLoss(student, dtype)
         decay = settings.moving_average
-        self._average = AveragedModel(student, multi_avg_fn=get_ema_multi_avg_fn(decay))
+        self._average = AveragedModel(self._trained, multi_avg_fn=get_ema_multi_avg_fn(decay))
         self._optimizer = torch.optim.Adam(
-            student.parameters(), lr=settings.learning_rate, betas=_BETAS, fused=True
+            self._trained.parameters(), lr=settings.learning_rate, betas=_BETAS, fused=True
         )
         self.updates, self.seconds = 0, 0.0
         self._losses: list[float] = []
@@ -89,8 +90,11 @@ class Distillation:
         last = self._losses[-10:]
         return sum(last) / len(last) if last else math.nan
 
-    def train(self, examples: Examples, on_progress: OnStage) -> UNet2DConditionModel:
-        """Take the updates that are left; gives the moving average of the weights."""
+    def train(self, examples: Examples, on_progress: OnStage) -> nn.Module:
+        """Take the updates that are left; gives the moving average of the weights.
+
+        It is a UNet, or what `trained_weights` makes of the student.
+        """
         total, clock = self._settings.updates, time.perf_counter()
         while self.updates < total:
             for group in self._optimizer.param_groups:
@@ -110,22 +114,21 @@ class Distillation:
             if now - clock > self._settings.checkpoint_seconds or self.updates == total:
                 self.seconds, clock = self.seconds + now - clock, now
                 self._checkpoints.save(self._state())
-        average: UNet2DConditionModel = self._average.module
-        return average.eval()
+        return self._average.module.eval()
 
     def _update(self, examples: Examples) -> Tensor:
         batch = self._draw(examples)
         loss: Tensor = self._loss(*batch)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self._student.parameters(), _LARGEST_GRADIENT)
+        nn.utils.clip_grad_norm_(self._trained.parameters(), _LARGEST_GRADIENT)
         self._optimizer.step()
-        self._average.update_parameters(self._student)
+        self._average.update_parameters(self._trained)
         return loss.detach()
 
     def _draw(self, examples: Examples) -> tuple[Tensor, Tensor, Tensor, Tensor, Conditions]:
         """A batch that follows from the seed and the number of the update."""
-        settings, device = self._settings, next(self._student.parameters()).device
+        settings, device = self._settings, next(self._trained.parameters()).device
         generator = torch.Generator().manual_seed((settings.seed << 20) + self.updates)
         count = settings.train_batch_size
         rows = torch.randint(len(examples.latents), (count,), generator=generator)
@@ -147,7 +150,7 @@ class Distillation:
             "updates": self.updates,
             "seconds": self.seconds,
             "losses": self._losses,
-            "student": self._student.state_dict(),
+            "student": self._trained.state_dict(),
             "average": self._average.state_dict(),
             "optimizer": self._optimizer.state_dict(),
         }
@@ -155,7 +158,7 @@ class Distillation:
     def _restore(self, state: dict[str, Any]) -> None:
         self.updates, self.seconds = state["updates"], state["seconds"]
         self._losses = state["losses"]
-        self._student.load_state_dict(state["student"])
+        self._trained.load_state_dict(state["student"])
         self._average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
         restore_memory_formats(self._optimizer)
