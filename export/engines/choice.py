@@ -18,6 +18,7 @@ from ..graphs.specs import (
     VAE_DECODER,
     VAE_ENCODER,
 )
+from ..graphs.trajectories import RecordSteps
 from ..model.model_info import ModelInfo
 from ..model.parts import PartsChoice
 
@@ -59,6 +60,8 @@ class EngineChoice:
     """Whether images can be encoded, too."""
     decodes: bool = True
     """Whether latents can be decoded to images."""
+    record_steps: RecordSteps | None = None
+    """What precisions that are calibrated take the inputs of steps from."""
 
 
 @dataclass(frozen=True)

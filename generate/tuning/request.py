@@ -11,6 +11,7 @@ from ...base import unknown
 from ...base.sides import both_sides
 from ...export import EngineChoice, ExportProgress, parse_engine
 from ..facts import parts_of
+from ..own_trajectories import record_own_steps
 from ..settings import GenerateSettings
 from .batch_curve import Point
 
@@ -78,6 +79,7 @@ class Candidate:
             parts=parts_of(settings, settings.unet),
             first_steps=settings.first_steps > 0,
             deep_cache=settings.deep_cache > 1,
+            record_steps=record_own_steps,
         )
 
 
