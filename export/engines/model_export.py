@@ -12,13 +12,23 @@ from ...base.sides import as_sides
 from ...engine import (
     Cache,
     CacheKey,
+    gpu_target,
 )
 from ..graphs.specs import DENOISE, GRAPHS
+from ..graphs.trajectories import RecordSteps
 from ..model.parts import OWN_UNET, find_parts
 from ..onnx.exporter import export_model
+from ..onnx.float8 import FORMAT as FLOAT8_FORMAT
+from ..onnx.float8 import FP8
 from ..onnx.manifest import FORMAT, Exported, is_exported, read_manifest
 from ..onnx.settings import ExportProgress, ExportSettings
 from .choice import MODULES_FROM, EngineChoice, image_sides
+from .float8_targets import check_fp8_target
+
+NO_FP8_IN_ONNXRUNTIME = (
+    "ONNX Runtime has no convolutions and matrix products in precision 'fp8': use 'fp32' or "
+    "'fp16', or engine 'tensorrt'"
+)
 
 
 def exported_model(
@@ -35,6 +45,8 @@ def exported_model(
         return exported
     parts = find_parts(folder, choice.parts)
     size = image_sides(parts.info, choice.generate_size)
+    if choice.precision == FP8:
+        _check_fp8(choice)
     if choice.backend == "onnxruntime" and choice.precision == "bf16":
         raise InputError(
             "ONNX Runtime cannot compute in precision 'bf16': use 'fp32' or 'fp16', or engine "
@@ -64,12 +76,16 @@ def exported_model(
             "image_size": as_sides(*size),  # the name when caches were first filled
             "format": FORMAT,
             **({} if settings.graphs == GRAPHS else {"graphs": list(settings.graphs)}),
+            **({"float8": FLOAT8_FORMAT} if precision == FP8 else {}),
         },
         library=" ".join(f"{name} {version}" for name, version in exporters.items()),
         device="any",
         driver=None,
     )
-    entry = cache.get(key, lambda partial: _export_into(partial, folder, settings, on_progress))
+    entry = cache.get(
+        key,
+        lambda partial: _export_into(partial, folder, settings, on_progress, choice.record_steps),
+    )
     return read_manifest(entry / "model")
 
 
@@ -78,18 +94,27 @@ def _export_into(
     folder: Path,
     settings: ExportSettings,
     on_progress: Callable[[ExportProgress], None],
+    record_steps: RecordSteps | None,
 ) -> None:
-    export_model(folder, partial / "model", settings, on_progress)
+    export_model(folder, partial / "model", settings, on_progress, record_steps)
+
+
+def _check_fp8(choice: EngineChoice) -> None:
+    if choice.backend == "onnxruntime":
+        raise InputError(NO_FP8_IN_ONNXRUNTIME)
+    check_fp8_target(gpu_target(choice.device))
 
 
 def _check_precision(exported: Exported, choice: EngineChoice) -> None:
-    holds = exported.graphs[DENOISE].precision
-    if choice.precision != "auto" and PRECISIONS.get(choice.precision) != holds:
-        if choice.precision not in PRECISIONS:
-            raise unknown("precision", choice.precision, ["auto", *PRECISIONS])
+    graph = exported.graphs[DENOISE]
+    if choice.backend == "onnxruntime" and graph.fp8 is not None:
+        raise InputError(f"{str(exported.folder)!r} is in fp8: {NO_FP8_IN_ONNXRUNTIME}")
+    if choice.precision != "auto" and not graph.is_in(choice.precision):
+        if choice.precision not in (*PRECISIONS, FP8):
+            raise unknown("precision", choice.precision, ["auto", *PRECISIONS, FP8])
         raise InputError(
             f"precision {choice.precision!r} was asked for, {str(exported.folder)!r} was exported "
-            f"in {str(holds).removeprefix('torch.')}: leave it out, or export the model again"
+            f"in {graph.precision_name}: leave it out, or export the model again"
         )
 
 
