@@ -23,6 +23,7 @@ ALLOWED = 0.02
 
 As much as half-precision graphs may be off; see `verify.TOLERANCES`.
 """
+_LISTED = 5
 _PROBES = 4  # steps that errors are measured on
 _CHANNELS = 16  # bytes that a kernel loads at once: TensorRT's 8-bit kernels take multiples
 
@@ -67,7 +68,9 @@ class Fp8Layers:
     def summary(self) -> str:
         """In one line, for people."""
         wide = [layer for layer in self.layers if not layer.narrow]
-        left = ", ".join(f"{layer.name} ({layer.error:.1%})" for layer in wide) or "none"
+        left = ", ".join(f"{layer.name} ({layer.error:.1%})" for layer in wide[:_LISTED]) or "none"
+        if len(wide) > _LISTED:
+            left += f" and {len(wide) - _LISTED} more"
         narrow, could = len(self.layers) - len(wide), len(self.layers)
         return (
             f"{narrow} of {could + len(self.unsuited)} layers in 8 bits, {len(self.unsuited)} not "
