@@ -56,6 +56,13 @@ def resolve_precision(name: str, device: torch.device) -> torch.dtype:
     return PRECISIONS[name]
 
 
+def matmul_dtype(name: str, device: torch.device) -> torch.dtype:
+    """What is multiplied in the precision called `name`: as `resolve_precision`, of fp8 its own."""
+    if name == FP8 and device.type == "cuda":
+        return torch.float8_e4m3fn
+    return resolve_precision(name, device)
+
+
 def _native_precision(device: torch.device) -> torch.dtype:
     if device.type == "cuda":
         recent = torch.cuda.get_device_capability(device) >= (8, 0)

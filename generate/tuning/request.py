@@ -70,11 +70,14 @@ class Candidate:
         """What loads its engines for batches of these sizes."""
         backend, variant = parse_engine(self.engine)
         settings, size = request.settings, request.settings.generate_size
+        precision = settings.precision
+        if precision == FP8 and self.engine == "torch":
+            precision = "bf16"  # it only shows which batches suit the engine that is built
         return EngineChoice(
             backend,
             variant,
             request.device,
-            settings.precision,
+            precision,
             batch_size,
             self.attention,
             self.cuda_graphs,
