@@ -90,7 +90,8 @@ def _row(
     if IMAGES in by_images:
         metrics |= both(by_images[IMAGES])
     if differences:
-        metrics["image_difference"] = Metric(tuple(differences.values()), "levels", "lower")
+        values = tuple(differences.values())
+        metrics["mean_difference_of_255"] = Metric(values, "levels", "lower")
     return Row(name, "", metrics, facts, reason, is_baseline=name == BASELINE)
 
 

@@ -190,7 +190,7 @@ def _check_float8(choice: EngineChoice) -> None:
         raise InputError(
             f"precision {FP8!r} was asked for, {device.type!r} has fp32 and bf16: use one of "
             "these, or a GPU of compute capability 8.9 or above (engine 'torch:simulated' shows "
-            "slowly what it does to images)"
+            "what it does to images, without its speed)"
         )
     capability = torch.cuda.get_device_capability(device)
     if capability < _FLOAT8_CAPABILITY:

@@ -57,10 +57,8 @@ def float8_layers(
             f"less than {MOST_ERROR:.0%} by it: {str(parts.unet)!r} has none among {len(ranges)}, "
             "use 'bf16'"
         )
-    _say(
-        f"fp8: {narrow} of {len(ranges)} linear layers of {parts.unet}, {len(ranges) - narrow} "
-        "left in bf16"
-    )
+    counted = f"{narrow} of {len(ranges)} linear layers of {parts.unet.name}"
+    _say(f"fp8: {counted}, {len(ranges) - narrow} left in bf16")
     return ranges
 
 
