@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ...base import InputError
+from ...base.device import FP8, PRECISIONS
 from ...base.digest import key_digest
 from ...base.progress import OnStage
 from ...export import (
@@ -72,6 +73,11 @@ def distil(
     Raises:
         InputError: for a model that cannot be a teacher, and an `out` that holds something else.
     """
+    if settings.precision == FP8:
+        raise InputError(
+            f"precision {FP8!r} changes what a teacher teaches: choose from auto, "
+            f"{', '.join(PRECISIONS)}"
+        )
     folder = find_model(settings.model, settings.variant)
     _check_teacher(folder, settings.variant)
     recipe = load_recipe(settings.recipe, settings.guidance)
