@@ -19,7 +19,7 @@ PRECISIONS: dict[str, torch.dtype] = {
     "fp16": torch.float16,
 }
 FP8 = "fp8"
-"""8-bit floats in linear layers, the rest in bf16: of one engine, so not the name of a dtype."""
+"""8-bit floats in some layers, 16 bits in the others: of few engines, not the name of a dtype."""
 
 
 def resolve_device(name: str = "auto") -> torch.device:
@@ -46,7 +46,8 @@ def resolve_precision(name: str, device: torch.device) -> torch.dtype:
         return _native_precision(device)
     if name == FP8:
         raise InputError(
-            f"precision {FP8!r} is for generating images, by engine 'torch:compiled' on GPUs: "
+            f"precision {FP8!r} is for generating images, by engines 'torch:compiled' and "
+            "'tensorrt' on GPUs: "
             f"choose from auto, {', '.join(PRECISIONS)}"
         )
     if name not in PRECISIONS:

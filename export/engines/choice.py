@@ -165,12 +165,13 @@ def check_float8_engine(name: str) -> None:
 
     Not even `auto` has it: it changes the images.
     """
-    has = {"onnxruntime": "fp32 and fp16", "tensorrt": "fp32, bf16 and fp16"}
+    has = {"onnxruntime": "fp32 and fp16"}
     backend = name.partition(":")[0]
-    if name not in ("torch:compiled", "torch:simulated"):
+    if name not in ("torch:compiled", "torch:simulated", "tensorrt"):
         raise InputError(
             f"precision {FP8!r} was asked for, engine {name!r} has "
-            f"{has.get(backend, 'fp32, bf16 and fp16')}: name engine 'torch:compiled', on a GPU"
+            f"{has.get(backend, 'fp32, bf16 and fp16')}: name engine 'torch:compiled' or "
+            "'tensorrt', on a GPU"
         )
 
 

@@ -7,28 +7,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...base import InputError, library_versions, unknown
-from ...base.device import PRECISIONS
+from ...base.device import FP8, PRECISIONS
 from ...base.sides import as_sides
 from ...engine import (
     Cache,
     CacheKey,
-    gpu_target,
 )
 from ..graphs.specs import DENOISE, GRAPHS
 from ..graphs.trajectories import RecordSteps
 from ..model.parts import OWN_UNET, find_parts
 from ..onnx.exporter import export_model
 from ..onnx.float8 import FORMAT as FLOAT8_FORMAT
-from ..onnx.float8 import FP8
 from ..onnx.manifest import FORMAT, Exported, is_exported, read_manifest
 from ..onnx.settings import ExportProgress, ExportSettings
 from .choice import MODULES_FROM, EngineChoice, image_sides
-from .float8_targets import check_fp8_target
-
-NO_FP8_IN_ONNXRUNTIME = (
-    "ONNX Runtime has no convolutions and matrix products in precision 'fp8': use 'fp32' or "
-    "'fp16', or engine 'tensorrt'"
-)
 
 
 def exported_model(
@@ -45,8 +37,6 @@ def exported_model(
         return exported
     parts = find_parts(folder, choice.parts)
     size = image_sides(parts.info, choice.generate_size)
-    if choice.precision == FP8:
-        _check_fp8(choice)
     if choice.backend == "onnxruntime" and choice.precision == "bf16":
         raise InputError(
             "ONNX Runtime cannot compute in precision 'bf16': use 'fp32' or 'fp16', or engine "
@@ -99,16 +89,13 @@ def _export_into(
     export_model(folder, partial / "model", settings, on_progress, record_steps)
 
 
-def _check_fp8(choice: EngineChoice) -> None:
-    if choice.backend == "onnxruntime":
-        raise InputError(NO_FP8_IN_ONNXRUNTIME)
-    check_fp8_target(gpu_target(choice.device))
-
-
 def _check_precision(exported: Exported, choice: EngineChoice) -> None:
     graph = exported.graphs[DENOISE]
     if choice.backend == "onnxruntime" and graph.fp8 is not None:
-        raise InputError(f"{str(exported.folder)!r} is in fp8: {NO_FP8_IN_ONNXRUNTIME}")
+        raise InputError(
+            f"{str(exported.folder)!r} was exported in fp8, and ONNX Runtime multiplies in fp32 "
+            "and fp16: use engine 'tensorrt', or export the model again"
+        )
     if choice.precision != "auto" and not graph.is_in(choice.precision):
         if choice.precision not in (*PRECISIONS, FP8):
             raise unknown("precision", choice.precision, ["auto", *PRECISIONS, FP8])

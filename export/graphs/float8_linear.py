@@ -19,11 +19,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["Float8Linear", "SimulatedFloat8Linear", "can_narrow", "narrowed", "scale_of"]
+__all__ = [
+    "E4M3",
+    "HEADROOM",
+    "LARGEST",
+    "Float8Linear",
+    "SimulatedFloat8Linear",
+    "can_narrow",
+    "narrowed",
+    "scale_of",
+]
 
 E4M3 = torch.float8_e4m3fn
-_LARGEST = 448.0
-_HEADROOM = 2.0
+LARGEST = 448.0
+HEADROOM = 2.0
 """How much larger than along the recorded trajectories inputs may at least be."""
 _UNIT = 16  # that both sides of weights must be multiples of, for cuBLASLt
 _SCALES = (2.0**-60, 2.0**60)  # with which nothing overflows in float32
@@ -105,12 +114,12 @@ def narrowed(layer: nn.Linear, largest: float, simulated: bool) -> nn.Module:
 
 def scale_of(largest: float) -> float:
     """The least power of two by which numbers of up to `largest` are divided to be at most 448."""
-    fraction, exponent = math.frexp(largest / _LARGEST)  # 0.5 <= fraction < 1
+    fraction, exponent = math.frexp(largest / LARGEST)  # 0.5 <= fraction < 1
     return math.ldexp(1.0, exponent if fraction > 0.5 else exponent - 1)
 
 
 def _scales(layer: nn.Linear, largest: float) -> tuple[float, float]:
-    return scale_of(_HEADROOM * largest), scale_of(_magnitude(layer))
+    return scale_of(HEADROOM * largest), scale_of(_magnitude(layer))
 
 
 def _magnitude(layer: nn.Linear) -> float:
@@ -118,4 +127,4 @@ def _magnitude(layer: nn.Linear) -> float:
 
 
 def _rounded(values: Tensor, inverse: float) -> Tensor:
-    return (values * inverse).clamp(-_LARGEST, _LARGEST).to(E4M3)
+    return (values * inverse).clamp(-LARGEST, LARGEST).to(E4M3)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ...base.describe import library_versions
-from ...base.device import PRECISIONS, resolve_device
+from ...base.device import FP8, PRECISIONS, resolve_device
 from ...base.errors import InputError
 from ...engine.cache import Cache
 from ...engine.graph import GraphFile, GraphSpec
@@ -38,7 +38,6 @@ from ..model.read_schedule import schedule_of
 from ..model.scheduler import load_scheduler, write_scheduler
 from ..model.vae_folder import check_encodes
 from .cases import Case, random_inputs, reference_cases
-from .float8 import FP8
 from .float8_cases import fp8_cases
 from .float8_graph import write_fp8
 from .float8_layers import Fp8Layers, choose_fp8_layers, spread

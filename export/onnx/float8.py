@@ -1,33 +1,27 @@
 """Layers in 8-bit floats: their scales, and modules that compute as such layers do.
 
-The format is E4M3 (arXiv 2209.05433). Scales are powers of two, which every runtime applies without
-rounding in any precision; a floating-point format loses nothing by it but range that it has to
-spare. There is one for each tensor: with one for each channel of weights, TensorRT writes what a
-convolution gives in float32 and scales it in a pass of its own.
+Format and scales are those of `graphs/float8_linear`. There is one scale for each tensor: with one
+for each channel of weights, which was no nearer, TensorRT writes what a convolution gives in
+float32 and scales it in a pass of its own.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..graphs.float8_linear import E4M3, LARGEST, scale_of
+
 FORMAT = 1
 """Of how layers are chosen: with another, exports kept in a cache are made again."""
-FP8 = "fp8"
-"""The precision's name; what is not in 8 bits is in `WIDE`."""
 WIDE = "fp16"
-_DTYPE = torch.float8_e4m3fn
-_LARGEST = torch.finfo(_DTYPE).max  # 448
+"""The precision of what is not in 8 bits."""
 # Scale and reciprocal are normal numbers of float16, in which TensorRT multiplies by the latter.
-_LEAST_EXPONENT, _MOST_EXPONENT = -14, 14
-HEADROOM = 2.0
-"""How much larger than along the recorded trajectories activations may at least be."""
+_LEAST, _MOST = 2.0**-14, 2.0**14
 
 
 @dataclass(frozen=True)
@@ -39,16 +33,14 @@ class Scales:
 
 
 def scale_for(largest: float) -> float:
-    """The least power of two that brings values of at most `largest` into the format."""
-    mantissa, exponent = math.frexp(largest / _LARGEST)
-    exponent -= mantissa == 0.5
-    return 2.0 ** min(max(exponent, _LEAST_EXPONENT), _MOST_EXPONENT)
+    """The least such power of two that brings values of at most `largest` into the format."""
+    return min(max(scale_of(largest), _LEAST), _MOST)
 
 
 def rounded(values: Tensor, scale: float) -> Tensor:
     """`values` as they are after 8 bits, in their own dtype; saturating, as ONNX has it."""
-    limited = (values / scale).clamp(-_LARGEST, _LARGEST)
-    return limited.to(_DTYPE).to(values.dtype) * scale
+    limited = (values / scale).clamp(-LARGEST, LARGEST)
+    return limited.to(E4M3).to(values.dtype) * scale
 
 
 @contextmanager

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from ...base.errors import InputError
+from ..graphs.float8_linear import HEADROOM
 from ..graphs.steps import DenoiseStep
 from ..graphs.trajectories import StepInputs
-from .float8 import HEADROOM, Scales, in_fp8, scale_for
+from .float8 import Scales, in_fp8, scale_for
 from .float32_weights import float32_weights
 
 ALLOWED = 0.02

@@ -12,13 +12,12 @@ from typing import Annotated, Any, Literal
 import torch
 from pydantic import AfterValidator, ConfigDict, Field, PositiveInt
 
-from ...base.device import PRECISIONS
+from ...base.device import FP8, PRECISIONS
 from ...base.errors import InputError
 from ...base.foreign import ForeignValues, check_fields, check_values
 from ...base.reading import load_json
 from ...engine.graph import GraphFile, GraphSpec, TensorSpec
 from ..model.model_info import ModelInfo
-from .float8 import FP8
 from .float8_layers import Fp8Layers
 from .verify import OutputError
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ...base.device import PRECISIONS
+from ...base.device import FP8, PRECISIONS
 from ...base.errors import InputError, unknown
 from ..graphs.specs import GRAPHS, VAE_DECODER, VAE_ENCODER
 from ..model.model_info import ModelInfo
 from ..model.parts import PartsChoice
-from .float8 import FP8, WIDE
+from .float8 import WIDE
 
 _STAGES = ("load", "reference", "export", "check")
 

@@ -49,7 +49,7 @@ def written(tmp_path_factory):
         (["run", "--cuda-graphs", "--engine", "torch", "--device", "cpu"], "need a CUDA device"),
         (
             ["run", "--precision", "fp8", "--device", "cpu"],
-            "name engine 'torch:compiled', on a GPU",
+            "name engine 'torch:compiled' or 'tensorrt', on a GPU",
         ),
         (
             ["run", "--precision", "fp8", "--engine", "torch:compiled", "--device", "cpu"],

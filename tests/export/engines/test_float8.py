@@ -36,8 +36,9 @@ def _on(monkeypatch):
 
 
 @pytest.mark.parametrize("capability", [(8, 9), (9, 0), (12, 0)])
-def test_gpus_from_ada_on_have_it_compiled(on, capability):
+def test_gpus_from_ada_on_have_it_compiled_and_in_tensorrt(on, capability):
     on(capability)
+    on(capability, backend="tensorrt", variant=None)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def test_gpus_from_ada_on_have_it_compiled(on, capability):
         ((9, 0), {"variant": None}, "engine 'torch' has fp32, bf16 and fp16: name engine"),
         ((9, 0), {"variant": "eager"}, "engine 'torch:eager' has"),
         ((9, 0), {"backend": "onnxruntime", "variant": None}, "'onnxruntime' has fp32 and fp16"),
-        ((9, 0), {"backend": "tensorrt", "variant": None}, "'tensorrt' has fp32, bf16 and fp16"),
+        ((8, 6), {"backend": "tensorrt", "variant": None}, "'NVIDIA A100' of compute capability"),
         ((9, 0), {"device": CPU}, "'cpu' has fp32 and bf16: use one of these, or a GPU"),
         ((9, 0), {"variant": "simulated", "precision": "bf16"}, "precision 'bf16' was asked for"),
     ],

@@ -1,6 +1,7 @@
 """TensorRT plans with layers in 8-bit floats, built for GPUs that are not here."""
 
 import importlib.util
+import shutil
 from dataclasses import replace
 
 import onnx
@@ -13,7 +14,11 @@ from zeroreal.engine import Cache, DimensionRange, inspect_plan
 from zeroreal.engine.tensorrt.build import build_plan
 from zeroreal.export import EngineChoice, build_plans, load_engines
 from zeroreal.export.engines.float8_targets import check_fp8_target
+from zeroreal.export.engines.model_export import exported_model
+from zeroreal.export.model.parts import OWN_UNET, PartsChoice
+from zeroreal.generate.own_trajectories import record_own_steps
 
+OWN = PartsChoice(unet=OWN_UNET)
 CHOICE = EngineChoice("onnxruntime", None, torch.device("cpu"), "auto", batch_size=2)
 
 needs_tensorrt = pytest.mark.skipif(
@@ -58,9 +63,9 @@ def test_gpus_before_ada_and_refitting_are_refused(tiny_export, tmp_path):
 
 def test_onnxruntime_is_refused(tiny_export, tmp_path):
     folder = tiny_export("sd15", "fp8").folder
-    with pytest.raises(InputError, match="is in fp8: ONNX Runtime has no convolutions and matrix"):
+    with pytest.raises(InputError, match="in fp8, and ONNX Runtime multiplies in fp32 and fp16"):
         load_engines(folder, CHOICE, Cache(tmp_path))
-    with pytest.raises(InputError, match=r"^ONNX Runtime has no .*'fp8': use 'fp32' or 'fp16'"):
+    with pytest.raises(InputError, match=r"'fp8' was asked for, engine 'onnxruntime' has fp32 and"):
         load_engines(TINY_FASHION, replace(CHOICE, precision="fp8"), Cache(tmp_path))
 
 
@@ -72,3 +77,29 @@ def test_a_precision_that_the_folder_is_not_in_is_refused(tiny_export, tmp_path,
     half = tiny_export("sd15", "fp16").folder
     with pytest.raises(InputError, match=r"'fp8' was asked for, .* was exported in float16"):
         load_engines(half, replace(choice, precision="fp8"), Cache(tmp_path))
+
+
+def test_a_model_is_exported_in_8_bits_once_for_tensorrt(
+    tiny_model, tiny_export, tmp_path, monkeypatch
+):
+    asked = []
+
+    def export(folder, out, settings, on_progress, record_steps):
+        asked.append((settings.precision, record_steps))
+        shutil.copytree(tiny_export("sd15", settings.precision).folder, out)
+
+    monkeypatch.setattr("zeroreal.export.engines.model_export.export_model", export)
+    choice = replace(
+        CHOICE, backend="tensorrt", precision="fp8", parts=OWN, record_steps=record_own_steps
+    )
+    cache = Cache(tmp_path)
+
+    def exported(precision):
+        chosen = replace(choice, precision=precision)
+        return exported_model(tiny_model("sd15"), chosen, cache, lambda progress: None)
+
+    assert exported("fp8").graphs["denoise"].fp8 is not None
+    assert exported("fp8").graphs["denoise"].fp8 is not None
+    assert asked == [("fp8", record_own_steps)]
+    assert exported("fp16").graphs["denoise"].fp8 is None
+    assert [precision for precision, _ in asked] == ["fp8", "fp16"]
