@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,13 +62,14 @@ def record_own_steps(
     text = TextEmbeddings(
         tokenizers, engines.text_encoder, engines.dtype, info.empty_negative_is_zero
     )
-    shape = (info.latent_channels, *(side // info.vae_scale for side in generate_size))
+    height, width = (side // info.vae_scale for side in generate_size)
     specs = _specs(settings, denoising.distilled)
-    for begin in range(0, len(specs), _BATCH):
-        batch = specs[begin : begin + _BATCH]
-        seeds = to_device(torch.tensor([spec.seed for spec in batch]), device)
-        given = conditions_of(batch, text, info, generate_size, device)
-        sampler(seeds, shape, given)
+    with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
+        for begin in range(0, len(specs), _BATCH):
+            batch = specs[begin : begin + _BATCH]
+            seeds = to_device(torch.tensor([spec.seed for spec in batch]), device)
+            given = conditions_of(batch, text, info, generate_size, device)
+            sampler(seeds, (info.latent_channels, height, width), given)
     return recorder.steps
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import nullcontext
 from dataclasses import asdict
 from functools import cache as once
 from pathlib import Path
@@ -84,7 +85,8 @@ def _measured(
     step = load_module(DENOISE, parts, WIDE, choice.attention, native=True).to(device).eval()
     assert isinstance(step, DenoiseStep)
     check_attention(step, choice.attention, device)
-    return measure_layers(step, inputs)
+    with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
+        return measure_layers(step, inputs)
 
 
 def _key(parts: ModelParts, choice: EngineChoice, size: tuple[int, int]) -> CacheKey:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from ..graphs.specs import (
     vae_encoder_spec,
 )
 from ..graphs.steps import DenoiseStep
-from ..model.parts import OWN_UNET, find_parts
+from ..model.parts import OWN_UNET, ModelParts, find_parts
 from ..onnx.manifest import is_exported
 from .choice import (
     MODULES_FROM,
@@ -70,30 +70,8 @@ def torch_engines(folder: Path, choice: EngineChoice, cache: Cache) -> ModelEngi
         specs[DENOISE_FIRST] = replace(first, name=DENOISE_FIRST)
     profiles = batch_profiles(*chosen_batches(choice))
     ranges = _float8_ranges(folder, choice, specs, size, cache) if is_float8 else {}
+    make_module = _module_maker(choice, parts, own, dtypes, ranges)
     compiled = choice.variant == "compiled"
-    # On CPUs fused transformers won nothing over PyTorch's own operations.
-    eager = not (compiled or is_float8) and device.type == "cuda"
-    load = functools.partial(load_module, native=True, eager=eager)
-
-    def load_step(name: str) -> DenoiseStep:
-        step = load(DENOISE, own if name == DENOISE_FIRST else parts, dtype, choice.attention)
-        assert isinstance(step, DenoiseStep)
-        check_attention(step, choice.attention, device)
-        if is_float8:
-            narrow_layers(step.unet, ranges[name], simulated=not compiled)
-        return step
-
-    shared = functools.cache(lambda: load_step(DENOISE))  # both steps of deep cache have one UNet
-
-    def make_module(name: str) -> torch.nn.Module:
-        if name == DENOISE_SHALLOW:
-            return shallow_step(shared())
-        if name == DENOISE and choice.deep_cache:
-            return full_step(shared())
-        if name in (DENOISE, DENOISE_FIRST):
-            return load_step(name)
-        return load(name, parts, dtypes[name])
-
     engines: dict[str, Engine] = {}
     for name, spec in specs.items():
         if compiled:
@@ -110,6 +88,46 @@ def torch_engines(folder: Path, choice: EngineChoice, cache: Cache) -> ModelEngi
                 module = use_onednn_linear(module)
             engines[name] = TorchEngine(module, spec, device)
     return model_engines(parts.info, with_graphs(engines, choice), dtype, size)
+
+
+def _module_maker(
+    choice: EngineChoice,
+    parts: ModelParts,
+    own: ModelParts,
+    dtypes: Mapping[str, torch.dtype],
+    ranges: Mapping[str, Mapping[str, LayerRange]],
+) -> Callable[[str], torch.nn.Module]:
+    """What makes the graph of a name, with the narrow layers of its `ranges`, if it has any.
+
+    `own` are the parts with the model's own UNet.
+    """
+    compiled, device = choice.variant == "compiled", choice.device
+    # On CPUs fused transformers won nothing over PyTorch's own operations.
+    eager = not (compiled or ranges) and device.type == "cuda"
+    load = functools.partial(load_module, native=True, eager=eager)
+
+    def load_step(name: str) -> DenoiseStep:
+        step = load(
+            DENOISE, own if name == DENOISE_FIRST else parts, dtypes[DENOISE], choice.attention
+        )
+        assert isinstance(step, DenoiseStep)
+        check_attention(step, choice.attention, device)
+        if name in ranges:
+            narrow_layers(step.unet, ranges[name], simulated=not compiled)
+        return step
+
+    shared = functools.cache(lambda: load_step(DENOISE))  # both steps of deep cache have one UNet
+
+    def make_module(name: str) -> torch.nn.Module:
+        if name == DENOISE_SHALLOW:
+            return shallow_step(shared())
+        if name == DENOISE and choice.deep_cache:
+            return full_step(shared())
+        if name in (DENOISE, DENOISE_FIRST):
+            return load_step(name)
+        return load(name, parts, dtypes[name])
+
+    return make_module
 
 
 def _float8_ranges(

@@ -47,6 +47,8 @@ class Float8Linear(nn.Module):
     """
 
     weight: Tensor
+    scale: Tensor
+    weight_scale: Tensor
 
     def __init__(self, layer: nn.Linear, largest: float) -> None:
         super().__init__()
@@ -71,7 +73,7 @@ class Float8Linear(nn.Module):
             out_dtype=tokens.dtype,
             use_fast_accum=True,
         )
-        return out.unflatten(0, tokens.shape[:-1])
+        return out.view(*tokens.shape[:-1], -1)
 
 
 class SimulatedFloat8Linear(nn.Module):

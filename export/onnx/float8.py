@@ -7,7 +7,7 @@ float32 and scales it in a pass of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -56,7 +56,7 @@ def in_fp8(module: nn.Module, scales: Mapping[str, Scales]) -> Iterator[None]:
             del layer.forward  # the class has its own
 
 
-def _forward(layer: nn.Module, scales: Scales):  # type: ignore[no-untyped-def]
+def _forward(layer: nn.Module, scales: Scales) -> Callable[[Tensor], Tensor]:
     assert isinstance(layer, nn.Linear | nn.Conv2d)
 
     def forward(values: Tensor) -> Tensor:
@@ -65,6 +65,7 @@ def _forward(layer: nn.Module, scales: Scales):  # type: ignore[no-untyped-def]
         narrow = rounded(values, scales.activations)
         if isinstance(layer, nn.Linear):
             return F.linear(narrow, weight, layer.bias)
-        return layer._conv_forward(narrow, weight, layer.bias)
+        convolved: Tensor = layer._conv_forward(narrow, weight, layer.bias)
+        return convolved
 
     return forward

@@ -47,18 +47,6 @@ def written(tmp_path_factory):
             "unknown attention backend 'flash2'",
         ),
         (["run", "--cuda-graphs", "--engine", "torch", "--device", "cpu"], "need a CUDA device"),
-        (
-            ["run", "--precision", "fp8", "--device", "cpu"],
-            "name engine 'torch:compiled' or 'tensorrt', on a GPU",
-        ),
-        (
-            ["run", "--precision", "fp8", "--engine", "torch:compiled", "--device", "cpu"],
-            "'cpu' has fp32 and bf16",
-        ),
-        (["run", "--precision", "fp8", "--engine", "onnxruntime"], "has fp32 and fp16"),
-        (["run", "--engine", "torch:simulated", "--device", "cpu"], "give --precision fp8"),
-        (["run", "--amp", "fp8"], "choose from auto, fp32, bf16, fp16"),
-        (["distil", "--precision", "fp8", "--out", "nowhere"], "changes what a teacher teaches"),
         (["run", "--scheduler", "EulerDiscreet"], "did you mean 'EulerDiscrete'"),
         (["run", "--classes", "cat,dog", "--data", "{data}"], "cat"),
         (["run", "--resume", "nowhere"], "holds no run"),

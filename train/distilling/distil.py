@@ -73,13 +73,8 @@ def distil(
     Raises:
         InputError: for a model that cannot be a teacher, and an `out` that holds something else.
     """
-    if settings.precision == FP8:
-        raise InputError(
-            f"precision {FP8!r} changes what a teacher teaches: choose from auto, "
-            f"{', '.join(PRECISIONS)}"
-        )
     folder = find_model(settings.model, settings.variant)
-    _check_teacher(folder, settings.variant)
+    _check_teacher(folder, settings)
     recipe = load_recipe(settings.recipe, settings.guidance)
     classes = parse_classes(settings.classes)
     plan = SamplePlan(recipe, classes, settings.images_per_class, settings.seed)
@@ -143,13 +138,18 @@ def _conditions(generator: Generator, specs: Sequence[SampleSpec]) -> Conditions
     return conditions_of(specs, generator.text, info, size, generator.device)
 
 
-def _check_teacher(folder: Path, variant: str | None) -> None:
+def _check_teacher(folder: Path, settings: DistilSettings) -> None:
+    if settings.precision == FP8:
+        raise InputError(
+            f"precision {FP8!r} changes what a teacher teaches: choose from auto, "
+            f"{', '.join(PRECISIONS)}"
+        )
     if is_exported(folder):
         raise InputError(
             f"{str(folder)!r} holds ONNX graphs, which cannot be trained: give the folder that it "
             "was exported from"
         )
-    if not check_model_folder(folder, variant).guided:
+    if not check_model_folder(folder, settings.variant).guided:
         raise InputError(
             f"model folder {str(folder)!r} is distilled already, for it has guidance built in: "
             "give the model that it was distilled from"

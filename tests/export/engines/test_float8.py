@@ -9,10 +9,11 @@ from zeroreal.assets import TINY_FASHION
 from zeroreal.base import InputError
 from zeroreal.engine import Cache
 from zeroreal.export import EngineChoice, random_inputs
-from zeroreal.export.engines import float8
+from zeroreal.export.engines import float8, native
 from zeroreal.export.engines.choice import check_choice
 from zeroreal.export.engines.load import load_engines
 from zeroreal.export.graphs import float8_step
+from zeroreal.export.graphs.float8_linear import Float8Linear
 from zeroreal.export.model.parts import FEW_STEP_UNET, OWN_UNET, PartsChoice
 from zeroreal.generate import GenerateSettings, TuneRequest
 from zeroreal.generate.own_trajectories import record_own_steps
@@ -146,3 +147,27 @@ def test_how_many_layers_are_narrow_is_said_once(caplog, tmp_path, monkeypatch):
         load_engines(TINY_FASHION, choice, Cache(tmp_path))
     said = [record.getMessage() for record in caplog.records]
     assert said == ["fp8: 1 of 2 linear layers of few_step_unet, 1 left in bf16"]
+
+
+def test_compiled_it_multiplies_in_8_bits_and_is_told_apart_in_the_cache(monkeypatch, tmp_path):
+    name, asked = "mid_block.attentions.0.proj_in", {}
+
+    def compiled_engine(make, spec, profile, device, digest, cache):
+        asked[spec.name] = make, digest
+
+    def digests_at(largest):
+        found = {name: float8_step.LayerRange(largest, 0.001)}
+        monkeypatch.setattr(float8, "measure_layers", lambda step, inputs: found)
+        cache = Cache(tmp_path / str(largest))
+        choice = replace(CHOICE, variant="compiled", record_steps=lambda *others: [])
+        with pytest.raises(AttributeError):  # these engines are None
+            load_engines(TINY_FASHION, choice, cache).backend  # noqa: B018
+        return {graph: digest for graph, (_, digest) in asked.items()}
+
+    monkeypatch.setattr(native, "check_choice", lambda choice: None)  # there is no GPU
+    monkeypatch.setattr(native, "compiled_engine", compiled_engine)
+    one, other = digests_at(4.0), digests_at(40.0)
+    assert {graph for graph in one if one[graph] != other[graph]} == {"denoise"}
+    step = asked["denoise"][0]()
+    layers = [name for name, layer in step.unet.named_modules() if type(layer) is Float8Linear]
+    assert layers == [name]
