@@ -18,6 +18,8 @@ PRECISIONS: dict[str, torch.dtype] = {
     "bf16": torch.bfloat16,
     "fp16": torch.float16,
 }
+FP8 = "fp8"
+"""8-bit floats in some layers, 16 bits in the others: of few engines, not the name of a dtype."""
 
 
 def resolve_device(name: str = "auto") -> torch.device:
@@ -42,11 +44,24 @@ def resolve_precision(name: str, device: torch.device) -> torch.dtype:
     """The dtype called `name`; `auto` is the narrowest that the device computes natively."""
     if name == "auto":
         return _native_precision(device)
+    if name == FP8:
+        raise InputError(
+            f"precision {FP8!r} is for generating images, by engines 'torch:compiled' and "
+            "'tensorrt' on GPUs: "
+            f"choose from auto, {', '.join(PRECISIONS)}"
+        )
     if name not in PRECISIONS:
         raise unknown("precision", name, ["auto", *PRECISIONS])
     if name == "fp16" and device.type == "cpu":
         raise InputError("precision 'fp16' is slow and inexact on a CPU: use 'bf16' or 'fp32'")
     return PRECISIONS[name]
+
+
+def matmul_dtype(name: str, device: torch.device) -> torch.dtype:
+    """What is multiplied in the precision called `name`: as `resolve_precision`, of fp8 its own."""
+    if name == FP8 and device.type == "cuda":
+        return torch.float8_e4m3fn
+    return resolve_precision(name, device)
 
 
 def _native_precision(device: torch.device) -> torch.dtype:

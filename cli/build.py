@@ -63,6 +63,9 @@ def build(
     _print_summary(inspections)
     for inspection in inspections.values():
         _print_attention(inspection)
+        if inspection.fp8_nodes:
+            count = len(inspection.fp8_nodes)
+            output.print(f"{inspection.report.graph}: {count} layers multiply in 8 bits (fp8)")
         if inspect:
             _print_layers(inspection)
 

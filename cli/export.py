@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,7 +36,9 @@ def export(
             "[default: the embedded model]"
         ),
     ] = None,
-    precision: Annotated[str, typer.Option(help="fp32, fp16 or bf16.")] = "fp32",
+    precision: Annotated[
+        str, typer.Option(help="fp32, fp16, bf16, or fp8, which takes TensorRT.")
+    ] = "fp32",
     vae_precision: Annotated[
         str,
         typer.Option(help="auto (--precision where the VAE is exact in it), fp32, fp16 or bf16."),
@@ -64,6 +67,7 @@ def export(
     from ..base.settings import build
     from ..export import ExportSettings, export_model, random_model
     from ..generate.facts import parts_of
+    from ..generate.own_trajectories import record_own_steps
 
     if model is not None and random_weights is not None:
         raise typer.BadParameter("give a model or --random-weights, not both")
@@ -76,12 +80,11 @@ def export(
         encodes=vae_encoder,
         parts=parts_of(build(PartsSettings, given), unet),
     )
-    with StageBars() as bars:
-        if random_weights is None:
-            exported = export_model(model, out, settings, bars.show_export)
-        else:
-            with random_model(random_weights) as folder:
-                exported = export_model(folder, out, settings, bars.show_export)
+    with (
+        StageBars() as bars,
+        random_model(random_weights) if random_weights else nullcontext(model) as source,
+    ):
+        exported = export_model(source, out, settings, bars.show_export, record_own_steps)
     _print(exported)
 
 
@@ -102,7 +105,7 @@ def _print(exported: Exported) -> None:
         worst = max(graph.errors, key=lambda error: error.relative)
         table.add_row(
             name,
-            str(graph.precision).removeprefix("torch."),
+            graph.precision_name,
             f"{graph.weight_bytes / 1e6:,.0f} MB",
             f"{worst.relative:.1e} of the largest value ({worst.output}, {worst.case})",
         )
@@ -110,4 +113,6 @@ def _print(exported: Exported) -> None:
     for graph in exported.graphs.values():
         for note in graph.notes:
             output.print(note, markup=False, soft_wrap=True)
+        if graph.fp8 is not None:
+            output.print(graph.fp8.summary(), markup=False, soft_wrap=True)
     output.print(f"Written: {exported.folder}", markup=False, soft_wrap=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ..base.device import FP8, PRECISIONS
 from ..export import ModelInfo, is_exported, load_tokenizers, read_manifest
 from ..export.model.distilled import Distilled, read_distilled
 from ..export.model.parts import PartsChoice, find_parts
@@ -39,8 +40,10 @@ class GeneratorFacts:
     """As `Generator` takes it."""
     cuda_graphs: bool
     """Whether work is replayed on a GPU as graphs."""
+    precision: str
+    """What it computes in, as `Generator` takes it; never `auto`."""
     dtype: torch.dtype
-    """Of text encoder, UNet and VAE."""
+    """Of text encoder, UNet and VAE; of fp8, beside the narrow layers."""
     generate_size: tuple[int, int]
     """Height and width in pixels at which images are generated."""
     image_size: int
@@ -49,6 +52,12 @@ class GeneratorFacts:
     """Images denoised together."""
     vae_batch_size: int
     """Images decoded together."""
+
+    @property
+    def dtype_name(self) -> str:
+        """What it computes in, for people: `bfloat16`."""
+        name = str(self.dtype).removeprefix("torch.")
+        return f"{name}, some layers {FP8}" if self.precision == FP8 else name
 
     @property
     def found(self) -> dict[str, Any]:
@@ -60,6 +69,11 @@ class GeneratorFacts:
     def settled(self) -> dict[str, Any]:
         """All that was left open, as `Generator` takes it: with these it chooses nothing."""
         return {**self.found, "unet": self.unet, "steps": self.steps}
+
+
+def precision_name(asked: str, dtype: torch.dtype) -> str:
+    """What was `asked` for, by name; of `auto`, what computing in `dtype` is called."""
+    return asked if asked == FP8 else next(k for k, one in PRECISIONS.items() if one == dtype)
 
 
 def parts_of(settings: PartsSettings, unet: str | None) -> PartsChoice:

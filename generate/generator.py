@@ -18,7 +18,7 @@ from ..base.transfer import to_device
 from ..engine import Cache, GraphMemory
 from ..export import find_model, load_engines
 from ..kernels import philox_normal
-from .facts import GeneratorFacts, tokenizers_of
+from .facts import GeneratorFacts, precision_name, tokenizers_of
 from .filters.inspection import Inspection
 from .filters.left_out import LeftOut
 from .filters.quality import PICTURES_ONLY, Quality
@@ -163,8 +163,7 @@ class Generator:
 
     def images(self, specs: Iterable[SampleSpec]) -> tuple[Tensor, Tensor]:
         """All images of `specs`, uint8 `[N, size, size, 3]`, and labels, int64 `[N]`, in order."""
-        wanted = list(specs)
-        if not wanted:
+        if not (wanted := list(specs)):
             raise InputError("no samples were asked for: give at least one spec")
         batches = list(self.generate(wanted))
         if not batches:
@@ -212,6 +211,7 @@ class Generator:
             backend=self.engines.backend,
             attention=self._choice.attention,
             cuda_graphs=self._choice.cuda_graphs,
+            precision=precision_name(self._choice.precision, self.dtype),
             dtype=self.dtype,
             generate_size=self.engines.generate_size,
             image_size=self.image_size,

@@ -35,7 +35,9 @@ class GenerateSettings(PartsSettings):
     """auto, torch, torch:compiled, onnxruntime (:cpu, :cuda, :tensorrt) or tensorrt; all make the
     same images."""
     precision: str = "auto"
-    """What text encoder, UNet and VAE compute in: auto, fp32, bf16 or fp16."""
+    """What text encoder, UNet and VAE compute in: auto, fp32, bf16 or fp16; of torch:compiled on a
+    GPU also fp8, which is bf16 but for linear layers of the UNet, and of tensorrt, fp16 but for
+    convolutions, too."""
     attention: str = "auto"
     """Of engine torch: auto, xformers, cudnn, flash, sdpa or math."""
     cuda_graphs: bool | None = option(None, shown="where tuning finds it faster")

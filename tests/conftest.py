@@ -149,12 +149,16 @@ def tiny_model(shared_folder):
 def export_of(shared_folder, tiny_model):
     """A function that gives the export of a family's tiny model by some settings."""
     from zeroreal.export import ExportSettings, export_model, read_manifest
+    from zeroreal.generate.own_trajectories import record_own_steps
+
+    def export(model, settings, out):
+        export_model(model, out, settings, record_steps=record_own_steps)
 
     @functools.cache
     def make(family, **settings):
         folder = shared_folder / "-".join([family, *map(str, settings.values())])
         model, chosen = tiny_model(family), ExportSettings(**settings)
-        return read_manifest(made_once(folder, lambda out: export_model(model, out, chosen)))
+        return read_manifest(made_once(folder, functools.partial(export, model, chosen)))
 
     return make
 

@@ -20,10 +20,20 @@ _MEASURED = ("command", "date", "environment")  # of speeds, which may be older 
 
 
 def lever_figures(
-    settings: LeversSettings, results: Results, speed: Mapping[str, Any] | None, finished: bool
+    settings: LeversSettings,
+    results: Results,
+    differences: Mapping[str, Mapping[int, float]],
+    speed: Mapping[str, Any] | None,
+    finished: bool,
 ) -> Figures:
-    """A row for each lever, those of the curve, and one of training."""
-    rows = [_row(name, results.get(name, {}), speed) for name in chosen(settings)]
+    """A row for each lever, those of the curve, and one of training.
+
+    `differences` are the mean ones of images, by lever and seed.
+    """
+    rows = [
+        _row(name, results.get(name, {}), differences.get(name, {}), speed)
+        for name in chosen(settings)
+    ]
     facts: dict[str, Any] = {"images": IMAGES, "epochs": TrainSettings.epochs}
     reasons: tuple[str, ...] = ()
     if "curve" in settings.phases:
@@ -58,7 +68,10 @@ def equal_time_images(speed: Mapping[str, Any], name: str) -> int:
 
 
 def _row(
-    name: str, by_images: Mapping[int, Mapping[int, Any]], speed: Mapping[str, Any] | None
+    name: str,
+    by_images: Mapping[int, Mapping[int, Any]],
+    differences: Mapping[int, float],
+    speed: Mapping[str, Any] | None,
 ) -> Row:
     metrics: dict[str, Metric] = {}
     facts: dict[str, Any] = {"change": dict(CHANGES[name])}
@@ -76,6 +89,9 @@ def _row(
             metrics |= both(by_images[images], "_at_equal_time")
     if IMAGES in by_images:
         metrics |= both(by_images[IMAGES])
+    if differences:
+        values = tuple(differences.values())
+        metrics["mean_difference_of_255"] = Metric(values, "levels", "lower")
     return Row(name, "", metrics, facts, reason, is_baseline=name == BASELINE)
 
 

@@ -135,7 +135,7 @@ def _rates(measurement: Measurement, images: int) -> list[float]:
 def _settings(generator: Generator) -> dict[str, Any]:
     return {
         "engine": generator.facts.backend,
-        "dtype": str(generator.facts.dtype).removeprefix("torch."),
+        "dtype": generator.facts.dtype_name,
         "batch_size": generator.facts.batch_size,
         "vae_batch_size": generator.facts.vae_batch_size,
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from .lever_settings import BASELINE, CHANGES
+from .lever_settings import BASELINE, CHANGES, SIMULATED
 from .runs import Accuracy
 
 Results = Mapping[str, Mapping[int, Mapping[int, Accuracy]]]
@@ -28,7 +28,7 @@ def lever_table(results: Results, speed: Mapping[str, Any], images: int) -> str:
     stages = {name: row["stage_seconds"] for name, row in speed["generation"].items()}
     rows = {}
     for name, by_images in results.items():
-        if name not in stages or images not in by_images:
+        if name in SIMULATED or name not in stages or images not in by_images:
             continue
         rows[name] = {
             "change": {

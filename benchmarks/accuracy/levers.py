@@ -26,7 +26,7 @@ from ...report.results.writing import check_can_write
 from ..harness import SILENT, Progress, check_counts
 from .kept import keep_figures, kept_figures, kept_path
 from .lever_figures import CURVE, IMAGES, chosen, equal_time_images, lever_figures
-from .lever_settings import BASELINE, LEVERS
+from .lever_settings import BASELINE, LEVERS, SIMULATED
 from .lever_speed import measure_speed, speed_key
 from .lever_table import lever_table
 from .runs import Accuracy, AccuracyRuns
@@ -41,10 +41,11 @@ def measure_levers(settings: LeversSettings, progress: Progress = SILENT) -> Fig
     """
     _check(settings)
     results: dict[str, dict[int, dict[int, Accuracy]]] = {}
+    differences: dict[str, dict[int, float]] = {}
     speed: dict[str, Any] | None = None
 
     def so_far(finished: bool) -> Figures:
-        return lever_figures(settings, results, speed, finished)
+        return lever_figures(settings, results, differences, speed, finished)
 
     try:
         speed = _speed(settings, progress)
@@ -53,6 +54,8 @@ def measure_levers(settings: LeversSettings, progress: Progress = SILENT) -> Fig
             for name, images in dict.fromkeys(_wanted(seed, settings, speed)):
                 accuracy = runs.accuracy(name, LEVERS[name], seed, images)
                 results.setdefault(name, {}).setdefault(images, {})[seed] = accuracy
+                if name in SIMULATED:
+                    differences.setdefault(name, {})[seed] = _difference(runs, name, seed, images)
                 progress.tell(f"{name}, {images} images, seed {seed}: {100 * accuracy.test:.2f} %")
                 progress.keep(so_far(finished=False))
     except KeyboardInterrupt:
@@ -100,9 +103,19 @@ def _wanted(
         yield from ((BASELINE, images) for images in CURVE if images <= largest)
 
 
+def _difference(runs: AccuracyRuns, name: str, seed: int, images: int) -> float:
+    """Mean difference of a lever's images from those it is compared to, in levels of 255."""
+    one, other = (
+        runs.images(lever, LEVERS[lever], seed, images)[0].float()
+        for lever in (name, SIMULATED[name])
+    )
+    return float((one - other).abs().mean())
+
+
 def _speed(settings: LeversSettings, progress: Progress) -> dict[str, Any] | None:
     """The speeds that are kept, measured first where that is asked for; None if there are none."""
-    levers = {name: LEVERS[name] for name in dict.fromkeys((BASELINE, *chosen(settings)))}
+    names = dict.fromkeys((BASELINE, *chosen(settings)))
+    levers = {name: LEVERS[name] for name in names if name not in SIMULATED}
     key = speed_key(levers, settings.rounds, settings.device)
     speed: dict[str, Any] | None
     if "speed" in settings.phases:

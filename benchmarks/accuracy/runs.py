@@ -108,7 +108,7 @@ class AccuracyRuns:
         for number in range(files):
             path = folder / f"images-{number}.safetensors"
             if not path.exists():
-                generator = generator or Generator(device=self._device, **_ENGINE, **change)
+                generator = generator or Generator(device=self._device, **{**_ENGINE, **change})
                 specs = plan[number * _CHUNK : (number + 1) * _CHUNK]
                 images, labels = generator.images(specs)
                 parts = {"images": images.cpu(), "labels": labels.cpu()}

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...base import InputError, unknown
-from ...base.device import PRECISIONS
+from ...base.device import FP8, PRECISIONS
 from ...export import parse_engine
 from ...export.engines.choice import VARIANTS
 from ...kernels import ATTENTION_BACKENDS
-from ..accuracy.lever_settings import BASELINE, CHANGES
+from ..accuracy.lever_settings import BASELINE, CHANGES, SIMULATED
 
 OURS = "ours"
 DIFFUSERS = "diffusers"
@@ -23,7 +23,7 @@ GRAPHS = "graphs"
 UNFUSED = "unfused"
 _FORM = "write ours:ENGINE/PRECISION or PEER/PRECISION, a peer being " + ", ".join(PEERS)
 _OF_OPTIMUM_ONNXRUNTIME = ("fp32", "fp16")  # what its exporter knows
-_LEVERS = tuple(name for name in CHANGES if name != BASELINE)
+_LEVERS = tuple(name for name in CHANGES if name not in (BASELINE, *SIMULATED))
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,7 @@ def parse_contender(text: str) -> GeneratorName:
         raise unknown("contender", name, known)
     precision, *options = parts or [""]
     can = _OF_OPTIMUM_ONNXRUNTIME if program == OPTIMUM_ONNXRUNTIME else tuple(PRECISIONS)
+    can = (*can, FP8) if engine == "torch:compiled" else can
     if precision not in can:
         raise InputError(f"contender {text!r} has no precision of {', '.join(can)}: {_FORM}")
     known_options = (GRAPHS, UNFUSED, *ATTENTION_BACKENDS, *_LEVERS) if program == OURS else ()

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ...base import resolve_precision
+from ...base.device import matmul_dtype
 from ...base.sides import as_sides
 from ...export import check_model_folder, load_scheduler, schedule_of
 from ...report.results.result import Figures
@@ -66,7 +66,7 @@ def _facts(
     each = [flops.per_image(calls, two_rows) for two_rows in doubled]
     tell("measuring what the device can do")
     ceilings = {
-        precision: asdict(measure_matmul(device, resolve_precision(precision, device)))
+        precision: asdict(measure_matmul(device, matmul_dtype(precision, device)))
         for precision in dict.fromkeys(name.precision for name in names)
     }
     if device.type == "cuda":

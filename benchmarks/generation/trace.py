@@ -17,7 +17,8 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from ...base import InputError, resolve_device, resolve_precision
+from ...base import InputError, resolve_device
+from ...base.device import matmul_dtype
 from ...base.sides import as_sides
 from ...report.results.metric import Metric
 from ...report.results.result import Figures, Row
@@ -97,7 +98,7 @@ def _check(settings: TraceSettings) -> tuple[GeneratorName, int, torch.device]:
     device = resolve_device(settings.device)
     if device.type != "cuda":
         raise InputError(f"on {str(device)!r} there is no other device to wait for: use a GPU")
-    resolve_precision(name.precision, device)
+    matmul_dtype(name.precision, device)
     return name, name.batch_size, device
 
 

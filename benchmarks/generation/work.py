@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from ...base import InputError, resolve_device, resolve_precision, unknown
+from ...base import InputError, resolve_device, unknown
+from ...base.device import matmul_dtype
 from ...base.sides import both_sides
 from ...engine import Cache
 from ...export import check_model_folder, find_model, random_model
@@ -25,7 +26,7 @@ def check_settings(settings: ThroughputSettings) -> list[GeneratorName]:
     device = resolve_device(settings.device)
     names = [parse_contender(text) for text in settings.contenders]
     for name in names:
-        resolve_precision(name.precision, device)
+        matmul_dtype(name.precision, device)
         if name.batch_size is not None and settings.images % name.batch_size:
             raise InputError(
                 f"{settings.images} images are no whole number of batches of {name.text!r}: "

@@ -54,6 +54,10 @@ PARTS = {
         *("512-20-steps-compiled", 6, _512, 32),
         *(f"{_OURS}@16", "ours:torch:compiled/bf16/graphs@16"),
     ),
+    "guided-fp8": _throughput(
+        *("512-20-steps-fp8", 8, _512, 32, "ours:torch:compiled/bf16/graphs@16"),
+        "ours:torch:compiled/fp8/graphs@16",
+    ),
     "guided-tensorrt": _throughput(
         *("512-20-steps-tensorrt", 7, _512, 32, f"{_OURS}@16", "ours:tensorrt/fp16/graphs@16")
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -53,6 +54,10 @@ def measure_matmul(device: torch.device, dtype: torch.dtype) -> Ceiling:
     """`matmul_ceiling`, and how long it was measured."""
     side = _MATMUL_SIDE[device.type]
     left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+    if dtype == torch.float8_e4m3fn:
+        one = torch.ones((), device=device)
+        product = partial(torch._scaled_mm, out_dtype=torch.bfloat16, use_fast_accum=True)
+        return _measured(lambda: product(left, right.t(), one, one), device, 2 * side**3)
     out = torch.empty_like(left)
     return _measured(lambda: torch.mm(left, right, out=out), device, 2 * side**3)
 

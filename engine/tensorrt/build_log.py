@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from math import prod
 
 from .report import Layer
 
 _PRECISIONS = {"Float": "fp32", "Half": "fp16", "BFloat16": "bf16"}
 _NODE = re.compile(r"\[ONNX Layer: ([^\]]*)\]")
+_INPUT = re.compile(r"Inputs: \[ .*?Datatype: (\w+)")
+_CONSTANTS = re.compile(r"Constants: \[ (.*?) \}\], Outputs")
+_CONSTANT = re.compile(r"Dimensions: \[([-\d,]*)\].*?Datatype: (\w+)")
 _OUTPUTS = re.compile(r"Outputs: \[ (.*?) \}\]")
 _LAYER = re.compile(r"Name: (.*?), LayerType: (\w+),")
 _ERROR = re.compile(r"Error Code \d+: [^(]*\((?:\[[^\]]*\] )?(.+?)\.? In \w+ at /")
@@ -55,7 +59,26 @@ def _layer(line: str) -> Layer | None:
     return Layer(
         name=name[1],
         type=name[2],
-        precision=_PRECISIONS.get(precision, precision.lower()),
-        shapes=tuple(tuple(int(size) for size in shape.split(",") if size) for shape in shapes),
+        precision=_plain(precision),
+        shapes=tuple(_sizes(shape) for shape in shapes),
         nodes=tuple(_NODE.findall(line)),
+        operands=_operands(line),
     )
+
+
+def _operands(line: str) -> tuple[str, ...]:
+    """Precisions of the first input and the largest constant, of those that there are."""
+    first, constants = _INPUT.search(line), _CONSTANTS.search(line)
+    found = [] if first is None else [first[1]]
+    if constants is not None:
+        sized = [(prod(_sizes(shape)), kind) for shape, kind in _CONSTANT.findall(constants[1])]
+        found.append(max(sized)[1])
+    return tuple(_plain(precision) for precision in found)
+
+
+def _sizes(shape: str) -> tuple[int, ...]:
+    return tuple(int(size) for size in shape.split(",") if size)
+
+
+def _plain(precision: str) -> str:
+    return _PRECISIONS.get(precision, precision.lower())

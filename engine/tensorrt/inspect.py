@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from .plan import deserialize
 from .report import BuildReport, read_report
 
 __all__ = ["Inspection", "Loaded", "inspect_plan"]
+
+_OPERATOR = re.compile(r"(^|/)(Conv|MatMul|Gemm)_\d+$")  # as the exporter names nodes
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Inspection:
     report: BuildReport
     precisions: Mapping[str, int]
     """How many layers compute in each precision, most first."""
+    fp8_nodes: tuple[str, ...]
+    """The graph's convolutions and matrix products whose operands are both in 8-bit floats."""
     loaded: Loaded | None
     """None where it was not brought onto a GPU."""
 
@@ -47,7 +52,13 @@ def inspect_plan(folder: Path, device: torch.device | None = None) -> Inspection
     report = read_report(folder)
     precisions = dict(Counter(layer.precision for layer in report.layers).most_common())
     loaded = None if device is None else _loaded(folder, report, device)
-    return Inspection(report, precisions, loaded)
+    return Inspection(report, precisions, _fp8_nodes(report), loaded)
+
+
+def _fp8_nodes(report: BuildReport) -> tuple[str, ...]:
+    narrow = (layer for layer in report.layers if layer.operands == ("fp8", "fp8"))
+    nodes = {node for layer in narrow for node in layer.nodes}
+    return tuple(sorted(node for node in nodes if _OPERATOR.search(node)))
 
 
 def _loaded(folder: Path, report: BuildReport, device: torch.device) -> Loaded:

@@ -31,6 +31,8 @@ class Layer:
     """Of its outputs; -1 varies."""
     nodes: tuple[str, ...]
     """The graph's nodes that it computes, wholly or in part."""
+    operands: tuple[str, ...] = ()
+    """Precisions of its first input and its largest constant: what a product multiplies."""
 
 
 @dataclass(frozen=True)

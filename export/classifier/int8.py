@@ -6,12 +6,9 @@ each channel of weights. What stands before and after the network stays as it is
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
-from io import StringIO
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..onnx.quiet import quiet
 from .files import describe
 from .gate import Case, Comparison, compare
 from .graph import INPUT, NETWORK
@@ -180,15 +178,3 @@ def _drop_unused_domains(model: onnx.ModelProto) -> None:
     kept = [one for one in model.opset_import if one.domain in used]
     del model.opset_import[:]
     model.opset_import.extend(kept)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """The library prints what it does, and warns of it through the root logger."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with redirect_stdout(StringIO()):
-            yield
-    finally:
-        logging.disable(before)

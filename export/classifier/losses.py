@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..onnx.quiet import quiet
 from .graph import NETWORK
-from .int8 import ImageReader, quiet
+from .int8 import ImageReader
 
 _IMAGES = 32
 _LISTED = 3

@@ -11,6 +11,7 @@ from ...base import InputError
 from ...engine import Cache, DimensionRange, Inspection, cached_plan, gpu_target, inspect_plan
 from ..onnx.manifest import read_manifest
 from .choice import parse_engine
+from .float8_targets import check_fp8
 from .profiles import plan_profiles
 
 DEFAULT_BATCH = DimensionRange(1, 16, 32)
@@ -69,6 +70,7 @@ def build_plans(
     cache = cache or Cache()
     ahead_of_time = target is not None
     target = target or target_here()
+    check_fp8(exported, target, refittable=refittable)
     profiles = plan_profiles(exported, batch, None if size is None else (size, size))
     inspections = {}
     for number, (name, graph) in enumerate(exported.graphs.items(), start=1):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 
 from ...base import InputError, unknown
+from ...base.device import FP8
 from ...engine import CudaGraphEngine, Engine
 from ...engine.onnxruntime.library import PROVIDERS
 from ..graphs.specs import (
@@ -18,15 +19,18 @@ from ..graphs.specs import (
     VAE_DECODER,
     VAE_ENCODER,
 )
+from ..graphs.trajectories import RecordSteps
 from ..model.model_info import ModelInfo
 from ..model.parts import PartsChoice
 
 VARIANTS = {
-    "torch": ("eager", "compiled"),
+    "torch": ("eager", "compiled", "simulated"),
     "onnxruntime": tuple(PROVIDERS),
     "tensorrt": (),
 }
 """Every backend with the variants that may follow it after a colon: `torch:compiled`."""
+
+_FLOAT8_CAPABILITY = (8, 9)  # Ada; Hopper is 9.0
 
 MODULES_FROM = ("zeroreal", "torch", "diffusers", "transformers")
 """The libraries that decide the operations of a module, beside its weights."""
@@ -40,7 +44,7 @@ class EngineChoice:
     variant: str | None
     device: torch.device
     precision: str
-    """`auto`, `fp32`, `bf16` or `fp16`."""
+    """`auto`, `fp32`, `bf16`, `fp16` or `fp8`."""
     batch_size: int
     """Images denoised together, at most."""
     attention: str = "auto"
@@ -59,6 +63,8 @@ class EngineChoice:
     """Whether images can be encoded, too."""
     decodes: bool = True
     """Whether latents can be decoded to images."""
+    record_steps: RecordSteps | None = None
+    """What precisions that are calibrated take the inputs of steps from."""
 
 
 @dataclass(frozen=True)
@@ -154,8 +160,52 @@ def with_graphs(engines: dict[str, Engine], choice: EngineChoice) -> dict[str, E
     }
 
 
+def check_float8_engine(name: str) -> None:
+    """Raise `InputError` for the name of an engine that has no precision fp8.
+
+    Not even `auto` has it: it changes the images.
+    """
+    has = {"onnxruntime": "fp32 and fp16"}
+    backend = name.partition(":")[0]
+    if name not in ("torch:compiled", "torch:simulated", "tensorrt"):
+        raise InputError(
+            f"precision {FP8!r} was asked for, engine {name!r} has "
+            f"{has.get(backend, 'fp32, bf16 and fp16')}: name engine 'torch:compiled' or "
+            "'tensorrt', on a GPU"
+        )
+
+
+def _check_float8(choice: EngineChoice) -> None:
+    """Raise `InputError` where precision fp8, or its simulation, is not to be had."""
+    engine = f"{choice.backend}:{choice.variant}" if choice.variant else choice.backend
+    if choice.precision != FP8:
+        raise InputError(
+            f"engine {engine!r} shows what precision {FP8!r} does to images, and precision "
+            f"{choice.precision!r} was asked for: give --precision {FP8}, or use engine 'torch'"
+        )
+    check_float8_engine(engine)
+    device = choice.device
+    if choice.variant == "simulated":
+        return
+    if device.type != "cuda":
+        raise InputError(
+            f"precision {FP8!r} was asked for, {device.type!r} has fp32 and bf16: use one of "
+            "these, or a GPU of compute capability 8.9 or above (engine 'torch:simulated' shows "
+            "what it does to images, without its speed)"
+        )
+    capability = torch.cuda.get_device_capability(device)
+    if capability < _FLOAT8_CAPABILITY:
+        raise InputError(
+            f"precision {FP8!r} was asked for, {torch.cuda.get_device_name(device)!r} of compute "
+            f"capability {capability[0]}.{capability[1]} has fp32, bf16 and fp16: use one of "
+            "these, or a GPU of 8.9 or above"
+        )
+
+
 def check_choice(choice: EngineChoice) -> None:
     """Raise `InputError` for what the choice's engine cannot do whatever the model is."""
+    if choice.precision == FP8 or choice.variant == "simulated":
+        _check_float8(choice)
     if choice.backend == "torch":
         return
     levers = {"deep cache": choice.deep_cache, "first steps": choice.first_steps}

@@ -33,6 +33,7 @@ from .choice import (
     model_engines,
     with_graphs,
 )
+from .float8_targets import check_fp8
 from .model_export import exported_model
 from .profiles import chosen_batches, covers, plan_profiles
 
@@ -84,6 +85,7 @@ def _generated_size(exported: Exported, choice: EngineChoice) -> tuple[int, int]
 
 def _tensorrt_engines(exported: Exported, choice: EngineChoice, cache: Cache) -> dict[str, Engine]:
     target = gpu_target(choice.device)
+    check_fp8(exported, target)
     # Images are decoded while the next ones are denoised.
     shared, decoding = ActivationArena(choice.device), ActivationArena(choice.device)
     batch, decoded = chosen_batches(choice)

@@ -7,15 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...base import InputError, library_versions, unknown
-from ...base.device import PRECISIONS
+from ...base.device import FP8, PRECISIONS
 from ...base.sides import as_sides
 from ...engine import (
     Cache,
     CacheKey,
 )
 from ..graphs.specs import DENOISE, GRAPHS
+from ..graphs.trajectories import RecordSteps
 from ..model.parts import OWN_UNET, find_parts
 from ..onnx.exporter import export_model
+from ..onnx.float8 import FORMAT as FLOAT8_FORMAT
 from ..onnx.manifest import FORMAT, Exported, is_exported, read_manifest
 from ..onnx.settings import ExportProgress, ExportSettings
 from .choice import MODULES_FROM, EngineChoice, image_sides
@@ -64,12 +66,16 @@ def exported_model(
             "image_size": as_sides(*size),  # the name when caches were first filled
             "format": FORMAT,
             **({} if settings.graphs == GRAPHS else {"graphs": list(settings.graphs)}),
+            **({"float8": FLOAT8_FORMAT} if precision == FP8 else {}),
         },
         library=" ".join(f"{name} {version}" for name, version in exporters.items()),
         device="any",
         driver=None,
     )
-    entry = cache.get(key, lambda partial: _export_into(partial, folder, settings, on_progress))
+    entry = cache.get(
+        key,
+        lambda partial: _export_into(partial, folder, settings, on_progress, choice.record_steps),
+    )
     return read_manifest(entry / "model")
 
 
@@ -78,18 +84,24 @@ def _export_into(
     folder: Path,
     settings: ExportSettings,
     on_progress: Callable[[ExportProgress], None],
+    record_steps: RecordSteps | None,
 ) -> None:
-    export_model(folder, partial / "model", settings, on_progress)
+    export_model(folder, partial / "model", settings, on_progress, record_steps)
 
 
 def _check_precision(exported: Exported, choice: EngineChoice) -> None:
-    holds = exported.graphs[DENOISE].precision
-    if choice.precision != "auto" and PRECISIONS.get(choice.precision) != holds:
-        if choice.precision not in PRECISIONS:
-            raise unknown("precision", choice.precision, ["auto", *PRECISIONS])
+    graph = exported.graphs[DENOISE]
+    if choice.backend == "onnxruntime" and graph.fp8 is not None:
+        raise InputError(
+            f"{str(exported.folder)!r} was exported in fp8, and ONNX Runtime multiplies in fp32 "
+            "and fp16: use engine 'tensorrt', or export the model again"
+        )
+    if choice.precision != "auto" and not graph.is_in(choice.precision):
+        if choice.precision not in (*PRECISIONS, FP8):
+            raise unknown("precision", choice.precision, ["auto", *PRECISIONS, FP8])
         raise InputError(
             f"precision {choice.precision!r} was asked for, {str(exported.folder)!r} was exported "
-            f"in {str(holds).removeprefix('torch.')}: leave it out, or export the model again"
+            f"in {graph.precision_name}: leave it out, or export the model again"
         )
 
 

@@ -26,6 +26,8 @@ class Case:
     expected: dict[str, Tensor]
     guidance: float
     """The largest of its images; 1 for graphs without guidance."""
+    allowed: float | None = None
+    """Relative error that is allowed, where it is not that of the graph's dtype."""
 
 
 def reference_cases(

@@ -15,11 +15,21 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ...base.describe import library_versions
-from ...base.device import PRECISIONS
+from ...base.device import FP8, PRECISIONS, resolve_device
 from ...base.errors import InputError
+from ...engine.cache import Cache
 from ...engine.graph import GraphFile, GraphSpec
 from ..graphs.modules import load_module
-from ..graphs.specs import GRAPHS, VAE_DECODER, VAE_ENCODER, graph_specs, vae_encoder_spec
+from ..graphs.specs import (
+    DENOISE,
+    GRAPHS,
+    VAE_DECODER,
+    VAE_ENCODER,
+    graph_specs,
+    vae_encoder_spec,
+)
+from ..graphs.steps import DenoiseStep
+from ..graphs.trajectories import RecordSteps
 from ..model.components import load_tokenizers
 from ..model.json_files import read_json
 from ..model.model_folder import find_model
@@ -28,6 +38,9 @@ from ..model.read_schedule import schedule_of
 from ..model.scheduler import load_scheduler, write_scheduler
 from ..model.vae_folder import check_encodes
 from .cases import Case, random_inputs, reference_cases
+from .float8_cases import fp8_cases
+from .float8_graph import write_fp8
+from .float8_layers import Fp8Layers, choose_fp8_layers, spread
 from .manifest import Exported, ExportedGraph, write_manifest
 from .onnx_export import check_installed, graph_digests, write_onnx
 from .output_folder import appearing, check_unused
@@ -45,6 +58,7 @@ def export_model(
     out: str | Path,
     settings: ExportSettings | None = None,
     on_progress: Callable[[ExportProgress], None] = lambda progress: None,
+    record_steps: RecordSteps | None = None,
 ) -> Exported:
     """Export text encoders, denoising step and VAE of a model into the new folder `out`.
 
@@ -53,6 +67,7 @@ def export_model(
         out: a folder that is new or empty; it appears once everything in it is whole and checked.
         settings: precision, size and LoRA files.
         on_progress: told what is being done.
+        record_steps: what 8 bits are calibrated on, for precision `fp8`.
 
     Raises:
         InputError: for what cannot be used, no space, and a graph that is not exact; `out` is then
@@ -60,11 +75,16 @@ def export_model(
     """
     settings = settings or ExportSettings()
     check_settings(settings)
+    if settings.precision == FP8 and record_steps is None:
+        raise InputError(
+            "precision 'fp8' is calibrated on steps of the model, and nothing records any: give "
+            "record_steps=zeroreal.generate.own_trajectories.record_own_steps"
+        )
     check_installed()
     out = Path(out)
     check_unused(out)
     with _saved(model, settings.parts.variant) as folder:
-        job = _Export(folder, settings, on_progress)
+        job = _Export(folder, settings, on_progress, record_steps)
         with appearing(out) as partial:
             exported = job.run(partial)
     return replace(
@@ -82,8 +102,11 @@ class _Export:
         folder: Path,
         settings: ExportSettings,
         on_progress: Callable[[ExportProgress], None],
+        record_steps: RecordSteps | None,
     ) -> None:
         self.folder, self.settings, self.on_progress = folder, settings, on_progress
+        self.record_steps = record_steps
+        self.fp8: Fp8Layers | None = None
         self.parts = find_parts(folder, settings.parts)
         self.info = self.parts.info
         self.generate_size = generated_size(self.info, settings)
@@ -166,13 +189,13 @@ class _Export:
             path.unlink()
             Path(f"{path}.data").unlink(missing_ok=True)
             raise
-        return ExportedGraph(file, dtype, tuple(errors))
+        return ExportedGraph(file, dtype, tuple(errors), fp8=self.fp8 if name == DENOISE else None)
 
     def _spec(self, name: str, dtype: torch.dtype) -> GraphSpec:
         if name == VAE_ENCODER:
             assert self.generate_size is not None, "any size is refused"
             return vae_encoder_spec(self.info, self.generate_size)
-        dtypes = dict.fromkeys(GRAPHS, PRECISIONS[self.settings.precision])
+        dtypes = dict.fromkeys(GRAPHS, PRECISIONS[self.settings.wide])
         return graph_specs(self.info, {**dtypes, name: dtype}, self.generate_size)[name]
 
     def _tell(self, name: str, stage: str) -> None:
@@ -187,12 +210,28 @@ class _Export:
         vocabulary = self.vocabulary
         sizes = {"height": _FREE_SIDE, "width": _FREE_SIDE}
         self._tell(name, "reference")
-        cases = reference_cases(module, spec, sizes, self.schedule, vocabulary)
+        if name == DENOISE and self.settings.precision == FP8:
+            assert isinstance(module, DenoiseStep)
+            cases = self._narrow(module, spec)
+        else:
+            cases = reference_cases(module, spec, sizes, self.schedule, vocabulary)
         self._tell(name, "export")
         # Two or more of everything: a dimension of 1 would be taken for a constant.
         traced = {**sizes, "batch": 2, "rows": 3}
         write_onnx(module.to(dtype), spec, random_inputs(spec, traced, 0, vocabulary), path)
+        if name == DENOISE and self.fp8 is not None:
+            write_fp8(path, self.fp8.scales())
         return cases
+
+    def _narrow(self, step: DenoiseStep, spec: GraphSpec) -> list[Case]:
+        """Choose the layers in 8 bits, and give what the graph must compute."""
+        assert self.record_steps is not None
+        size = self.generate_size or (self.info.image_side, self.info.image_side)
+        device = resolve_device()  # a GPU, where there is one, takes minutes from hours
+        chosen = (self.folder, self.settings.parts, size, device, "fp32", Cache())
+        recorded = self.record_steps(*chosen)
+        self.fp8 = choose_fp8_layers(step.to(device), recorded)
+        return fp8_cases(step.cpu(), spec, spread(recorded, 2), self.fp8.allowed)
 
 
 @contextmanager

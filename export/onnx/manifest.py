@@ -12,11 +12,13 @@ from typing import Annotated, Any, Literal
 import torch
 from pydantic import AfterValidator, ConfigDict, Field, PositiveInt
 
+from ...base.device import FP8, PRECISIONS
 from ...base.errors import InputError
 from ...base.foreign import ForeignValues, check_fields, check_values
 from ...base.reading import load_json
 from ...engine.graph import GraphFile, GraphSpec, TensorSpec
 from ..model.model_info import ModelInfo
+from .float8_layers import Fp8Layers
 from .verify import OutputError
 
 MANIFEST = "manifest.json"
@@ -64,6 +66,7 @@ class _Graph(ForeignValues):
     outputs: list[_Tensor]
     relative_errors: list[_Error]
     notes: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    fp8: dict[str, Any] | None = None
 
 
 class _Manifest(ForeignValues):
@@ -87,6 +90,19 @@ class ExportedGraph:
     """Against PyTorch in float32, as measured when it was exported."""
     notes: tuple[str, ...] = ()
     """Precisions that were tried first, and why they would not do."""
+    fp8: Fp8Layers | None = None
+    """The layers in 8 bits, where there are any; `precision` is that of the others."""
+
+    @property
+    def precision_name(self) -> str:
+        """What it was exported in: `float16`, `fp8`."""
+        return FP8 if self.fp8 else _name(self.precision)
+
+    def is_in(self, precision: str) -> bool:
+        """Whether it was exported in the precision of that name, such as `fp16`."""
+        if precision == FP8:
+            return self.fp8 is not None
+        return self.fp8 is None and PRECISIONS.get(precision) == self.precision
 
     @property
     def weight_bytes(self) -> int:
@@ -146,7 +162,9 @@ def read_manifest(folder: Path) -> Exported:
         versions=content.versions,
         created=content.created,
         generate_size=content.image_size,
-        graphs={name: _graph_from(folder, name, graph) for name, graph in content.graphs.items()},
+        graphs={
+            name: _graph_from(folder, name, graph, where) for name, graph in content.graphs.items()
+        },
     )
     for graph in exported.graphs.values():
         if not graph.file.path.is_file():
@@ -166,10 +184,11 @@ def _graph_dict(graph: ExportedGraph) -> dict[str, Any]:
         "outputs": [_tensor_dict(spec) for spec in graph.file.spec.outputs],
         "relative_errors": [asdict(error) for error in graph.errors],
         "notes": list(graph.notes),
+        **({} if graph.fp8 is None else {"fp8": asdict(graph.fp8)}),
     }
 
 
-def _graph_from(folder: Path, name: str, content: _Graph) -> ExportedGraph:
+def _graph_from(folder: Path, name: str, content: _Graph, where: str) -> ExportedGraph:
     inputs, outputs = (
         tuple(TensorSpec(one.name, getattr(torch, one.dtype), one.shape) for one in side)
         for side in (content.inputs, content.outputs)
@@ -185,6 +204,7 @@ def _graph_from(folder: Path, name: str, content: _Graph) -> ExportedGraph:
         precision=getattr(torch, content.precision),
         errors=tuple(OutputError(**dict(error)) for error in content.relative_errors),
         notes=content.notes,
+        fp8=None if content.fp8 is None else check_fields(Fp8Layers, content.fp8, where, _REMEDY),
     )
 
 

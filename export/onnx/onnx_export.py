@@ -141,5 +141,6 @@ def _is_weight(tensor: onnx.TensorProto) -> bool:
         onnx.TensorProto.FLOAT16,
         onnx.TensorProto.BFLOAT16,
         onnx.TensorProto.DOUBLE,
+        onnx.TensorProto.FLOAT8E4M3FN,
     )
     return tensor.data_type in floating and len(tensor.dims) > 0

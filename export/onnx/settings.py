@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ...base.device import PRECISIONS
+from ...base.device import FP8, PRECISIONS
 from ...base.errors import InputError, unknown
 from ..graphs.specs import GRAPHS, VAE_DECODER, VAE_ENCODER
 from ..model.model_info import ModelInfo
 from ..model.parts import PartsChoice
+from .float8 import WIDE
 
 _STAGES = ("load", "reference", "export", "check")
 
@@ -38,9 +39,10 @@ class ExportSettings:
     """How a model is exported."""
 
     precision: str = "fp32"
-    """`fp32`, `fp16` or `bf16`, of weights and computation."""
+    """`fp32`, `fp16` or `bf16`, of weights and computation; or `fp8`: as much of the UNet as is
+    close enough, with the rest in `fp16`. TensorRT alone computes in it."""
     vae_precision: str = "auto"
-    """`auto` is `precision` or, where the VAE is not exact in it, the next of bf16 and fp32."""
+    """`auto` is `wide` or, where the VAE is not exact in it, the next of bf16 and fp32."""
     generate_size: tuple[int, int] | None = None
     """Height and width in pixels; by default those that the model was trained on."""
     any_size: bool = False
@@ -53,6 +55,11 @@ class ExportSettings:
     """Whether to export the VAE decoder, without which nothing can be generated."""
 
     @property
+    def wide(self) -> str:
+        """The precision of what is not in 8 bits."""
+        return WIDE if self.precision == FP8 else self.precision
+
+    @property
     def graphs(self) -> tuple[str, ...]:
         """Those that are exported, in order."""
         is_wanted = {VAE_DECODER: self.decodes, VAE_ENCODER: self.encodes}
@@ -61,18 +68,18 @@ class ExportSettings:
     def precisions(self, graph: str) -> tuple[str, ...]:
         """The precisions to try for the graph of that name, in order."""
         if graph not in (VAE_DECODER, VAE_ENCODER):
-            return (self.precision,)
+            return (self.wide,)
         if self.vae_precision != "auto":
             return (self.vae_precision,)
         # fp16 overflows in some VAEs (black images); bf16 has the range of fp32.
         wider = {"fp16": ("bf16", "fp32"), "bf16": ("fp32",)}
-        return (self.precision, *wider.get(self.precision, ()))
+        return (self.wide, *wider.get(self.wide, ()))
 
 
 def check_settings(settings: ExportSettings) -> None:
     """Raise `InputError` for precisions that are not known, and for two sizes."""
     for name, value, known in (
-        ("precision", settings.precision, tuple(PRECISIONS)),
+        ("precision", settings.precision, (*PRECISIONS, FP8)),
         ("VAE precision", settings.vae_precision, ("auto", *PRECISIONS)),
     ):
         if value not in known:

@@ -22,7 +22,7 @@ from .config.config import DatasetConfig, check_unchanged
 from .config.settings import DatasetSettings
 from .describing import read_records, write_card, write_index
 from .joining import is_complete, wanted_dataset
-from .opening import Dataset, precision_name
+from .opening import Dataset
 from .store.store import Store
 from .writing.encoding import encoder_of
 from .writing.sheet import SheetWriter
@@ -201,7 +201,7 @@ def worker_facts(dataset: Dataset, encoder: ImageEncoder | None) -> WorkerFacts:
         pid=os.getpid(),
         device=describe_device(dataset.generator.device),
         engine=facts.engine,
-        precision=precision_name(dataset.generator),
+        precision=facts.precision,
         batch_size=facts.batch_size,
         vae_batch_size=facts.vae_batch_size,
         threads=torch.get_num_threads(),

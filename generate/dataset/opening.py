@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ...base import describe_device, resolve_device
-from ...base.device import PRECISIONS
 from ...base.progress import OnStage
 from ...base.sides import as_sides
 from ...encoders import load_encoder
@@ -132,12 +131,6 @@ def quality_of(settings: DatasetSettings, recipe: Recipe) -> Quality:
     return Quality(tuple(filters), settings.most_attempts)
 
 
-def precision_name(generator: Generator) -> str:
-    """What a generator computes in, as `GenerateSettings` has it."""
-    dtype = generator.facts.dtype
-    return next(name for name, one in PRECISIONS.items() if one == dtype)
-
-
 def _device(generator: Generator) -> str:
     return describe_device(generator.device)
 
@@ -151,7 +144,7 @@ def _settled(settings: DatasetSettings, generator: Generator) -> DatasetSettings
     facts = generator.facts
     settled = replace(
         settings.generate,
-        precision=precision_name(generator),
+        precision=facts.precision,
         generate_size=as_sides(*facts.generate_size),
         image_size=facts.image_size,
         unet=settings.generate.unet or facts.unet,

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 import torch
 
 from ...base import unknown
+from ...base.device import FP8
 from ...base.sides import both_sides
 from ...export import EngineChoice, ExportProgress, parse_engine
+from ...export.engines.choice import check_float8_engine
 from ..facts import parts_of
+from ..own_trajectories import record_own_steps
 from ..settings import GenerateSettings
 from .batch_curve import Point
 
@@ -44,6 +47,8 @@ class TuneRequest:
     def __post_init__(self) -> None:
         if self.settings.engine != "auto":
             parse_engine(self.settings.engine)
+        if self.settings.precision == FP8:
+            check_float8_engine(self.settings.engine)
         if self.effort not in EFFORTS:
             raise unknown("effort", self.effort, EFFORTS)
 
@@ -65,11 +70,14 @@ class Candidate:
         """What loads its engines for batches of these sizes."""
         backend, variant = parse_engine(self.engine)
         settings, size = request.settings, request.settings.generate_size
+        precision = settings.precision
+        if precision == FP8 and self.engine == "torch":
+            precision = "bf16"  # it only shows which batches suit the engine that is built
         return EngineChoice(
             backend,
             variant,
             request.device,
-            settings.precision,
+            precision,
             batch_size,
             self.attention,
             self.cuda_graphs,
@@ -78,6 +86,7 @@ class Candidate:
             parts=parts_of(settings, settings.unet),
             first_steps=settings.first_steps > 0,
             deep_cache=settings.deep_cache > 1,
+            record_steps=record_own_steps,
         )
 
 

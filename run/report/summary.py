@@ -233,7 +233,7 @@ def summarize(
         seed=settings.seed,
         device=versions["device"],
         engine=facts.engine if facts else None,
-        dtype=str(facts.dtype).removeprefix("torch.") if facts else None,
+        dtype=facts.dtype_name if facts else None,
         batch_size=facts.batch_size if facts else None,
         vae_batch_size=facts.vae_batch_size if facts else None,
         pool=_pool(parts),

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from ...base import InputError
-from ...base.device import peak_memory_bytes
+from ...base.device import FP8, PRECISIONS, peak_memory_bytes
 from ...base.digest import key_digest
 from ...base.progress import OnStage
 from ...export import (
@@ -177,6 +177,11 @@ def _conditions(generator: Generator, specs: Sequence[SampleSpec]) -> Conditions
 
 
 def _check_teacher(folder: Path, settings: DistilSettings) -> None:
+    if settings.precision == FP8:
+        raise InputError(
+            f"precision {FP8!r} changes what a teacher teaches: choose from auto, "
+            f"{', '.join(PRECISIONS)}"
+        )
     if is_exported(folder):
         raise InputError(
             f"{str(folder)!r} holds ONNX graphs, which cannot be trained: give the folder that it "

@@ -1,6 +1,7 @@
 """The benchmark of levers: equal times, the table that comes of it, what is measured again."""
 
 import pytest
+import torch
 
 from zeroreal.base import InputError
 from zeroreal.benchmarks.accuracy import lever_figures, levers
@@ -65,6 +66,23 @@ def test_the_table_holds_ratios_to_the_baseline_of_the_same_seed(tmp_path):
     assert table.errors == {2000: 0.225, 4000: 0.1125}
 
 
+def test_the_table_leaves_out_what_is_simulated(tmp_path):
+    speed = {**SPEED, "generation": dict(SPEED["generation"])}
+    speed["generation"]["fp8-simulated"] = speed["generation"]["guidance-0.6-6"]
+    results = {name: {2000: held_out(s0=0.8)} for name in ("baseline", "fp8-simulated")}
+    path = tmp_path / "levers.yaml"
+    path.write_text(lever_table(results, speed, 2000))
+    assert [setting.name for setting in read_levers(path).settings] == ["baseline"]
+
+
+def test_what_is_simulated_has_no_speed_but_a_difference_of_images(measure):
+    found = rows_of(measure("speed", "images", "time", settings=("baseline", "fp8-simulated")))
+    assert measure.speeds == [["baseline"]]
+    assert {name for name, *_ in measure.asked} == {"baseline", "fp8-simulated"}
+    assert found["", "fp8-simulated"].metrics["mean_difference_of_255"].values == (2.0, 2.0)
+    assert "mean_difference_of_255" not in found["", "baseline"].metrics
+
+
 def test_every_lever_is_one_of_a_run():
     for change in LEVERS.values():
         GenerateSettings(**change)
@@ -84,6 +102,10 @@ def measure(tmp_path, monkeypatch):
                 raise KeyboardInterrupt
             asked.append((name, seed, images))
             return Accuracy(seed / 10, images / 10_000)
+
+        def images(self, name, change, seed, images):
+            level = seed + 2 * (name == "fp8-simulated")
+            return torch.full((images, 2, 2, 3), level, dtype=torch.uint8), None
 
     def measure_speed(chosen, rounds, device, progress):
         speeds.append(list(chosen))

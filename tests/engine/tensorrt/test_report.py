@@ -1,6 +1,7 @@
 """What is kept of TensorRT's messages, and reports read back."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -35,8 +36,21 @@ I/O Tensors:
  Name: latents, IOMode: Input, DataType: Float, Dimensions: [-1,4,8,8], Location: Device
 """
 
-SPLIT = Layer("split_myl0_1", "kgen", "fp16", ((-1, 16), ()), ("cast", "unet/split_7"))
+SPLIT = Layer("split_myl0_1", "kgen", "fp16", ((-1, 16), ()), ("cast", "unet/split_7"), ("fp32",))
 ATTENTION = Layer("_gemm_mha_v2_myl0_2", "kgen", "bf16", ((-1, 4, 16, 32),), ("fast",))
+
+# A convolution in 8 bits: its weights are the largest of its constants.
+NARROW = """Layers:
+Name: conv_myl0_2, LayerType: correlation, Inputs: [ { Name: x, Dimensions: [-1,64,16,16], \
+Strides: [16384,1,1024,64], Datatype: FP8, Format: (NHWC) Channel major format }], Constants: [ \
+{ Name: scale, Dimensions: [1,64,1,1], Strides: [64,1,64,64], Datatype: Float, Format: (NHWC) \
+Channel major format }, { Name: weights, Dimensions: [64,64,3,3], Strides: [576,1,192,64], \
+Datatype: FP8, Format: (NHWC) Channel major format }, { Name: bias, Dimensions: [1,64,1,1], \
+Strides: [64,1,64,64], Datatype: Half, Format: (NHWC) Channel major format }], Outputs: [ { \
+Name: y, Dimensions: [-1,64,16,16], Strides: [16384,1,1024,64], Datatype: Half, Format: (NHWC) \
+Channel major format }], TacticName: stub, StreamId: 0, Metadata: [ONNX Layer: unet.conv/Conv_3]\
+[ONNX Layer: x_DequantizeLinear]
+"""
 
 
 def attention(name, **changes):
@@ -65,6 +79,22 @@ def test_the_listing_gives_the_layers_that_compute_something():
     messages = BuildLog()
     messages("VERBOSE", LISTING)
     assert messages.layers == (SPLIT, ATTENTION)
+
+
+def test_a_layer_s_operands_are_its_first_input_and_its_largest_constant():
+    messages = BuildLog()
+    messages("VERBOSE", NARROW)
+    (layer,) = messages.layers
+    assert (layer.operands, layer.precision) == (("fp8", "fp8"), "fp16")
+
+
+def test_an_inspection_names_the_products_in_8_bits(tmp_path):
+    messages = BuildLog()
+    messages("VERBOSE", NARROW)
+    # Weights in 8 bits alone, as where an activation stays wide.
+    half = replace(messages.layers[0], nodes=("b/MatMul_4",), operands=("fp16", "fp8"))
+    write_report(replace(REPORT_OF_TWO, layers=(*messages.layers, half)), tmp_path)
+    assert inspect_plan(tmp_path).fp8_nodes == ("unet.conv/Conv_3",)
 
 
 def test_memory_is_read_from_its_totals():

@@ -47,7 +47,9 @@ def test_nothing_half_written_remains(tiny_model, tmp_path, monkeypatch, error):
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        ({"precision": "fp8"}, "unknown precision 'fp8'"),
+        ({"precision": "fp4"}, "unknown precision 'fp4'"),
+        ({"precision": "fp8"}, "'fp8' is calibrated on steps of the model, and nothing records"),
+        ({"vae_precision": "fp8"}, "unknown VAE precision 'fp8'"),
         ({"vae_precision": "int8"}, "unknown VAE precision 'int8'"),
         ({"generate_size": (31, 32)}, "multiples of 2 pixels"),
         ({"generate_size": (32, 32), "any_size": True}, "both"),

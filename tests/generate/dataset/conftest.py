@@ -90,6 +90,7 @@ class Coloured:
             backend="torch",
             attention="auto",
             cuda_graphs=False,
+            precision="fp32",
             dtype=torch.float32,
             generate_size=(size, size),
             image_size=size,

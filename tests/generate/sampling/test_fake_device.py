@@ -6,11 +6,15 @@ import pytest
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from fake_device import CUDA, empty, fake_device, made_of, sent, strictly
+from torch import nn
 
 from zeroreal.assets import TINY_FASHION
 from zeroreal.base.fences import fences_on
 from zeroreal.engine import TorchEngine
 from zeroreal.export import load_scheduler, schedule_of
+from zeroreal.export.graphs import float8_linear
+from zeroreal.export.graphs.float8_linear import Float8Linear
+from zeroreal.export.graphs.float8_step import LayerRange, narrow_layers
 from zeroreal.export.graphs.specs import DENOISE, VAE_DECODER, graph_specs
 from zeroreal.export.graphs.steps import DenoiseStep, VaeDecoder
 from zeroreal.export.model.model_info import read_model_info
@@ -74,6 +78,27 @@ def test_all_steps_of_a_batch_stay_on_the_device(dtype, scheduler, draws_noise):
             latents = denoise(seeds, (4, 8, 8), given)
     assert (latents.shape, latents.dtype) == ((IMAGES, 4, 8, 8), torch.float32)
     assert latents.device == CUDA
+
+
+def test_steps_with_layers_in_8_bits_stay_on_the_device(monkeypatch):
+    monkeypatch.setattr(float8_linear, "_magnitude", lambda layer: 1.0)  # fake weights have none
+    schedule = schedule_of(load_scheduler(TINY_FASHION, "DPMSolverMultistep"), 2)
+    with fake_device():
+        unet = made_of(UNet2DConditionModel, TINY_FASHION / "unet", torch.bfloat16)
+        linear = [name for name, layer in unet.named_modules() if type(layer) is nn.Linear]
+        names = [name for name in linear if "transformer_blocks" in name]
+        narrow_layers(unet, {name: LayerRange(4.0, 0.001) for name in names})
+        assert len(names) > 50
+        assert all(isinstance(unet.get_submodule(name), Float8Linear) for name in names)
+        engine = engine_of(DENOISE, DenoiseStep(unet, None), torch.bfloat16, draws_noise=True)
+        denoise = sampler.Sampler(engine, schedule)
+        info = read_model_info(TINY_FASHION)
+        given = conditions(torch.bfloat16, info.tokens, info.context_channels)
+        seeds = empty(IMAGES, dtype=torch.int64)
+        denoise(seeds, (4, 8, 8), given)  # which makes the buffers
+        with strictly():
+            latents = denoise(seeds, (4, 8, 8), given)
+    assert (latents.shape, latents.device) == ((IMAGES, 4, 8, 8), CUDA)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
