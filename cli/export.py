@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..export import Exported
 
 
+_Precision = Annotated[str, typer.Option(help="fp32, fp16, bf16, or fp8, which takes TensorRT.")]
 _VaeEncoder = Annotated[
     bool, typer.Option("--vae-encoder", help="Export the VAE encoder, too, for `zeroshot`.")
 ]
@@ -36,9 +37,7 @@ def export(
             "[default: the embedded model]"
         ),
     ] = None,
-    precision: Annotated[
-        str, typer.Option(help="fp32, fp16, bf16, or fp8, which takes TensorRT.")
-    ] = "fp32",
+    precision: _Precision = "fp32",
     vae_precision: Annotated[
         str,
         typer.Option(help="auto (--precision where the VAE is exact in it), fp32, fp16 or bf16."),

@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 
-from ...base import InputError, keep_freed_memory, resolve_device, resolve_precision
+from ...base import InputError, keep_freed_memory, resolve_device
+from ...base.device import matmul_dtype
 from ...export import find_model, parse_engine, random_model
 from ...generate import load_recipe
 from ...report.results.result import Figures, Row
@@ -169,7 +170,7 @@ def _check(settings: LatencySettings) -> torch.device:
         keep_freed_memory()  # as the generator does, in whose process the tests measure
     if settings.generate.engine != "auto":
         parse_engine(settings.generate.engine)
-    resolve_precision(settings.generate.precision, device)
+    matmul_dtype(settings.generate.precision, device)
     load_recipe(settings.recipe)
     return device
 

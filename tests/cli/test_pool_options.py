@@ -42,7 +42,7 @@ def test_a_run_takes_its_pool_from_the_options(command, tmp_path):
         (["--max-replay", "0"], "max replay is 0.0: it must be above 0"),
         (["--sharing", "alternat"], "did you mean 'alternate'"),
         (["--sharing", "partition"], "only CUDA devices can be partitioned"),
-        (["--amp", "fp8"], "unknown precision 'fp8'"),
+        (["--amp", "fp4"], "unknown precision 'fp4'"),
         (["--amp", "fp16"], "slow and inexact on a CPU"),
         (["--preset", "fst"], "did you mean 'fast'"),
         (["--batch-norm-data", "nowhere"], "'nowhere' does not exist"),

@@ -89,7 +89,7 @@ def test_bf16_images_stay_close_to_fp32(generator, specs, difference):
         ({"generate_size": 30}, "24 or 32"),
         ({"vae": "tiny-fashion"}, "tiny-fashion"),
         ({"image_size": 4}, "at least 8 pixels"),
-        ({"precision": "fp8"}, "unknown precision 'fp8'"),
+        ({"precision": "fp4"}, "unknown precision 'fp4'"),
         ({"precision": "fp16"}, "use 'bf16' or 'fp32'"),
         ({"device": "tpu"}, "unknown device 'tpu'"),
         ({"device": "cuda:99"}, "is not on this machine"),

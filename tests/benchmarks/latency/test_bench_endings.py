@@ -72,7 +72,7 @@ def test_a_batch_that_does_not_fit_is_said(settings, monkeypatch):
     ("changes", "complaint"),
     [
         ({"engine": "torsh"}, "unknown engine 'torsh': did you mean 'torch'"),
-        ({"precision": "fp8"}, "unknown precision 'fp8'"),
+        ({"precision": "fp4"}, "unknown precision 'fp4'"),
         ({"model": "/no/such"}, "/no/such"),
         ({"scheduler": "Euler"}, "Euler"),
     ],
