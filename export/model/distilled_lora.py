@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from ...base.digest import digest_once
 from ...base.errors import InputError
 from ...base.reading import is_file
 from ...base.tensor_files import load_tensors
@@ -15,7 +16,6 @@ from .distilled import EMBEDDING_FILE, LORA_FILE, LoraRecord
 from .lora import Lora
 from .lora_file import PEFT_DOWN
 from .safetensors_header import read_header
-from .source_digest import digest_once
 
 if TYPE_CHECKING:
     from diffusers import UNet2DConditionModel

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ...base.digest import file_digest, key_digest
+from ...base.digest import digest_once, key_digest
 from .distilled import EMBEDDING_FILE, LORA_FILE, RECORD
 from .lora import Lora
 from .model_folder import weight_files
@@ -55,14 +54,3 @@ def source_digest(
     if inversions:
         more["inversions"] = [[digest_once(one.path), one.token] for one in inversions]
     return key_digest({"files": content, "lora": merged, **shorter, **more})
-
-
-def digest_once(path: Path) -> str:
-    """A file's digest, computed once in a process unless the file changes: models are large."""
-    state = path.stat()
-    return _computed(path.resolve(), state.st_size, state.st_mtime_ns)
-
-
-@cache
-def _computed(path: Path, size: int, changed: int) -> str:
-    return file_digest(path)

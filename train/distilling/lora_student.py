@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from ...base.digest import digest_once
 from ...base.errors import InputError
 from ...export import load_unet
 from ...export.model.distilled import EMBEDDING_FILE, LORA_FILE, LoraRecord
 from ...export.model.distilled_lora import EMBEDDING, add_guidance_embedding
 from ...export.model.model_folder import weight_files
 from ...export.model.safetensors_header import read_header
-from ...export.model.source_digest import digest_once
 from .student import GUIDANCE_CHANNELS, placed
 
 if TYPE_CHECKING:
