@@ -33,7 +33,7 @@ class GenerateSettings(PartsSettings):
 
     engine: str = "auto"
     """auto, torch, torch:compiled, onnxruntime (:cpu, :cuda, :tensorrt) or tensorrt; all make the
-    same images."""
+    same images. torch:simulated makes those of precision fp8 on any device, without its speed."""
     precision: str = "auto"
     """What text encoder, UNet and VAE compute in: auto, fp32, bf16 or fp16; of torch:compiled on a
     GPU also fp8, which is bf16 but for linear layers of the UNet, and of tensorrt, fp16 but for

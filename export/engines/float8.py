@@ -17,7 +17,8 @@ from ...base.device import FP8, driver_version
 from ...base.digest import file_digest
 from ...base.reading import parse_json, read_text
 from ...engine import Cache, CacheKey
-from ..graphs.float8_step import MOST_ERROR, LayerRange, measure_layers
+from ..graphs.float8_choice import ALLOWED
+from ..graphs.float8_step import LayerRange, measure_layers
 from ..graphs.modules import check_attention, load_module
 from ..graphs.specs import DENOISE
 from ..graphs.steps import DenoiseStep
@@ -54,9 +55,9 @@ def float8_layers(
     narrow = sum(found.is_narrow for found in ranges.values())
     if not narrow:
         raise InputError(
-            f"precision {FP8!r} takes linear layers whose sides are multiples of 16, and that lose "
-            f"less than {MOST_ERROR:.0%} by it: {str(parts.unet)!r} has none among {len(ranges)}, "
-            "use 'bf16'"
+            f"precision {FP8!r} takes linear layers whose sides are multiples of 16, and which put "
+            f"the UNet's prediction off by {ALLOWED:.0%} at most: {str(parts.unet)!r} has none "
+            f"among {len(ranges)}, use 'bf16'"
         )
     counted = f"{narrow} of {len(ranges)} linear layers of {parts.unet.name}"
     _say(f"fp8: {counted}, {len(ranges) - narrow} left in bf16")

@@ -19,6 +19,7 @@ from ...base.device import FP8, PRECISIONS, resolve_device
 from ...base.errors import InputError
 from ...engine.cache import Cache
 from ...engine.graph import GraphFile, GraphSpec
+from ..graphs.float8_choice import spread
 from ..graphs.modules import load_module
 from ..graphs.specs import (
     DENOISE,
@@ -40,7 +41,7 @@ from ..model.vae_folder import check_encodes
 from .cases import Case, random_inputs, reference_cases
 from .float8_cases import fp8_cases
 from .float8_graph import write_fp8
-from .float8_layers import Fp8Layers, choose_fp8_layers, spread
+from .float8_layers import Fp8Layers, choose_fp8_layers
 from .manifest import Exported, ExportedGraph, write_manifest
 from .onnx_export import check_installed, graph_digests, write_onnx
 from .output_folder import appearing, check_unused

@@ -262,7 +262,7 @@ def test_kernels_are_shown_with_time_bandwidth_and_ratio(command, monkeypatch, t
     monkeypatch.setattr(kernels, "measure_copy", lambda device: Ceiling(1e9, 2.0, 3, {}))
     monkeypatch.setattr(kernels, "timed", lambda work, device, repeats: 1e-6)
     monkeypatch.setattr(kernels, "calibrated", lambda work, device, seconds: 1)
-    monkeypatch.setattr(torch, "compile", lambda work: work)
+    monkeypatch.setattr(torch, "compile", lambda work, dynamic: work)
     path = tmp_path / "kernels.json"
     done = command(
         "bench", "kernels", "philox_normal", "--device", "cpu", "--rounds", 5, "--result", path

@@ -18,6 +18,7 @@ from zeroreal.cli.export import export
 from zeroreal.export import ExportSettings, read_manifest
 from zeroreal.export.model.parts import PartsChoice
 from zeroreal.export.model.random_weights import architectures
+from zeroreal.generate.own_trajectories import record_own_steps
 
 
 @pytest.fixture
@@ -25,7 +26,8 @@ def passed_on(monkeypatch, tiny_export):
     """What `export_model` is called with; it gives an export that is there already."""
     calls = []
 
-    def export_model(model, out, settings, on_progress):
+    def export_model(model, out, settings, on_progress, record_steps):
+        assert record_steps is record_own_steps
         calls.append((model, out, settings))
         return tiny_export("sd15", "fp32")
 

@@ -74,6 +74,7 @@ def test_images_are_those_of_the_unmodified_pipeline(folder, difference):
     assert distance.max() <= 3
 
 
+@pytest.mark.slow
 def test_an_engine_from_the_cache_is_that_of_the_lora(folder, difference, tmp_path):
     other = random_lora(TINY_FASHION, tmp_path, seed=1)
     found = [images(one, engine="onnxruntime") for one in (folder, other)]

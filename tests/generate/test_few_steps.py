@@ -115,9 +115,8 @@ def test_images_with_and_without_guidance_share_a_batch_with_first_steps(differe
     assert difference(together, torch.cat(alone)).max() <= 1
 
 
-@pytest.mark.parametrize(
-    "engine", ["onnxruntime", pytest.param("torch:compiled", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["onnxruntime", "torch:compiled"])
 def test_every_engine_makes_the_same_few_step_images(engine, difference):
     wanted = plan()
     options = {"unet": "few-step", "precision": "fp32", "tune": "off", "batch_size": 4}

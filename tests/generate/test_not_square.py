@@ -32,9 +32,8 @@ def test_it_is_the_middle_of_the_pipelines_image(
     assert_same_image(image(generator, folder, size), theirs[middle])
 
 
-@pytest.mark.parametrize(
-    "engine", [pytest.param("torch:compiled", marks=pytest.mark.slow), "onnxruntime"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["torch:compiled", "onnxruntime"])
 def test_engines_make_the_same(engine, generator, noise_of, tiny_model):
     folder, (size, middle) = tiny_model("sd15"), SIZES[0]
     theirs = pipeline_image(pipeline_of(folder), SPEC, STEPS, noise_of, size=size)

@@ -243,6 +243,7 @@ def test_sorted_images_that_can_only_be_read_in_order_train_when_all_are_there(
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.slow
 def test_two_processes_read_a_share_each(shards, tmp_path):
     script = tmp_path / "run.py"
     script.write_text(

@@ -19,6 +19,7 @@ def train(run_script, data, capsys):
     return train
 
 
+@pytest.mark.slow
 def test_it_writes_a_folder_that_is_loaded_and_tells_its_accuracy(train, tmp_path):
     from zeroreal.encoders import load_encoder
 

@@ -12,7 +12,7 @@ from zeroreal.export import EngineChoice, random_inputs
 from zeroreal.export.engines import float8, native
 from zeroreal.export.engines.choice import check_choice
 from zeroreal.export.engines.load import load_engines
-from zeroreal.export.graphs import float8_step
+from zeroreal.export.graphs import float8_choice, float8_step
 from zeroreal.export.graphs.float8_linear import Float8Linear
 from zeroreal.export.model.parts import FEW_STEP_UNET, OWN_UNET, PartsChoice
 from zeroreal.generate import GenerateSettings, TuneRequest
@@ -94,7 +94,7 @@ def _recorded(tmp_path_factory):
         return record_own_steps(folder, parts, *others)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(float8_step, "_MEASURED", 2)  # which halves the time
+        patch.setattr(float8_choice, "_PROBES", 2)  # which halves the time
         choice = replace(CHOICE, record_steps=record)
         yield load_engines(TINY_FASHION, choice, cache), choice, cache, runs
 
@@ -123,7 +123,7 @@ def test_layers_are_measured_once_and_kept(recorded):
 
 def test_each_of_two_unets_is_measured_on_its_own_trajectories(monkeypatch, tmp_path):
     runs = []
-    plain = float8_step.LayerRange(4.0, 0.001)
+    plain = float8_step.LayerRange(4.0, 0.001, True)
     name = "mid_block.attentions.0.proj_in"
     monkeypatch.setattr(float8, "measure_layers", lambda step, inputs: {name: plain})
     choice = replace(
@@ -137,8 +137,8 @@ def test_each_of_two_unets_is_measured_on_its_own_trajectories(monkeypatch, tmp_
 
 def test_how_many_layers_are_narrow_is_said_once(caplog, tmp_path, monkeypatch):
     found = {
-        "mid_block.attentions.0.proj_in": float8_step.LayerRange(4.0, 0.001),
-        "mid_block.attentions.0.proj_out": float8_step.LayerRange(4.0, 0.2),
+        "mid_block.attentions.0.proj_in": float8_step.LayerRange(4.0, 0.001, True),
+        "mid_block.attentions.0.proj_out": float8_step.LayerRange(4.0, 0.2, False),
     }
     monkeypatch.setattr(float8, "measure_layers", lambda step, inputs: found)
     float8._say.cache_clear()
@@ -156,7 +156,7 @@ def test_compiled_it_multiplies_in_8_bits_and_is_told_apart_in_the_cache(monkeyp
         asked[spec.name] = make, digest
 
     def digests_at(largest):
-        found = {name: float8_step.LayerRange(largest, 0.001)}
+        found = {name: float8_step.LayerRange(largest, 0.001, True)}
         monkeypatch.setattr(float8, "measure_layers", lambda step, inputs: found)
         cache = Cache(tmp_path / str(largest))
         choice = replace(CHOICE, variant="compiled", record_steps=lambda *others: [])

@@ -26,6 +26,7 @@ needs_tensorrt = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @needs_tensorrt
 @pytest.mark.parametrize("target", ["sm_89", "sm_120"])
 def test_exactly_the_layers_exported_in_8_bits_multiply_in_8_bits(tiny_export, tmp_path, target):

@@ -96,6 +96,7 @@ def test_a_second_load_exports_nothing(engines, cache):
     assert again.backend == "onnxruntime"
 
 
+@pytest.mark.slow
 def test_a_damaged_export_is_made_again_with_one_warning(engines, cache, caplog):
     entry = next(entry for entry in cache.entries() if entry.key.kind == "export")
     weights = entry.path / "model" / "denoise.onnx.data"

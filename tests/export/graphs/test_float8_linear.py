@@ -138,6 +138,7 @@ class Layers(nn.Module):
         return self.one(tokens) + self.other(tokens)
 
 
+@pytest.mark.slow
 @BOTH
 def test_compiled_it_gives_what_it_gives_eagerly(kind, tmp_path):
     cpu, profile = torch.device("cpu"), {"batch": DimensionRange(1, 2, 4)}

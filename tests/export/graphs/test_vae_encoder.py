@@ -97,7 +97,7 @@ def test_a_decoder_that_is_not_asked_for_is_not_loaded(cache, encoder_export):
 def test_nor_is_it_exported(cache, tiny_model, monkeypatch):
     asked = []
 
-    def export(partial, folder, settings, on_progress):
+    def export(partial, folder, settings, on_progress, record_steps):
         asked.append(settings.graphs)
         raise InterruptedError
 

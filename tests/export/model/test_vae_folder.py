@@ -92,7 +92,9 @@ def test_another_folder_decodes_in_place_of_the_models_own_vae(cache, taesd):
 
 def test_an_exported_small_decoder_decodes_as_diffusers_does(tmp_path):
     settings = ExportSettings(parts=PartsChoice(vae="tiny"))
-    graph = _Export(TINY_FASHION, settings, lambda progress: None)._graph("vae_decoder", tmp_path)
+    graph = _Export(TINY_FASHION, settings, lambda progress: None, None)._graph(
+        "vae_decoder", tmp_path
+    )
     engine = OnnxRuntimeEngine(graph.file, CPU)
     expected = decoded_by_diffusers(TINY_FASHION / "tiny_vae", latents())
     found = engine({"latents": latents()})["images"]

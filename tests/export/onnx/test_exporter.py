@@ -18,7 +18,9 @@ from zeroreal.export.model.parts import PartsChoice
 FAMILIES = ("sd15", "sd21", "sd-turbo", "lcm", "sdxl")
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "family", [pytest.param(name, marks=[pytest.mark.slow] * (name != "sd15")) for name in FAMILIES]
+)
 def test_every_family_exports_in_half_precision_and_is_checked(tiny_export, family):
     exported = tiny_export(family, "fp16")
     for name, graph in exported.graphs.items():
@@ -37,6 +39,7 @@ def test_every_family_exports_in_half_precision_and_is_checked(tiny_export, fami
         assert half > 0.8 * len(weights), "the precision lies in the graph itself"
 
 
+@pytest.mark.slow
 def test_a_bfloat16_export_is_checked_with_its_rounding(tiny_model, tmp_path):
     exported = export_model(tiny_model("sd15"), tmp_path / "out", ExportSettings(precision="bf16"))
     errors = [error for graph in exported.graphs.values() for error in graph.errors]
@@ -81,6 +84,7 @@ def test_the_denoise_graph_equals_pytorch_run_step_by_step(tiny_model, tiny_expo
     np.testing.assert_allclose(carry, 1.5 * x - 0.7 * output, atol=2e-4)
 
 
+@pytest.mark.slow
 def test_a_graph_of_any_size_serves_several(any_size_export):
     assert any_size_export.generate_size is None
     decoder = any_size_export.graphs["vae_decoder"].file
@@ -102,6 +106,7 @@ def test_a_folder_says_what_it_holds_and_reads_back(tiny_export):
     assert list(exported.folder.parent.glob(f".{exported.folder.name}-*")) == []
 
 
+@pytest.mark.slow
 def test_models_of_one_architecture_share_the_structure_but_not_the_weights(
     tiny_model, tiny_export, tmp_path
 ):
@@ -139,6 +144,7 @@ def weight(path, layer):
     return onnx.numpy_helper.to_array(tensor).T
 
 
+@pytest.mark.slow
 def test_a_pipeline_exports_as_its_folder_does_whatever_attention_is_switched_on(
     tiny_model, tiny_export, tmp_path
 ):

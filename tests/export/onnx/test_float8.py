@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from zeroreal.base import InputError
+from zeroreal.export.graphs.float8_choice import spread
 from zeroreal.export.onnx.float8 import Scales, in_fp8, rounded, scale_for
-from zeroreal.export.onnx.float8_layers import choose_fp8_layers, spread
+from zeroreal.export.onnx.float8_layers import choose_fp8_layers
 
 
 @pytest.mark.parametrize(
@@ -117,9 +118,3 @@ def test_layers_that_are_not_suited_are_named_with_the_reason(steps):
 def test_a_unet_of_which_nothing_is_close_enough_is_refused(steps):
     with pytest.raises(InputError, match=r"2 put its output off by more than 0\.0%"):
         choose_fp8_layers(Step(), steps, allowed=1e-6)
-
-
-def test_steps_are_spread_from_the_first_to_the_last():
-    assert spread(range(48), 4) == [0, 16, 31, 47]
-    assert spread(range(3), 4) == [0, 1, 2]
-    assert spread(range(1), 4) == [0]

@@ -236,6 +236,7 @@ def test_few_step_models_are_refused(tiny_model, family):
         DiffusionClassifier(CLASSES, model=str(tiny_model(family)), device="cpu")
 
 
+@pytest.mark.slow
 def test_exported_graphs_give_the_errors_of_pytorch(classifier_of, images, encoder_export):
     expected = classifier_of("sd15", "2:2,3:1")
     exported = DiffusionClassifier(

@@ -158,6 +158,7 @@ def test_a_killed_process_is_named_and_ends_the_others(parallel):
         next(parallel.generate(SPECS))
 
 
+@pytest.mark.slow
 def test_prompts_that_are_too_long_are_said_once_for_all_devices(caplog):
     classes = parse_classes(["coat: " + "a coat " * 40, "bag: " + "a bag " * 40])
     plan = SamplePlan(load_recipe("base"), classes, 4)

@@ -87,7 +87,7 @@ def test_steps_with_layers_in_8_bits_stay_on_the_device(monkeypatch):
         unet = made_of(UNet2DConditionModel, TINY_FASHION / "unet", torch.bfloat16)
         linear = [name for name, layer in unet.named_modules() if type(layer) is nn.Linear]
         names = [name for name in linear if "transformer_blocks" in name]
-        narrow_layers(unet, {name: LayerRange(4.0, 0.001) for name in names})
+        narrow_layers(unet, {name: LayerRange(4.0, 0.001, True) for name in names})
         assert len(names) > 50
         assert all(isinstance(unet.get_submodule(name), Float8Linear) for name in names)
         engine = engine_of(DENOISE, DenoiseStep(unet, None), torch.bfloat16, draws_noise=True)

@@ -44,6 +44,7 @@ def trained(monkeypatch):
     return train
 
 
+@pytest.mark.slow
 def test_compiled_training_ends_with_the_weights_of_plain_training(trained):
     before = counters["stats"]["unique_graphs"]
     with torch.random.fork_rng():
