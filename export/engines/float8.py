@@ -27,7 +27,7 @@ from .choice import MODULES_FROM, EngineChoice
 
 _log = logging.getLogger(__name__)
 
-_FORMAT = 1
+_FORMAT = 2
 _RECORD = "layers.json"
 WIDE = torch.bfloat16
 """What is computed in beside the narrow layers."""
