@@ -102,6 +102,7 @@ def sums(norms: dict[str, Norms], library: EmulatedLibrary, launches_of: Ways) -
         yield f"| {' | '.join(cells)} |"
 
 
+@pytest.mark.slow
 def test_the_tables_are_what_the_kernels_choose(
     norms: dict[str, Norms], library: EmulatedLibrary, launches_of: Ways
 ) -> None:
