@@ -142,6 +142,16 @@ PARTS = (
                 *("baseline", "few-step-4", "few-step-2", "few-step-1", "few-step-4-first-1"),
                 *("few-step-4-tiny-vae", "few-step-2-tiny-vae"),
             ),
+            "seeds": (0, 1, 2, 3, 4, 5),
+        },
+    ),
+    Part(
+        "levers",
+        "fp8-cpu.json",
+        {
+            "device": "cpu",
+            "phases": ("images",),
+            "settings": ("baseline", "fp8-simulated", "few-step-4", "few-step-4-fp8-simulated"),
         },
     ),
     Part("levers", "levers-cpu.json", {"device": "cpu"}, needs_real=True),
