@@ -44,6 +44,7 @@ def test_exactly_the_layers_exported_in_8_bits_multiply_in_8_bits(tiny_export, t
     assert all(layer.fused for layer in inspection.report.attention)
 
 
+@pytest.mark.slow
 @needs_tensorrt
 def test_plans_without_8_bits_have_none(tiny_export, tmp_path):
     graph = tiny_export("sd15", "fp16").graphs["denoise"]
