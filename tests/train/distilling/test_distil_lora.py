@@ -130,7 +130,11 @@ def test_an_interrupted_distillation_goes_on_to_the_same_bytes(
     with pytest.raises(InterruptionError):
         distil(settings, out, interrupt)
     left, update = [], Distillation._update
-    counted = lambda one, given: left.append(one.updates) or update(one, given)  # noqa: E731
+
+    def counted(distillation, examples):
+        left.append(distillation.updates)
+        return update(distillation, examples)
+
     monkeypatch.setattr(Distillation, "_update", counted)
     distil(settings, out)
     assert left == [9, 10, 11]
